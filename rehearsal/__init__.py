@@ -1,0 +1,1 @@
+"""The rehearsal: stand-ins that make this machine look like Azure, and the agent that runs azure-pipelines.yml against them."""
