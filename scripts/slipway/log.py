@@ -1,0 +1,187 @@
+"""Everything Slipway says to a person, in a terminal and in Azure Pipelines' log.
+
+In Azure Pipelines (recognised by `TF_BUILD`) sections become groups, warnings and errors become issues of the run, and
+summaries are attached to it, all by logging commands on standard output
+(https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands). Elsewhere the log goes to standard error,
+and only results to standard output.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from slipway.errors import Finding
+
+# A logging command is recognised anywhere in a line, so text that is not ours must not hold the marker.
+_COMMAND = re.compile(r"##(?=vso\[|\[)", re.IGNORECASE)
+
+
+def defuse(text: str) -> str:
+    """`text` so that an agent reads no command out of it; it looks the same to a person."""
+    return _COMMAND.sub("#\u200b#", text)
+
+
+def escape_data(text: str) -> str:
+    """A logging command's text: one line (the agent turns the codes back)."""
+    return text.replace("%", "%AZP25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def escape_property(text: str) -> str:
+    """A logging command's property value."""
+    return escape_data(text).replace("]", "%5D").replace(";", "%3B")
+
+
+class Log:
+    """What a step says. Made once per process; the streams, the clock (seconds) and the environment are arguments."""
+
+    def __init__(
+        self,
+        *,
+        out: TextIO,
+        err: TextIO,
+        variables: Mapping[str, str],
+        clock: Callable[[], float],
+        verbose: bool = False,
+    ) -> None:
+        self._azure = variables.get("TF_BUILD", "").lower() == "true"
+        self._out = out
+        self._stream = out if self._azure else err
+        self._colour = not self._azure and _is_terminal(err) and "NO_COLOR" not in variables
+        self._live = not self._azure and _is_terminal(err)
+        self._clock = clock
+        self._results = Path(variables.get("SLIPWAY_RESULTS") or "test-results")
+        self._secrets: list[str] = []
+        self._depth = 0
+        self._line_open = False
+        self._progress_at: tuple[str, float] = ("", 0.0)
+        self.verbose = verbose
+
+    @property
+    def results(self) -> Path:
+        """The folder for files that a run attaches: test results, summaries."""
+        return self._results
+
+    @contextmanager
+    def section(self, title: str) -> Iterator[None]:
+        """A timed group; ends with ✓ or, when an exception leaves it, ✕."""
+        started = self._clock()
+        grouped = self._azure and self._depth == 0  # groups can't be nested in Azure Pipelines
+        self._write(f"##[group]{self._clean(title)}" if grouped else self._paint(self._clean(f"▸ {title}"), "1"))
+        self._depth += 1
+        mark = "✕"
+        try:
+            yield
+            mark = "✓"
+        finally:
+            self._depth -= 1
+            if grouped:
+                self._write("##[endgroup]")
+            seconds = self._clock() - started
+            colour = "32" if mark == "✓" else "31"
+            self._write(self._paint(self._clean(f"{mark} {title} ({seconds:.1f} s)"), colour))
+
+    def info(self, text: str) -> None:
+        self._write(self._clean(text))
+
+    def detail(self, text: str) -> None:
+        """Only with --verbose."""
+        if self.verbose:
+            self._write(self._paint(self._clean(text), "2"))
+
+    def warning(self, text: str) -> None:
+        self._issue("warning", text)
+
+    def error(self, text: str, *, finding: Finding | None = None) -> None:
+        """An error of the run; with a finding, linked to its file and line."""
+        self._issue("error", text, finding)
+
+    def result(self, text: str) -> None:
+        """What the command was asked for (standard output): a table, JSON."""
+        self._end_line()
+        self._out.write(self._clean(text) + "\n")
+        self._out.flush()
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        """How far long work is: a live line in a terminal, elsewhere a line at the end and at most every 5 seconds."""
+        if self._live:
+            self._stream.write(f"\r\x1b[2K{self._indent()}{self._clean(what)} {done}/{total}")
+            self._stream.flush()
+            self._line_open = True
+            if done >= total:
+                self._end_line()
+            return
+        now = self._clock()
+        last_what, last = self._progress_at
+        if done < total and last_what == what and now - last < 5:
+            return
+        self._progress_at = (what, now)
+        if self._azure and total:
+            self._write(f"##vso[task.setprogress value={100 * done // total};]{escape_data(self._clean(what))}")
+        self._write(self._clean(f"{what} {done}/{total}"))
+
+    def summary(self, markdown: str, *, name: str = "summary") -> Path:
+        """Writes `markdown` beside the test results and, in Azure Pipelines, attaches it to the run's page."""
+        self._results.mkdir(parents=True, exist_ok=True)
+        path = self._results / f"{name}.md"
+        path.write_text(self._hide(markdown), encoding="utf-8")
+        if self._azure:
+            self._write(f"##vso[task.uploadsummary]{path.resolve()}")
+        return path
+
+    def mask(self, secret: str) -> None:
+        """Never prints `secret` from now on; an agent is told too, so that other tasks of the job mask it as well."""
+        if not secret.strip() or secret in self._secrets:
+            return
+        # A secret of several lines reaches a log line by line.
+        parts = {secret, *(line for line in secret.splitlines() if len(line.strip()) >= 4)}
+        self._secrets = sorted({*self._secrets, *parts}, key=len, reverse=True)
+        if self._azure:
+            for part in sorted(parts):
+                # setsecret is the one line that holds the value: the agent takes it out of the log.
+                self._end_line()
+                self._stream.write(f"##vso[task.setsecret]{escape_data(part)}\n")
+                self._stream.flush()
+
+    def _issue(self, kind: str, text: str, finding: Finding | None = None) -> None:
+        text = self._hide(text)
+        if self._azure:
+            place = ""
+            if finding is not None:
+                place = f"sourcepath={escape_property(finding.file)};"
+                place += f"linenumber={finding.line};" if finding.line else ""
+            self._write(f"##vso[task.logissue type={kind};{place}]{escape_data(defuse(text))}")
+        else:
+            self._write(self._paint(defuse(f"{kind}: {text}"), "33" if kind == "warning" else "31"))
+
+    def _hide(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _clean(self, text: str) -> str:
+        return defuse(self._hide(text))
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+    def _indent(self) -> str:
+        return "" if self._azure else "  " * self._depth
+
+    def _write(self, text: str) -> None:
+        self._end_line()
+        indent = "" if text.startswith("##") else self._indent()
+        self._stream.write("".join(f"{indent}{line}\n" for line in text.split("\n")))
+        self._stream.flush()
+
+    def _end_line(self) -> None:
+        if self._line_open:
+            self._stream.write("\n")
+            self._line_open = False
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return bool(getattr(stream, "isatty", lambda: False)())
