@@ -57,7 +57,7 @@ class UsageError(SlipwayError):
     exit_code = 2
 
 
-class _WithFindings(SlipwayError):
+class _FindingsError(SlipwayError):
     """An error that lists every mistake found, not only the first."""
 
     def __init__(
@@ -69,11 +69,11 @@ class _WithFindings(SlipwayError):
         super().__init__(what + listed, changed=changed, next_step=next_step)
 
 
-class ConfigurationError(_WithFindings):
+class ConfigurationError(_FindingsError):
     exit_code = 3
 
 
-class ReleaseError(_WithFindings):
+class ReleaseError(_FindingsError):
     exit_code = 4
 
 
@@ -85,12 +85,12 @@ class ServiceError(SlipwayError):
     exit_code = 6
 
 
-class TestFailed(SlipwayError):
+class TestFailed(SlipwayError):  # noqa: N818 - the kinds are named for what happened
     exit_code = 7
     __test__ = False  # pytest: not a test class
 
 
-class Conflict(SlipwayError):
+class Conflict(SlipwayError):  # noqa: N818
     exit_code = 8
 
 
@@ -98,5 +98,5 @@ class StateMoved(Conflict):
     """A compare-and-swap lost: the stored state is no longer the one that was read."""
 
 
-class NotPossible(SlipwayError):
+class NotPossible(SlipwayError):  # noqa: N818
     exit_code = 9

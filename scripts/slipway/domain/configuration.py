@@ -1,4 +1,4 @@
-"""Reading configuration: YAML with the place of every key, merging, and `{{ name }}` expressions. Knows no key's meaning."""
+"""Reads configuration: YAML with the place of every key, merging, `{{ name }}`. Knows no key's meaning."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return [self._placed(item, (*path, index), item, above) for index, item in enumerate(node.value)]
         try:
-            return self._constructor.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._constructor.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
             problem = getattr(error, "problem", None) or str(error)
             self.find(path, f"can't be read: {problem}", node)

@@ -1,4 +1,4 @@
-"""An environment: config/environments/<name>.yml over config/defaults.yml, checked as a whole before anything is touched."""
+"""An environment: config/environments/<name>.yml over config/defaults.yml, checked whole before anything is touched."""
 
 from __future__ import annotations
 
@@ -189,8 +189,6 @@ def _load(root: Path, name: str) -> tuple[Environment | None, list[Finding]]:
         findings.append(_finding(places, path, text, file))
 
     check(SCHEMA, values, (), report)
-    if findings:
-        return None, _sorted(findings)
     cross_check(values, report)
     return (None, _sorted(findings)) if findings else (_build(name, values), [])
 
@@ -285,13 +283,17 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
     )
 
 
+_SOURCES: dict[str, Literal["storage_key", "key_vault", "environment_variable"]] = {
+    "storage_key": "storage_key",
+    "key_vault": "key_vault",
+    "environment_variable": "environment_variable",
+}
+
+
 def _secret(name: str, item: Mapping[str, str]) -> Secret:
-    source = item["from"]
-    assert source in ("storage_key", "key_vault", "environment_variable")  # noqa: S101 - the schema has seen to it
-    assert item["to"] in ("scope", "key_vault")  # noqa: S101
     return Secret(
         name=name,
-        source=source,
+        source=_SOURCES[item["from"]],
         to="scope" if item["to"] == "scope" else "key_vault",
         account=item.get("account"),
         secret=item.get("secret"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.domain.configuration import look_up
 from slipway.domain.schema import Choice, Flag, Items, Keys, Plain, Report, Scalar, Table, Text, Whole
 
 NAME = r"(?!.*--)[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]"
@@ -113,9 +114,7 @@ SCHEMA = Keys(
                 "timeout_minutes": Whole(1, 24 * 60),
                 "parameters": Table(Text(r"(?s).*", "text"), key=r"[A-Za-z][A-Za-z0-9_.-]*"),
                 "cluster": Plain(
-                    {
-                        "existing_cluster_id": "an existing cluster keeps the wheel of the release before; use a job cluster"
-                    }
+                    {"existing_cluster_id": "an existing cluster keeps an older release's wheel; use a job cluster"}
                 ),
             }
         ),
