@@ -128,33 +128,39 @@ _SLOT_KEYS = frozenset({"app", "environment", "slot", "version"})
 
 
 def cross_check(values: Mapping[str, Any], report: Report) -> None:
-    """Reports what single keys can't show; `values` already has the schema's form."""
-    root = values["databricks"]["root"]
-    if values["production"] and (root + "/").lower().startswith("/workspace/shared/"):
-        report(
-            ("databricks", "root"), "production must not lie under /Shared: every user of the workspace may write there"
-        )
-    if len(values["jobs"]["run_as"]) != 1:
+    """Reports what single keys can't show. `values` may break the schema anywhere: that is reported elsewhere."""
+    root = look_up(values, "databricks.root")[1]
+    shared = isinstance(root, str) and (root + "/").lower().startswith("/workspace/shared/")
+    if shared and values.get("production") is not False:
+        report(("databricks", "root"), "production must not lie under /Shared: every user may write there")
+    run_as = look_up(values, "jobs.run_as")[1]
+    if isinstance(run_as, Mapping) and len(run_as) != 1:
         report(("jobs", "run_as"), "needs exactly one of service_principal_name and user_name")
-    for key in sorted(_SLOT_KEYS & values["notebooks"].keys()):
+    for key in sorted(_SLOT_KEYS & _mapping(values.get("notebooks")).keys()):
         report(("notebooks", key), "is written by Slipway itself; use another name")
-    backend = values["secret_scope"]["backend"]
-    for name, secret in values["secrets"].items():
-        _check_secret(name, secret, backend, report)
+    backend = look_up(values, "secret_scope.backend")[1]
+    for name, secret in _mapping(values.get("secrets")).items():
+        _check_secret(name, _mapping(secret), backend, report)
 
 
-def _check_secret(name: str, secret: Mapping[str, str], backend: str, report: Report) -> None:
-    needed = _NEEDS[secret["from"]]
-    if needed not in secret:
-        report(("secrets", name, needed), f"is missing: from: {secret['from']} needs it")
-    for other in sorted(set(_NEEDS.values()) & secret.keys() - {needed}):
-        report(("secrets", name, other), f"does not belong to from: {secret['from']}")
-    if secret["to"] == "scope" and backend == "key_vault":
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _check_secret(name: str, secret: Mapping[str, Any], backend: Any, report: Report) -> None:
+    source, to = secret.get("from"), secret.get("to")
+    needed = _NEEDS.get(source) if isinstance(source, str) else None
+    if needed is not None:
+        if needed not in secret:
+            report(("secrets", name, needed), f"is missing: from: {source} needs it")
+        for other in sorted(set(_NEEDS.values()) & secret.keys() - {needed}):
+            report(("secrets", name, other), f"does not belong to from: {source}")
+    if to == "scope" and backend == "key_vault":
         text = "a scope with the key_vault backend can't be written to; use to: key_vault"
         report(("secrets", name, "to"), text)
-    if secret["to"] == "key_vault" and secret["from"] == "key_vault" and secret.get("secret") == name:
+    if to == "key_vault" and source == "key_vault" and secret.get("secret") == name:
         report(("secrets", name, "from"), "the secret would be copied onto itself")
-    if secret["to"] == "key_vault" and not _is_vault_name(name):
+    if to == "key_vault" and not _is_vault_name(name):
         report(("secrets", name), "a vault secret's name has letters, digits and dashes only (at most 127)")
 
 
