@@ -1,0 +1,38 @@
+# make rehearse   a whole release on this machine; ARGS="--only test", "--keep-running", "--reset"
+# make test       everything that must hold: lint, types, architecture, YAML, tests
+PYTHON ?= python3
+ARGS ?=
+RUN = .venv/bin/python
+
+.PHONY: help rehearse test lint unit setup format lock
+
+help:
+	@grep -E '^#' Makefile | sed 's/^# //'
+
+setup:
+	@$(PYTHON) -m rehearsal.setup
+
+rehearse: setup
+	@$(RUN) -m rehearsal $(ARGS)
+
+test: lint unit
+
+lint: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+	$(RUN) -m rehearsal.pipelines.check
+
+unit: setup
+	$(RUN) -m pytest
+
+format: setup
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+# Needs uv. The locks carry hashes and no addresses, so any registry can serve them.
+lock:
+	cd requirements && for name in release build rehearsal node; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q $$name.in -o $$name.txt; \
+	done
