@@ -1,0 +1,30 @@
+"""The expression language of Azure Pipelines.
+
+`parse(text)` once, then `evaluate(node, context)` as often as needed. Semantics follow the expression tests of
+microsoft/azure-pipelines-agent and learn.microsoft.com/azure/devops/pipelines/process/expressions.
+"""
+
+from rehearsal.pipelines.expressions.evaluation import Context, evaluate, truth
+from rehearsal.pipelines.expressions.parser import Node, parse
+from rehearsal.pipelines.expressions.values import (
+    CastError,
+    ExpressionError,
+    ExpressionSyntaxError,
+    Value,
+    Version,
+    to_text,
+)
+
+__all__ = [
+    "CastError",
+    "Context",
+    "ExpressionError",
+    "ExpressionSyntaxError",
+    "Node",
+    "Value",
+    "Version",
+    "evaluate",
+    "parse",
+    "to_text",
+    "truth",
+]

@@ -1,0 +1,97 @@
+"""A pipeline after expansion, as frozen data: what the agent runs and the checker looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rehearsal.pipelines.yaml_nodes import Position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    name: str
+    value: str
+    readonly: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A step of any kind as the task that it stands for (`script:` is CmdLine@2, `publish:` is PublishPipelineArtifact@1…).
+
+    inputs: by the task's own input names. condition: None is `succeeded()`. timeout_minutes: 0 is none.
+    """
+
+    task: str
+    inputs: Mapping[str, str]
+    position: Position
+    name: str = ""
+    display_name: str = ""
+    condition: str | None = None
+    continue_on_error: bool = False
+    enabled: bool = True
+    timeout_minutes: float = 0
+    retries: int = 0
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hook:
+    """A lifecycle hook of a deployment: preDeploy, deploy, routeTraffic, postRouteTraffic, on.failure or on.success."""
+
+    name: str
+    steps: tuple[Step, ...]
+    position: Position
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job (steps) or a deployment (environment and hooks)."""
+
+    name: str
+    position: Position
+    display_name: str = ""
+    depends_on: tuple[str, ...] = ()
+    condition: str | None = None
+    continue_on_error: bool = False
+    timeout_minutes: float = 60
+    variables: tuple[Variable, ...] = ()
+    pool: str = ""
+    steps: tuple[Step, ...] = ()
+    environment: str = ""
+    hooks: tuple[Hook, ...] = ()
+
+    @property
+    def is_deployment(self) -> bool:
+        return bool(self.hooks)
+
+    def all_steps(self) -> tuple[Step, ...]:
+        return self.steps + tuple(step for hook in self.hooks for step in hook.steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    name: str
+    position: Position
+    display_name: str = ""
+    depends_on: tuple[str, ...] = ()
+    condition: str | None = None
+    variables: tuple[Variable, ...] = ()
+    pool: str = ""
+    lock_behavior: str = ""
+    jobs: tuple[Job, ...] = ()
+
+    @property
+    def deploys(self) -> bool:
+        return any(job.is_deployment for job in self.jobs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """name is the format of the build number."""
+
+    file: str
+    name: str
+    variables: tuple[Variable, ...]
+    stages: tuple[Stage, ...]
+    lock_behavior: str = ""
