@@ -1,0 +1,128 @@
+"""Who signs in to Azure: the pipeline's service connection, or whatever is at hand on a person's machine.
+
+In Azure Pipelines AzureCLI@2 gives AZURESUBSCRIPTION_CLIENT_ID, _TENANT_ID and _SERVICE_CONNECTION_ID; the agent gives
+SYSTEM_OIDCREQUESTURI; the YAML must map SYSTEM_ACCESSTOKEN
+(https://learn.microsoft.com/python/api/azure-identity/azure.identity.azurepipelinescredential).
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from slipway.errors import AuthenticationError
+from slipway.services.azure_errors import TRANSPORT, scrub
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, AccessTokenInfo
+
+# The first-party application AzureDatabricks, the same in every tenant.
+DATABRICKS_SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
+# Audience of the token in X-Databricks-Azure-SP-Management-Token.
+MANAGEMENT_SCOPE = "https://management.core.windows.net/.default"
+
+_REFRESH_SECONDS = 300
+_PIPELINE = ("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")
+_ENTRA_ERROR = re.compile(r"AADSTS\d+:[^\r\n]*")
+
+
+class Source(Protocol):
+    """A credential of azure-identity."""
+
+    def get_token(self, *scopes: str, **kwargs: Any) -> AccessToken: ...
+
+
+class Credential:
+    """A TokenCredential that asks `source` once per scope until five minutes before the token ends.
+
+    azure-identity's own command-line credentials start a process for every token; the clients made here share this
+    cache. Safe to use from several threads. Raises AuthenticationError with a readable text.
+    """
+
+    def __init__(self, source: Source, *, who: str, clock: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._tokens: dict[tuple[str, ...], AccessToken] = {}
+        self.who = who
+
+    def get_token(self, *scopes: str, claims: str | None = None, **kwargs: Any) -> AccessToken:
+        if claims:  # a challenge for a fresh token
+            return self._ask(scopes, claims=claims, **kwargs)
+        with self._lock:
+            token = self._tokens.get(scopes)
+            if token is None or token.expires_on - self._clock() < _REFRESH_SECONDS:
+                token = self._tokens[scopes] = self._ask(scopes, **kwargs)
+            return token
+
+    def get_token_info(self, *scopes: str, options: Mapping[str, Any] | None = None) -> AccessTokenInfo:
+        from azure.core.credentials import AccessTokenInfo
+
+        token = self.get_token(*scopes, **dict(options or {}))
+        return AccessTokenInfo(token.token, token.expires_on)
+
+    def bearer(self, scope: str) -> Callable[[], str]:
+        """A function that gives a valid token for `scope` each time it is called."""
+        return lambda: self.get_token(scope).token
+
+    def _ask(self, scopes: tuple[str, ...], **kwargs: Any) -> AccessToken:
+        from azure.core.exceptions import AzureError
+
+        try:
+            return self._source.get_token(*scopes, **kwargs)
+        except AzureError as error:
+            raise self._refused(str(error), scopes) from error
+
+    def _refused(self, message: str, scopes: tuple[str, ...]) -> AuthenticationError:
+        what = f"Signing in as {self.who} for {', '.join(scopes)} failed: "
+        entra = _ENTRA_ERROR.search(message)
+        if entra:
+            return AuthenticationError(
+                what + scrub(entra.group(0)),
+                next_step="Check tenant, application id, and its secret or its federation with the service connection.",
+            )
+        if "OIDC" in message or "<html" in message.lower():
+            return AuthenticationError(
+                what + "Azure DevOps gave no OIDC token for the service connection.",
+                next_step="Check that SYSTEM_ACCESSTOKEN is mapped from $(System.AccessToken) in this very step, "
+                "and that the pipeline may use the service connection.",
+            )
+        return AuthenticationError(
+            what + scrub(message, 1200),
+            next_step="Sign in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+        )
+
+
+def credential(variables: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> Credential:
+    """The identity of this run, from the process environment `variables`. No request is made here.
+
+    Raises AuthenticationError when this is a pipeline step whose YAML does not map SYSTEM_ACCESSTOKEN.
+    """
+    if all(variables.get(name) for name in _PIPELINE) and variables.get("SYSTEM_OIDCREQUESTURI"):
+        return _of_pipeline(variables, clock)
+    from azure.identity import DefaultAzureCredential
+
+    return Credential(DefaultAzureCredential(**TRANSPORT), who="the identity found on this machine", clock=clock)
+
+
+def _of_pipeline(variables: Mapping[str, str], clock: Callable[[], float]) -> Credential:
+    from azure.identity import AzurePipelinesCredential
+
+    client_id, tenant_id, connection = (variables[name] for name in _PIPELINE)
+    if not variables.get("SYSTEM_ACCESSTOKEN"):
+        raise AuthenticationError(
+            "This pipeline step has no SYSTEM_ACCESSTOKEN, so it can't sign in with its service connection.",
+            changed="Nothing was changed.",
+            next_step='Add to the step:  env: { SYSTEM_ACCESSTOKEN: "$(System.AccessToken)" }',
+        )
+    source = AzurePipelinesCredential(
+        tenant_id=tenant_id,
+        client_id=client_id,
+        service_connection_id=connection,
+        system_access_token=variables["SYSTEM_ACCESSTOKEN"],
+        **TRANSPORT,
+    )
+    return Credential(source, who=f"application {client_id}", clock=clock)

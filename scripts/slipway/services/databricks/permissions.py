@@ -1,0 +1,48 @@
+"""Permissions on objects, and who is in the workspace (SCIM)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from slipway.services.databricks.client import Client
+
+_SCIM_TYPE = {"Content-Type": "application/scim+json"}
+
+
+class Permissions:
+    client: Client
+
+    def get_permissions(self, kind: str, object_id: int | str) -> dict[str, Any]:
+        """The object's access list; kind: jobs, directories, notebooks, files, …"""
+        return self.client.perform_query("GET", f"/permissions/{kind}/{object_id}")
+
+    def set_permissions(self, kind: str, object_id: int | str, acl: Sequence[Mapping[str, str]]) -> None:
+        """Replaces what is granted directly; inherited permissions stay."""
+        self.client.perform_query("PUT", f"/permissions/{kind}/{object_id}", data={"access_control_list": list(acl)})
+
+    def add_permissions(self, kind: str, object_id: int | str, acl: Sequence[Mapping[str, str]]) -> None:
+        """Grants these, and leaves what others were granted."""
+        self.client.perform_query("PATCH", f"/permissions/{kind}/{object_id}", data={"access_control_list": list(acl)})
+
+    def me(self) -> dict[str, Any]:
+        """Who the workspace takes this identity for."""
+        return self.client.perform_query("GET", "/preview/scim/v2/Me")
+
+    def find_service_principal(self, application_id: str) -> dict[str, Any] | None:
+        """The service principal in this workspace, or None."""
+        query = {"filter": f'applicationId eq "{application_id}"'}
+        found = (
+            self.client.perform_query("GET", "/preview/scim/v2/ServicePrincipals", data=query).get("Resources") or []
+        )
+        return next((one for one in found if one.get("applicationId") == application_id), None)
+
+    def add_service_principal(self, application_id: str, display_name: str) -> None:
+        """Adds it to the workspace; being there is fine for the caller to find out first."""
+        body = {
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"],
+            "applicationId": application_id,
+            "displayName": display_name,
+            "active": True,
+        }
+        self.client.perform_query("POST", "/preview/scim/v2/ServicePrincipals", data=body, headers=_SCIM_TYPE)

@@ -1,0 +1,131 @@
+"""Resource groups, single resources and role assignments (azure-mgmt-resource)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.rest import HttpRequest
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from slipway.services.azure_errors import TRANSPORT, translated
+
+if TYPE_CHECKING:
+    from slipway.services.credentials import Credential
+
+# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+ROLES = {
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Role Based Access Control Administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "Key Vault Secrets Officer": "b86a8fe4-44ce-4948-aee5-eccb2c155cd7",
+}
+# The namespace of the template function guid(), so that names agree with assignments made by templates.
+_GUID_NAMESPACE = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
+_ROLES_API = "2022-04-01"
+
+
+class Resources:
+    """What is there in one subscription. One verb, one request."""
+
+    def __init__(self, credential: Credential, subscription_id: str) -> None:
+        self._client = ResourceManagementClient(credential, subscription_id, **TRANSPORT)
+        self.subscription_id = subscription_id
+
+    def group_exists(self, name: str) -> bool:
+        with translated(f"looking for resource group {name}", next_step=_NO_GROUP):
+            return bool(self._client.resource_groups.check_existence(name))
+
+    def create_group(self, name: str, location: str, tags: Mapping[str, str]) -> None:
+        """Makes the group, or says again what it is."""
+        with translated(f"creating resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
+            self._client.resource_groups.create_or_update(name, {"location": location, "tags": dict(tags)})  # type: ignore[arg-type]
+
+    def exists(self, resource_id: str, api_version: str) -> bool:
+        """Whether there is such a resource (a GET: not every provider answers HEAD)."""
+        with translated(f"looking for {resource_id}"):
+            try:
+                self._client.resources.get_by_id(resource_id, api_version=api_version)
+            except ResourceNotFoundError:
+                return False
+            return True
+
+    def assignments(self, scope: str, principal_id: str) -> list[dict[str, Any]]:
+        """The principal's role assignments at this very scope (REST shape, every page)."""
+        found: list[dict[str, Any]] = []
+        url: str | None = (
+            f"{{endpoint}}{scope}/providers/Microsoft.Authorization/roleAssignments"
+            f"?api-version={_ROLES_API}&$filter=principalId%20eq%20'{principal_id}'"
+        )
+        with translated(f"reading role assignments of {scope}"):
+            while url:
+                answer = self._send("GET", url)
+                found += answer.get("value") or []
+                url = answer.get("nextLink")
+        return [
+            one
+            for one in found
+            if one["properties"].get("principalId", "").lower() == principal_id.lower()
+            and one["properties"].get("scope", scope).lower() == scope.lower()
+        ]
+
+    def assign(self, scope: str, principal_id: str, role: str) -> None:
+        """Gives a service principal a role at a scope; having it under another name is fine."""
+        definition = self.role_id(role)
+        name = assignment_name(scope, principal_id, ROLES[role])
+        body = {
+            "properties": {
+                "roleDefinitionId": definition,
+                "principalId": principal_id,
+                "principalType": "ServicePrincipal",
+            }
+        }
+        url = f"{{endpoint}}{scope}/providers/Microsoft.Authorization/roleAssignments/{name}?api-version={_ROLES_API}"
+        with translated(f"giving {principal_id} the role {role} on {scope}", next_step=_NO_ASSIGN):
+            try:
+                self._send("PUT", url, body)
+            except HttpResponseError as error:
+                if error.status_code != 409 or "RoleAssignmentExists" not in str(error):
+                    raise
+
+    def role_id(self, role: str) -> str:
+        return f"/subscriptions/{self.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{ROLES[role]}"
+
+    def _send(self, method: str, url: str, body: Any = None) -> dict[str, Any]:
+        response = self._client.send_request(HttpRequest(method, url, json=body))
+        if response.status_code >= 400:
+            raise HttpResponseError(response=response)
+        parsed = response.json()
+        return parsed if isinstance(parsed, dict) else {}
+
+
+_NO_GROUP = (
+    "The identity may not see or make this resource group: a platform admin runs scripts/bootstrap_environment.py once."
+)
+_NO_ASSIGN = "Giving roles takes Owner, User Access Administrator or Role Based Access Control Administrator there."
+
+
+def assignment_name(scope: str, principal_id: str, role_definition: str) -> str:
+    """The name of a role assignment, as guid(scope, principal, role) in a template gives it."""
+    return str(uuid.uuid5(_GUID_NAMESPACE, "-".join((scope, principal_id, role_definition))))
+
+
+def has_role(assignments: list[dict[str, Any]], role: str) -> bool:
+    """Whether one of the assignments gives the role."""
+    return any(one["properties"].get("roleDefinitionId", "").lower().endswith(ROLES[role]) for one in assignments)
+
+
+def newest(assignments: list[dict[str, Any]]) -> float | None:
+    """When the latest of the assignments was made (seconds since the epoch), or None."""
+    times = []
+    for one in assignments:
+        text = str(one["properties"].get("createdOn") or "")
+        try:
+            made = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            continue
+        times.append((made if made.tzinfo else made.replace(tzinfo=UTC)).timestamp())
+    return max(times, default=None)

@@ -1,0 +1,169 @@
+"""Blob storage: the state of an environment, its archive, and the keys of an account.
+
+Client: azure-storage-blob with an Entra token (no account key), azure-mgmt-storage for the keys. A container's blobs
+are read and written by the release identity as Storage Blob Data Contributor.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+
+from slipway.errors import NotPossible, ServiceError, StateMoved
+from slipway.services.azure_errors import TRANSPORT, readable, translated
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+    from slipway.services.credentials import Credential
+
+# Larger blobs go in blocks of this size, so memory does not grow with them (bytes).
+_BLOCK = 4 * 1024 * 1024
+
+
+class StateStore:
+    """One container: small blobs changed by compare-and-swap, and files.
+
+    Every method is one request (files in blocks: several). Raises AuthenticationError, ServiceError, and NotPossible
+    when the container does not exist.
+    """
+
+    def __init__(self, account: str, container: str, credential: Credential, *, url: str | None = None) -> None:
+        from azure.storage.blob import BlobServiceClient
+
+        self.account = account
+        self.container = container
+        service = BlobServiceClient(
+            url or f"https://{account}.blob.core.windows.net",
+            credential=credential,
+            max_single_put_size=_BLOCK,
+            max_block_size=_BLOCK,
+            max_single_get_size=_BLOCK,
+            max_chunk_get_size=_BLOCK,
+            **TRANSPORT,
+        )
+        self._client: ContainerClient = service.get_container_client(container)
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Content and ETag, or None when there is no such blob."""
+        doing = f"reading {self._place(name)}"
+        try:
+            answer = self._client.download_blob(name)
+            return bytes(answer.readall()), str(answer.properties.etag)
+        except ResourceNotFoundError as error:
+            self._refuse_missing_container(error)
+            return None
+        except AzureError as error:
+            raise readable(error, doing) from error
+
+    def write(self, name: str, data: bytes, *, etag: str | None) -> str:
+        """Replaces the blob whose ETag is `etag`, or makes it (None: it must not exist). Returns the new ETag.
+
+        Raises StateMoved when somebody else wrote it. A write whose answer was lost and was sent again by the client
+        meets its own ETag; it is recognised by its content, so `data` should be unique to its writer.
+        """
+        conditions: dict[str, Any] = {"overwrite": False}
+        if etag is not None:
+            conditions = {"overwrite": True, "etag": etag, "match_condition": MatchConditions.IfNotModified}
+        doing = f"writing {self._place(name)}"
+        try:
+            return str(self._client.get_blob_client(name).upload_blob(data, **conditions)["etag"])
+        except (ResourceExistsError, ResourceModifiedError) as error:
+            found = self.read(name)
+            if found is not None and found[0] == data:
+                return found[1]
+            raise StateMoved(
+                f"{self._place(name)} was changed by somebody else in the meantime.",
+                changed="It was left as the other one wrote it.",
+                next_step="Look at who is releasing now (scripts/status.py), then run again.",
+            ) from error
+        except ResourceNotFoundError as error:
+            self._refuse_missing_container(error)
+            raise readable(error, doing) from error
+        except AzureError as error:
+            raise readable(error, doing) from error
+
+    def put_file(self, name: str, path: Path) -> None:
+        """Stores the file, replacing a blob of that name; read in blocks."""
+        with self._doing(f"storing {self._place(name)}"), path.open("rb") as stream:
+            self._client.upload_blob(name, stream, length=path.stat().st_size, overwrite=True)
+
+    def put_bytes(self, name: str, data: bytes) -> None:
+        """Stores `data`, replacing a blob of that name."""
+        with self._doing(f"storing {self._place(name)}"):
+            self._client.upload_blob(name, data, overwrite=True)
+
+    def get_bytes(self, name: str) -> bytes:
+        """The content. Raises NotPossible when there is no such blob."""
+        found = self.read(name)
+        if found is None:
+            raise self._missing(name)
+        return found[0]
+
+    def get_file(self, name: str, path: Path) -> None:
+        """Writes the blob to `path`, whole or not at all. Raises NotPossible when there is no such blob."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                self._client.download_blob(name).readinto(stream)
+            Path(temporary).replace(path)
+        except ResourceNotFoundError as error:
+            self._refuse_missing_container(error)
+            raise self._missing(name) from error
+        except AzureError as error:
+            raise readable(error, f"reading {self._place(name)}") from error
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Names that begin with `prefix`, sorted, to the last page."""
+        with self._doing(f"listing {self._place(prefix)}"):
+            return sorted(self._client.list_blob_names(name_starts_with=prefix or None))
+
+    def delete(self, name: str) -> None:
+        """Removes the blob; a missing one is fine."""
+        with self._doing(f"deleting {self._place(name)}"):
+            try:
+                self._client.delete_blob(name)
+            except ResourceNotFoundError as error:
+                self._refuse_missing_container(error)
+
+    def _doing(self, doing: str) -> Any:
+        return translated(doing)
+
+    def _place(self, name: str) -> str:
+        return f"blob {name or '*'} in {self.account}/{self.container}"
+
+    def _missing(self, name: str) -> NotPossible:
+        return NotPossible(f"There is no {self._place(name)}.", changed="Nothing was changed.")
+
+    def _refuse_missing_container(self, error: ResourceNotFoundError) -> None:
+        if getattr(error, "error_code", "") == "ContainerNotFound":
+            raise NotPossible(
+                f"Storage account {self.account} has no container {self.container}.",
+                changed="Nothing was changed.",
+                next_step="Run scripts/bootstrap_environment.py for this environment once.",
+            ) from error
+
+
+def account_keys(credential: Credential, subscription_id: str, group: str, account: str) -> str:
+    """The first key of a storage account (azure-mgmt-storage, listKeys). Never log it."""
+    from azure.mgmt.storage import StorageManagementClient
+
+    client = StorageManagementClient(credential, subscription_id, **TRANSPORT)
+    with translated(f"reading the keys of storage account {account} in {group}"):
+        keys = client.storage_accounts.list_keys(group, account).keys_property
+    if not keys or not keys[0].value:
+        raise ServiceError(f"Storage account {account} in {group} gave no key.")
+    return str(keys[0].value)
