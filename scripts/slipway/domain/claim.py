@@ -1,0 +1,88 @@
+"""The claim: who may change an environment now. Pure rules; the state's compare-and-swap makes them hold.
+
+A claim ends when it is released or expires. Every new claim gets a higher number (the fencing number): what was begun
+under a lower one must not go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from slipway.domain.codec import Instant, instant_to_text
+from slipway.errors import Conflict
+
+LIFETIME = 2 * 60 * 60.0
+"""Seconds; longer than the longest step, which also renews it."""
+MARGIN = 60.0
+"""Seconds before the expiry from which on nothing new is begun: clocks of two agents may differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """`holder` is the same for every step of one release run; `run` is its page, or where it was run by hand."""
+
+    holder: str
+    release: str
+    run: str
+    who: str
+    since: Instant
+    heartbeat: Instant
+    expires: Instant
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who asks for the claim."""
+
+    id: str
+    release: str
+    run: str
+    who: str
+
+
+def take(claim: Claim | None, fence: int, holder: Holder, *, now: float, take_over: bool = False) -> Claim:
+    """The claim for `holder`: its own, renewed, or a new one when none is valid (or `take_over`).
+
+    `fence` is the highest number given out so far. Raises Conflict when somebody else holds a valid one.
+    """
+    if claim is not None and claim.holder == holder.id and now < claim.expires:
+        return renew(claim, now=now)
+    if claim is not None and claim.holder != holder.id and now < claim.expires and not take_over:
+        raise Conflict(
+            f"{claim.who} is releasing {claim.release} ({claim.run}), since {instant_to_text(claim.since)}; last sign of "
+            f"life {instant_to_text(claim.heartbeat)}, the claim expires {instant_to_text(claim.expires)}.",
+            changed="Nothing was changed.",
+            next_step="Wait for that release. If it is dead for certain, run again with --take-over.",
+        )
+    return Claim(
+        holder=holder.id,
+        release=holder.release,
+        run=holder.run,
+        who=holder.who,
+        since=now,
+        heartbeat=now,
+        expires=now + LIFETIME,
+        number=fence + 1,
+    )
+
+
+def renew(claim: Claim, *, now: float) -> Claim:
+    return replace(claim, heartbeat=now, expires=max(claim.expires, now + LIFETIME))
+
+
+def require(claim: Claim | None, *, holder: str, number: int, now: float) -> None:
+    """Raises Conflict unless the claim is still the one that `holder` has under `number`, and not about to expire."""
+    if claim is None or claim.number != number or claim.holder != holder:
+        by = "it was released" if claim is None else f"{claim.who} has taken it over ({claim.run})"
+        raise Conflict(
+            f"The claim on this environment is lost: {by}.",
+            changed="What was done before stays; nothing is changed after this.",
+            next_step="Look at scripts/status.py; an open switch is finished or taken back by whoever holds the claim.",
+        )
+    if now >= claim.expires - MARGIN:
+        raise Conflict(
+            f"The claim on this environment expires {instant_to_text(claim.expires)}, too soon to begin another change.",
+            changed="What was done before stays; nothing is changed after this.",
+            next_step="Run the step again.",
+        )

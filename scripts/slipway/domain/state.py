@@ -1,0 +1,137 @@
+"""The state of an environment: one JSON blob, changed only by compare-and-swap. It is the truth about what is live.
+
+The blob carries a format number; a blob of another number, or a damaged one, is refused and never rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from slipway.domain.claim import Claim
+from slipway.domain.codec import Damaged, Instant, decode, load, to_bytes
+from slipway.domain.slot import Slot, other
+from slipway.domain.switch import Journal
+from slipway.errors import NotPossible
+
+FORMAT = 1
+STATE_BLOB = "state.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestResult:
+    """What the integration test said about the manifest that it read itself from its slot."""
+
+    __test__ = False
+
+    manifest: str
+    passed: bool
+    at: Instant
+    run: str
+    checks: int
+    failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotRecord:
+    """What a slot holds. `complete` is false while it is being overwritten; `files` is path -> SHA-256; `archive` and
+    `settings` are blobs in the archive. A candidate was published and has not been switched to (yet)."""
+
+    version: str
+    commit: str
+    release: str
+    manifest: str
+    complete: bool
+    candidate: bool
+    files: Mapping[str, str]
+    archive: str
+    settings: str
+    published: Instant
+    test: TestResult | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobRecord:
+    """A deployed job: its id, the slot it reads from, and the pause status that Slipway means it to have. A retired
+    job left the release; it is paused, and deleted when its slot is overwritten."""
+
+    id: int
+    slot: Slot
+    pause: str | None
+    retired: bool = False
+    readers: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A release that was switched to once. `settings` are its jobs' settings in `slot`, as they last were."""
+
+    version: str
+    commit: str
+    slot: Slot
+    manifest: str
+    archive: str
+    settings: str
+    since: Instant
+    outcome: Literal["live", "stable", "rolled_back"]
+    run: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    app: str
+    environment: str
+    live: Slot | None = None
+    fence: int = 0
+    claim: Claim | None = None
+    slots: Mapping[str, SlotRecord] = field(default_factory=dict)
+    jobs: Mapping[str, JobRecord] = field(default_factory=dict)
+    history: tuple[Entry, ...] = ()
+    switch: Journal | None = None
+    serial: int = 0
+    written_by: str = ""
+    format: int = FORMAT
+
+    @property
+    def idle(self) -> Slot:
+        return "blue" if self.live is None else other(self.live)
+
+    @property
+    def live_entry(self) -> Entry | None:
+        return next((entry for entry in reversed(self.history) if entry.outcome == "live"), None)
+
+    def with_slot(self, slot: Slot, record: SlotRecord) -> State:
+        return replace(self, slots={**self.slots, slot: record})
+
+
+def write_state(state: State) -> bytes:
+    return to_bytes(state)
+
+
+def read_state(data: bytes, *, app: str, environment: str) -> State:
+    """The state in a blob. Raises NotPossible when it is damaged, of another format, or another environment's."""
+    try:
+        raw: Any = load(data)
+        number = raw.get("format") if isinstance(raw, dict) else None
+        if isinstance(number, int) and number != FORMAT:
+            raise NotPossible(
+                f"The state of {environment} has format {number}; this Slipway knows format {FORMAT}.",
+                changed="Nothing was changed.",
+                next_step="Release with the version of Slipway that wrote it, or a newer one.",
+            )
+        state: State = decode(State, raw)
+    except Damaged as error:
+        raise NotPossible(
+            f"The state of {environment} is damaged: {error}.",
+            changed="Nothing was changed.",
+            next_step=f"Put back an earlier version of the blob {STATE_BLOB} in the state container "
+            "(blob versions or soft delete), then run again.",
+        ) from error
+    if (state.app, state.environment) != (app, environment):
+        raise NotPossible(
+            f"The state belongs to {state.app}/{state.environment}, not to {app}/{environment}.",
+            changed="Nothing was changed.",
+            next_step="Check azure.state in the configuration: each environment needs a container of its own.",
+        )
+    return state

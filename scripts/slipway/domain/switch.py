@@ -1,0 +1,159 @@
+"""The switch: what happens to each job, written down (the journal) before the first of them changes.
+
+The service can't change several jobs at once, so a switch can be cut anywhere. The journal makes that harmless: from it
+and from what the jobs are now, `steps` says what is left to do, forward or back, as often as it is asked. A switch that
+has begun to go back never turns forward again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from slipway.domain.codec import Instant
+from slipway.domain.drift import same
+from slipway.domain.job import pause_of, with_pause
+from slipway.domain.slot import Slot
+
+Direction = Literal["forward", "back"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One job's part: its whole settings before (None: there is no such job yet) and after. `pause` is the pause status
+    that the release means it to have, which differs from the one in `after` where people changed it by hand."""
+
+    key: str
+    id: int | None
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+    pause: str | None
+    leaves: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Journal:
+    """An open switch from slot `source` to `target`; `number` is the claim's under which it was begun."""
+
+    kind: Literal["release", "rollback"]
+    version: str
+    manifest: str
+    source: Slot | None
+    target: Slot
+    actions: tuple[Action, ...]
+    settings: str
+    started: Instant
+    holder: str
+    number: int
+    direction: Direction = "forward"
+    drift: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A job as Slipway knows it (`pause`: as Slipway last meant it) and as it is now (None: it is gone)."""
+
+    id: int
+    pause: str | None
+    settings: Mapping[str, Any] | None
+    retired: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One request: create (id None) or reset a job."""
+
+    key: str
+    id: int | None
+    settings: Mapping[str, Any]
+
+
+def plan(wanted: Mapping[str, Mapping[str, Any]], known: Mapping[str, Known]) -> tuple[Action, ...]:
+    """The actions that give the jobs the `wanted` settings (by key), and pause the known jobs that are not wanted."""
+    actions = []
+    for key in sorted(wanted.keys() | known.keys()):
+        job = known.get(key)
+        before = None if job is None else job.settings
+        if key in wanted:
+            settings = wanted[key]
+            after = _keep_pause(settings, job)
+            actions.append(
+                Action(
+                    key=key,
+                    id=None if before is None or job is None else job.id,
+                    before=before,
+                    after=after,
+                    pause=pause_of(settings),
+                )
+            )
+        elif job is not None and before is not None and not job.retired:
+            after = with_pause(before, "PAUSED")
+            actions.append(Action(key=key, id=job.id, before=before, after=after, pause=job.pause, leaves=True))
+    return tuple(actions)
+
+
+def _keep_pause(settings: Mapping[str, Any], job: Known | None) -> Mapping[str, Any]:
+    """People's own pausing (or starting) of a job survives: it shows as a status that Slipway did not mean."""
+    if job is None or job.settings is None or job.retired:
+        return settings
+    now = pause_of(job.settings)
+    return settings if now is None or job.pause is None or now == job.pause else with_pause(settings, now)
+
+
+def goal(action: Action, direction: Direction) -> Mapping[str, Any] | None:
+    """What the job must be in the end; None: nothing must be done (a job that was not there, when going back)."""
+    if direction == "forward":
+        return action.after
+    if action.before is None:
+        return None if action.id is None else with_pause(action.after, "PAUSED")
+    return action.before
+
+
+def creates(journal: Journal) -> list[Step]:
+    """Jobs still to be made, paused: they start with the switch, together."""
+    if journal.direction == "back":
+        return []
+    return [
+        Step(key=action.key, id=None, settings=with_pause(action.after, "PAUSED"))
+        for action in journal.actions
+        if action.id is None
+    ]
+
+
+def with_ids(journal: Journal, ids: Mapping[str, int]) -> Journal:
+    """The journal with the ids of jobs that were made (or found again by their tags)."""
+    actions = tuple(
+        replace(action, id=ids[action.key]) if action.id is None and action.key in ids else action
+        for action in journal.actions
+    )
+    return replace(journal, actions=actions)
+
+
+def resets(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> list[Step]:
+    """The resets that are left to do, from what the jobs are `now` (None or absent: gone). Starting comes last."""
+    steps = []
+    for action in journal.actions:
+        wanted = goal(action, journal.direction)
+        there = now.get(action.key)
+        if wanted is None or action.id is None or there is None:
+            continue
+        exact = journal.direction == "back"
+        if (there != wanted) if exact else not same(wanted, there):
+            steps.append(Step(key=action.key, id=action.id, settings=wanted))
+    return steps
+
+
+def unfinished(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
+    """Keys of jobs that are not what they must be in the end."""
+    keys = []
+    for action in journal.actions:
+        wanted = goal(action, journal.direction)
+        there = now.get(action.key)
+        if wanted is not None and (there is None or not same(wanted, there)):
+            keys.append(action.key)
+    return keys
+
+
+def turn_back(journal: Journal) -> Journal:
+    return replace(journal, direction="back")
