@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
@@ -33,11 +33,12 @@ class Deployment:
     template: Template
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
-    def body(self) -> bytes:
-        """The request. The template goes as its own text, on line 1, so that the service's line numbers are the file's."""
+    def body(self) -> IO[bytes]:
+        """The request. The template goes as its own text, from line 1 on, so that a service's lines are the file's."""
         values = {name: {"value": value} for name, value in self.parameters.items()}
         head = json.dumps({"mode": "Incremental", "parameters": values})[:-1]
-        return f'{{"properties": {head}, "template": {self.template.text.strip()}}}}}'.encode()
+        text = f'{{"properties": {head}, "template": {self.template.text.rstrip()}}}}}'
+        return cast(IO[bytes], text.encode())  # the client passes bytes on as they are; they can be sent twice
 
 
 class Deployments:
@@ -53,12 +54,12 @@ class Deployments:
             poller = self._client.deployments.begin_validate(
                 deployment.group,
                 deployment.name,
-                deployment.body(),  # type: ignore[arg-type]  # bytes are passed on as they are
+                deployment.body(),
             )
             result = poller.result()
         except AzureError as error:
             raise self._refusal(error, deployment, doing, _UNCHANGED) from error
-        if result is not None and result.get("error"):
+        if result.get("error"):
             raise refusal(
                 result["error"],
                 deployment.template,
@@ -75,7 +76,7 @@ class Deployments:
             poller = self._client.deployments.begin_what_if(
                 deployment.group,
                 deployment.name,
-                deployment.body(),  # type: ignore[arg-type]
+                deployment.body(),
             )
             result: Mapping[str, Any] = poller.result()
         except AzureError as error:
@@ -99,7 +100,7 @@ class Deployments:
             self._client.deployments.begin_create_or_update(
                 deployment.group,
                 deployment.name,
-                deployment.body(),  # type: ignore[arg-type]
+                deployment.body(),
             ).result()
         except AzureError as error:
             failure = self._refusal(error, deployment, doing, changed)

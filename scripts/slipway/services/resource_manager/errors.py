@@ -1,6 +1,6 @@
 """Resource Manager's errors: nested JSON, JSON in strings inside JSON, flattened into lines that name our own file.
 
-Shapes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/find-error-code, and answers in public issues.
+Shapes: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/find-error-code, public issues.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Resources:
     def create_group(self, name: str, location: str, tags: Mapping[str, str]) -> None:
         """Makes the group, or says again what it is."""
         with translated(f"creating resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
-            self._client.resource_groups.create_or_update(name, {"location": location, "tags": dict(tags)})  # type: ignore[arg-type]
+            self._client.resource_groups.create_or_update(name, {"location": location, "tags": dict(tags)})
 
     def exists(self, resource_id: str, api_version: str) -> bool:
         """Whether there is such a resource (a GET: not every provider answers HEAD)."""

@@ -20,7 +20,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class Template:
-    """A template file: name as shown to people, its text with comments blanked (lines kept), content, and lines from 1."""
+    """A template file: its name for people, its text with comments blanked, its content, and the line of each value."""
 
     file: str
     text: str

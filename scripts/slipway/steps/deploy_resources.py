@@ -1,0 +1,166 @@
+"""Deploys the Azure resources of an environment from its template: validate, what-if, incremental deployment."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from slipway.command import Context, run_step
+from slipway.domain.environment import Environment
+from slipway.errors import NotPossible
+from slipway.services.credentials import Credential, credential
+from slipway.services.resource_manager.deployments import Deployment, Deployments
+from slipway.services.resource_manager.groups import Resources
+from slipway.services.resource_manager.template_lines import Template, read_template
+from slipway.services.resource_manager.what_if import Change
+
+_FACTORY_API = "2018-06-01"
+_NAME_LIMIT = 64  # characters of a deployment's name
+
+
+def main() -> int:
+    return run_step(deploy_resources, description=__doc__ or "", options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--allow-destructive", action="store_true", help="deploy also when resources would be deleted")
+
+
+def deploy_resources(context: Context) -> None:
+    """Changes Azure until it is as the template says; changes nothing, and deploys nothing, when it is so already.
+
+    Raises ReleaseError (template refused, with its line), AuthenticationError, ServiceError, NotPossible (destructive).
+    """
+    environment, log = context.environment, context.log
+    template = read_template(context.release / environment.resources.template, environment.resources.template)
+    identity = credential(context.variables)
+    resources = Resources(identity, environment.azure.subscription_id)
+    with log.section(f"Resource group {environment.azure.resource_group}"):
+        if not _ensure_group(context, resources):
+            log.info(f"  + everything that {template.file} declares ({len(template.content.get('resources', []))})")
+            return
+    deployment = _deployment(context, resources, template)
+    changes = _ask(context, identity, deployment)
+    if context.what_if:
+        return
+    if not any(change.changes for change in changes):
+        log.info("Nothing would change: no deployment.")
+        return
+    _refuse_destruction(context, changes)
+    with log.section(f"Deploying {template.file} as {deployment.name}"):
+        _deployments(identity, environment).deploy(deployment)
+
+
+def _ensure_group(context: Context, resources: Resources) -> bool:
+    """Makes the group when it is absent. False: it is absent, and this is only a question."""
+    azure, log = context.environment.azure, context.log
+    if resources.group_exists(azure.resource_group):
+        log.info(f"= {azure.resource_group} is there")
+        return True
+    log.info(f"+ {azure.resource_group} in {azure.location}")
+    if context.what_if:
+        return False
+    resources.create_group(azure.resource_group, azure.location, tags(context.environment))
+    return True
+
+
+def _deployment(context: Context, resources: Resources, template: Template) -> Deployment:
+    environment = context.environment
+    factory_id = (
+        f"/subscriptions/{environment.azure.subscription_id}/resourceGroups/{environment.azure.resource_group}"
+        f"/providers/Microsoft.DataFactory/factories/{environment.resources.data_factory}"
+    )
+    there = resources.exists(factory_id, _FACTORY_API)
+    if there:
+        context.log.info(f"= factory {environment.resources.data_factory} is there and is not deployed over")
+    values = template_values(environment, deploy_factory=not there)
+    declared = {name.lower() for name in template.content.get("parameters") or {}}
+    unknown = [name for name in values if name.lower() not in declared]
+    if unknown:
+        context.log.detail(f"{template.file} does not ask for: {', '.join(unknown)}")
+    if environment.secret_scope.backend == "key_vault":
+        context.log.warning(
+            "The secret scope shows the Key Vault: the application AzureDatabricks needs Key Vault Secrets User on "
+            f"{environment.resources.key_vault}. Its object id differs per tenant and is not configured, so no role is given here."
+        )
+    return Deployment(
+        name=deployment_name(environment.name, _version(context)),
+        group=environment.azure.resource_group,
+        template=template,
+        parameters={name: value for name, value in values.items() if name.lower() in declared},
+    )
+
+
+def template_values(environment: Environment, *, deploy_factory: bool) -> dict[str, Any]:
+    """The template's parameters. `deploy_factory` is false where it exists: a PUT would wipe its Git link."""
+    resources = environment.resources
+    return {
+        "location": environment.azure.location,
+        "storageAccountName": resources.storage_account,
+        "containerName": resources.container,
+        "keyVaultName": resources.key_vault,
+        "dataFactoryName": resources.data_factory,
+        "deployDataFactory": deploy_factory,
+        "production": environment.production,
+        "networkDefaultAction": resources.network.default_action,
+        "networkIpRules": list(resources.network.ip_rules),
+        "releasePrincipalId": environment.azure.release_identity.object_id,
+        "databricksPrincipalId": "",
+        "tags": tags(environment),
+    }
+
+
+def tags(environment: Environment) -> dict[str, str]:
+    """What marks a resource as this environment's; the version is not among them, or each release would change all."""
+    return {"slipway_app": environment.app, "slipway_environment": environment.name}
+
+
+def deployment_name(environment: str, version: str) -> str:
+    """A deployment's name: the characters that Resource Manager allows, at most 64."""
+    return re.sub(r"[^-\w.()]", "-", f"slipway-{environment}-{version}", flags=re.ASCII)[:_NAME_LIMIT]
+
+
+def _version(context: Context) -> str:
+    try:
+        found = json.loads((context.release / "release.json").read_text(encoding="utf-8")).get("version")
+    except (OSError, ValueError, AttributeError):
+        found = None
+    return str(found or "by-hand")
+
+
+def _ask(context: Context, identity: Credential, deployment: Deployment) -> Sequence[Change]:
+    log = context.log
+    deployments = _deployments(identity, context.environment)
+    with log.section(f"Validating {deployment.template.file}"):
+        deployments.validate(deployment)
+    with log.section("What would change"):
+        changes = deployments.what_if(deployment)
+        show_changes(context, changes)
+    return changes
+
+
+def show_changes(context: Context, changes: Sequence[Change]) -> None:
+    """Prints what-if's answer; resources that are none of the template's only with --verbose."""
+    for change in changes:
+        for line in change.lines():
+            (context.log.detail if change.kind == "Ignore" else context.log.info)(line)
+    counts = {"create": "Create", "change": "Modify", "delete": "Delete", "leave": "NoChange"}
+    told = (f"{sum(change.kind == kind for change in changes)} to {word}" for word, kind in counts.items())
+    context.log.info(", ".join(told))
+
+
+def _refuse_destruction(context: Context, changes: Sequence[Change]) -> None:
+    deleted = [change.name for change in changes if change.kind == "Delete"]
+    if deleted and not context.arguments.allow_destructive:
+        raise NotPossible(
+            f"The deployment to {context.environment.name} would delete {', '.join(deleted)}.",
+            changed="Nothing was changed.",
+            next_step="Run again with --allow-destructive if that is meant.",
+        )
+
+
+def _deployments(identity: Credential, environment: Environment) -> Deployments:
+    return Deployments(identity, environment.azure.subscription_id)
