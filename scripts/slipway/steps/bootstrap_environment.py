@@ -101,7 +101,8 @@ def _roles(context: Context, resources: Resources, report: Report) -> None:
     principal = azure.release_identity.object_id
     prefix = f"/subscriptions/{azure.subscription_id}/resourceGroups"
     group = f"{prefix}/{azure.resource_group}"
-    account = f"{prefix}/{azure.state.resource_group}/providers/Microsoft.Storage/storageAccounts/{azure.state.storage_account}"
+    account = f"{prefix}/{azure.state.resource_group}/providers/Microsoft.Storage/storageAccounts/"
+    account += azure.state.storage_account
     wanted = {
         group: ("Contributor", "Role Based Access Control Administrator"),
         account: ("Storage Blob Data Contributor",),
