@@ -1,0 +1,147 @@
+"""Where the paths that notebooks use lead: `dbfs:/`, `/dbfs`, `/Volumes`, `/Workspace`, `/databricks-datasets`,
+`abfss://`.
+
+Two kinds of path, as on Databricks (docs "Work with files", "root path" table): Spark and dbutils.fs start at the DBFS
+root, plain Python starts at the driver's own disk, where DBFS is seen under /dbfs.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal.notebooks.errors import NotInRehearsal
+
+DATASETS = "/databricks-datasets"
+WILDCARD = re.compile(r"[*?\[{]")
+_AZURE = re.compile(r"(?P<container>[^@/]+)@(?P<account>[a-z0-9]{3,24})\.dfs\.core\.windows\.net(?P<path>/.*)?$")
+
+
+@dataclass(frozen=True)
+class LocalPlace:
+    """A file or folder that lies on this machine. shown: how Databricks spells the path. writable: what a run may
+    change.
+    """
+
+    real: Path
+    shown: str
+    writable: bool
+
+
+@dataclass(frozen=True)
+class AzurePlace:
+    """A path in Azure storage. path: within the container, without slashes at its ends."""
+
+    account: str
+    container: str
+    path: str
+
+    @property
+    def shown(self) -> str:
+        return f"abfss://{self.container}@{self.account}.dfs.core.windows.net/{self.path}"
+
+
+Place = LocalPlace | AzurePlace
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of this machine that stand for Databricks' roots.
+
+    files: FILE objects of the workspace; notebooks: its NOTEBOOK objects; spare: an empty folder, for workspace folders
+    that hold notebooks only.
+    """
+
+    files: Path
+    notebooks: Path
+    dbfs: Path
+    volumes: Path
+    datasets: Path | None
+    spare: Path
+
+    def local(self, path: str) -> LocalPlace | None:
+        """What an absolute path of the driver's disk stands for, or None when it is just a path of this machine."""
+        path = _normal(path)
+        root, _, rest = path[1:].partition("/")
+        if root == "Workspace":
+            return LocalPlace(self._workspace(rest), path, writable=False)
+        if root == "dbfs":
+            place = self._dbfs("/" + rest)
+            return LocalPlace(place.real, path, place.writable)
+        if root == "Volumes":
+            return LocalPlace(self.volumes / rest, path, writable=True)
+        return None
+
+    def _workspace(self, rest: str) -> Path:
+        real = self.files / rest
+        if not real.exists() and (self.notebooks / rest).is_dir():
+            # Notebooks are no files: neither open() nor import may find their sources.
+            real = self.spare / rest
+            real.mkdir(parents=True, exist_ok=True)
+        return real
+
+    def _dbfs(self, path: str) -> LocalPlace:
+        path = _normal(path)
+        shown = f"dbfs:{path}"
+        if path == DATASETS or path.startswith(DATASETS + "/"):
+            rest = path[len(DATASETS) + 1 :]
+            return LocalPlace((self.datasets or self.spare / "no-datasets") / rest, shown, writable=False)
+        if path == "/Volumes" or path.startswith("/Volumes/"):
+            return LocalPlace(self.volumes / path[9:], path, writable=True)
+        return LocalPlace(self.dbfs / path[1:], shown, writable=True)
+
+    def place(self, uri: str) -> Place:
+        """What a path of Spark or dbutils.fs leads to.
+
+        Raises NotInRehearsal for a scheme that is not there, ValueError for an abfss address that has no account.
+        """
+        scheme, colon, rest = uri.partition(":")
+        if not colon or "/" in scheme:
+            return self._dbfs("/" + uri)
+        if scheme == "dbfs":
+            return self._dbfs(_path_of(rest))
+        if scheme == "file":
+            path = _normal(_path_of(rest))
+            place = self.local(path)
+            return LocalPlace(place.real if place else Path(path), f"file:{path}", place.writable if place else True)
+        if scheme in ("abfss", "abfs"):
+            return _azure_place(uri, rest)
+        raise NotInRehearsal(f"paths that start with {scheme}:", "use abfss://, dbfs:/, /Volumes or file:/")
+
+
+def _azure_place(uri: str, rest: str) -> AzurePlace:
+    match = _AZURE.match(rest.removeprefix("//"))
+    if match is None:
+        raise ValueError(f"{uri} is not abfss://<container>@<account>.dfs.core.windows.net/<path>")
+    path = posixpath.normpath(match["path"] or "/").strip("/")
+    return AzurePlace(match["account"], match["container"], path)
+
+
+def _path_of(rest: str) -> str:
+    """The path of an address after its scheme: `/x`, `///x` and `//host/x` (a host is not meant here) give `/x`."""
+    return "/" + rest.lstrip("/")
+
+
+def _normal(path: str) -> str:
+    """Without `.`, `..` and double slashes; never above the root."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+def glob_pattern(path: str) -> re.Pattern[str]:
+    """Hadoop's wildcards (`*`, `?`, `[ab]`, `[^a]`, `{a,b}`) as a pattern; it also matches what lies below such a
+    path.
+    """
+    pattern, depth = "", 0
+    for piece in re.findall(r"\[[^\]]+\]|.", path, re.DOTALL):
+        if piece in ("*", "?"):
+            pattern += "[^/]*" if piece == "*" else "[^/]"
+        elif len(piece) > 1:
+            pattern += "[^" + re.escape(piece[2:-1]) + "]" if piece[1] in "^!" else "[" + piece[1:-1] + "]"
+        elif piece == "{" or (depth and piece in ",}"):
+            depth += {"{": 1, "}": -1}.get(piece, 0)
+            pattern += {"{": "(?:", "}": ")", ",": "|"}[piece]
+        else:
+            pattern += re.escape(piece)
+    return re.compile(pattern + "(?:/.*)?$", re.DOTALL)

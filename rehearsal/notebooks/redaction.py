@@ -1,0 +1,84 @@
+"""Keeps secret values out of what a run prints, as Databricks does: an exact value becomes `[REDACTED]`.
+
+Source: docs "Secret redaction": values read with dbutils.secrets; a transformed value is not recognised. Beyond the
+service, the escaped spellings of a value with line breaks or quotes (`repr`, JSON) are replaced too.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from typing import TextIO
+
+REDACTED = "[REDACTED]"
+
+
+class Redactor:
+    """The secret values that a run has read so far."""
+
+    def __init__(self) -> None:
+        self._values: list[str] = []
+
+    def add(self, value: str) -> None:
+        """From now on this value is replaced. An empty one is ignored."""
+        spellings = {value, repr(value)[1:-1], json.dumps(value)[1:-1], ascii(value)[1:-1]}
+        known = {*self._values, *(each for each in spellings if each.strip())}
+        self._values = sorted(known, key=len, reverse=True)  # a longer value goes first, when one is a part of another
+
+    def __call__(self, text: str) -> str:
+        for value in self._values:
+            text = text.replace(value, REDACTED)
+        return text
+
+    def safe_length(self, text: str) -> int:
+        """How much of a text, from its start, can't be the beginning of a secret that the next piece completes."""
+        keep = 0
+        for value in self._values:
+            for length in range(min(len(value) - 1, len(text)), keep, -1):
+                if text.endswith(value[:length]):
+                    keep = length
+                    break
+        return len(text) - keep
+
+
+class RedactedStream(io.TextIOBase):
+    """A text stream, for use as standard output and error, that redacts and passes on whole lines at once."""
+
+    def __init__(self, target: TextIO, redactor: Redactor) -> None:
+        self._target = target
+        self._redactor = redactor
+        self._pending = ""
+        self._lock = threading.RLock()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            self._pending += text
+            if "\n" in text:
+                self._pass_on()
+        return len(text)
+
+    def _pass_on(self) -> None:
+        redacted = self._redactor(self._pending)
+        ready = redacted.rfind("\n", 0, self._redactor.safe_length(redacted)) + 1
+        self._target.write(redacted[:ready])
+        self._target.flush()
+        self._pending = redacted[ready:]
+
+    def finish(self) -> None:
+        """Writes what is left, at the end of the run."""
+        with self._lock:
+            rest = self._redactor(self._pending)
+            self._pending = ""
+            self._target.write(rest + "\n" if rest and not rest.endswith("\n") else rest)
+            self._target.flush()

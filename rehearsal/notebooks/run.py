@@ -1,0 +1,123 @@
+"""The door: `python -m rehearsal.notebooks.run`, with the run's specification as JSON on standard input.
+
+Writes `log.txt` (what the notebook prints, secrets redacted, line by line) and, at the end, `result.json` into the
+run's scratch folder. Exit code: 0 when result.json was written, also for a notebook that failed; 2 for an unusable
+specification.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+from rehearsal.notebooks.errors import InvalidSpecification, NotebookNotFound
+from rehearsal.notebooks.paths import Folders
+from rehearsal.notebooks.per_notebook import PerNotebook
+from rehearsal.notebooks.redaction import RedactedStream, Redactor
+from rehearsal.notebooks.specification import Specification, read_specification
+from rehearsal.notebooks.workspace import full_path
+
+LONGEST_RESULT = 5 * 1024 * 1024  # docs, jobs/runs/get-output: the first 5 MB of notebook.exit's value
+
+
+def main(standard_input: TextIO, root: Path) -> int:
+    """Runs what the specification on standard input says. root: the folder that `rehearsal` was imported from."""
+    try:
+        specification = read_specification(standard_input.read())
+    except InvalidSpecification as error:
+        print(f"the run's specification is not usable: {error}", file=sys.stderr)
+        return 2
+    specification.scratch.mkdir(parents=True, exist_ok=True)
+    redactor = Redactor()
+    with (specification.scratch / "log.txt").open("w", encoding="utf-8") as log:
+        stream = RedactedStream(log, redactor)
+        sys.stdout = sys.stderr = stream
+        try:
+            result = _result(specification, redactor, root)
+        finally:
+            stream.finish()
+    _write(specification.scratch / "result.json", result)
+    return 0
+
+
+def _result(specification: Specification, redactor: Redactor, root: Path) -> dict[str, Any]:
+    from rehearsal.notebooks.trace import hide_places, one_line, user_trace
+
+    folders = Folders(
+        files=specification.workspace / "files",
+        notebooks=specification.workspace / "notebooks",
+        dbfs=specification.dbfs,
+        volumes=specification.volumes,
+        datasets=specification.datasets,
+        spare=specification.scratch / "folders",
+    )
+    result: dict[str, Any] = {
+        "state": "SUCCESS",
+        "result": None,
+        "truncated": False,
+        "error": None,
+        "error_trace": None,
+        "task_values": {},
+    }
+    _prepare_process(specification, folders, root)
+    directories = PerNotebook("/")
+    from rehearsal.notebooks.python_files import MappedFiles
+    from rehearsal.notebooks.spark_paths import real_folders
+    from rehearsal.notebooks.task import Task, cannot_access
+
+    task = Task(specification, folders, directories, redactor)
+    try:
+        for library in specification.libraries:
+            task.libraries.install_task_library(library)
+        MappedFiles(folders, directories).install()
+        value = task.run()
+        if value is not None:
+            # A secret as the exit value: redacted like other output (the service's behaviour is unverified).
+            redacted = redactor(value)
+            result["result"] = redacted.encode()[:LONGEST_RESULT].decode("utf-8", "ignore")
+            result["truncated"] = len(result["result"]) < len(redacted)
+    except NotebookNotFound as error:
+        text = str(error)
+        result.update(state="FAILED", error=cannot_access(text) if text.startswith("/") else text)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        real = real_folders(folders)
+        place = task.cells.place(error)
+        trace = user_trace(error) if place else ""
+        trace = hide_places(redactor(f"{place}\n{trace}" if place else trace), real)
+        text = hide_places(redactor(one_line(error)), real)
+        result.update(state="FAILED", error=text, error_trace=trace or text)
+    if result["state"] == "FAILED":
+        print(result["error_trace"] or result["error"])
+    result["task_values"] = task.task_values.set_here
+    return result
+
+
+def _prepare_process(specification: Specification, folders: Folders, root: Path) -> None:
+    """One thread per numeric library, the notebook's folder as the directory for code in C, no rehearsal on
+    sys.path.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two fits at once on two cores can crawl otherwise
+    sys.path[:] = [each for each in sys.path if each and Path(each).absolute() != root]
+    place = folders.local(full_path(specification.notebook_path).rpartition("/")[0])
+    if place is not None and place.real.is_dir():
+        os.chdir(place.real)
+    else:
+        folders.spare.mkdir(parents=True, exist_ok=True)
+        os.chdir(folders.spare)
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    """Whole or not at all: whoever waits for the file never reads half of it."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result), encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    code = main(sys.stdin, Path(__file__).parents[2])
+    # Not the usual way out: a child notebook's thread, or Spark's own threads, must not keep a finished run waiting.
+    sys.__stdout__.flush() if sys.__stdout__ else None
+    os._exit(code)

@@ -1,0 +1,226 @@
+"""One notebook task: what belongs together for a run, and notebooks that start notebooks."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import ctypes
+import sys
+import threading
+import types
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rehearsal.notebooks.azure_files import AzureFiles
+from rehearsal.notebooks.dbutils import DBUtils
+from rehearsal.notebooks.dbutils.files import FileSystem
+from rehearsal.notebooks.dbutils.jobs import Jobs, TaskValues
+from rehearsal.notebooks.dbutils.notebook import Facts, NotebookUtility
+from rehearsal.notebooks.dbutils.secrets import Secrets
+from rehearsal.notebooks.dbutils.widgets import Widgets
+from rehearsal.notebooks.display import RefusedName, display, display_html
+from rehearsal.notebooks.errors import NotebookExit, NotebookNotFound, WorkflowException
+from rehearsal.notebooks.interpreter import Interpreter, Tools
+from rehearsal.notebooks.libraries import Libraries
+from rehearsal.notebooks.paths import AzurePlace, Folders
+from rehearsal.notebooks.per_notebook import PerNotebook
+from rehearsal.notebooks.pip_command import pip
+from rehearsal.notebooks.redaction import Redactor
+from rehearsal.notebooks.spark import Spark, hook, use_container
+from rehearsal.notebooks.spark_paths import SparkPaths
+from rehearsal.notebooks.spark_settings import SailStorage, Settings, client_credential
+from rehearsal.notebooks.specification import Specification
+from rehearsal.notebooks.trace import Cells, one_line, user_trace
+from rehearsal.notebooks.workspace import Notebook, NotebookTree, full_path, seen_from
+
+MOST_DEPTH = 30  # of notebooks that start notebooks; the service has a limit too (its number is unverified)
+
+
+class Task:
+    """A task run. directories: the working directory per notebook, shared with the replaced file functions."""
+
+    def __init__(
+        self, specification: Specification, folders: Folders, directories: PerNotebook[str], redactor: Redactor
+    ) -> None:
+        self._specification = specification
+        self._directories = directories
+        self._redactor = redactor
+        self._folders = folders
+        self._settings = PerNotebook(self._new_settings())
+        self._azure = AzureFiles(self._client_credential)
+        self._clients: dict[tuple[str, object], Any] = {}
+        self.task_values = TaskValues(specification.task_values)
+        self.cells = Cells()
+        self.libraries = Libraries(specification.scratch / "libraries", specification.wheelhouse, self._real)
+        self._tools = Tools(NotebookTree(folders.notebooks), self.cells, self._pip)
+        self._spark = Spark()
+        self._sail = SailStorage(lambda address: use_container(self._touching, address))
+        self._touching: Any = None
+        self._utilities: PerNotebook[DBUtils | None] = PerNotebook(None)
+        hook(SparkPaths(folders, self._open_container, self._azure.exists), self._settings)
+        _offer_dbutils_module(self._utilities)
+
+    def run(self) -> str | None:
+        """Runs the task's notebook; returns its exit value, None when it ended without one.
+
+        Raises NotebookNotFound, or whatever the notebook raises.
+        """
+        notebook = self._tools.tree.read(self._specification.notebook_path)
+        module = types.ModuleType("__main__")
+        sys.modules["__main__"] = module  # so that pickle finds what the notebook defines
+        values = {**self._specification.parameters, **self._specification.job_parameters}
+        self._directories.set(notebook.folder)
+        return self._run_notebook(notebook, values, module.__dict__, depth=0)
+
+    def _run_notebook(
+        self, notebook: Notebook, values: Mapping[str, str], names: dict[str, Any], depth: int
+    ) -> str | None:
+        _import_from(self._real(notebook.folder))
+        session = self._spark.session()
+        self._touching = self._touching or session
+        widgets = Widgets(values)
+        utilities = self._new_utilities(notebook, widgets, depth)
+        self._utilities.set(utilities)
+
+        def fresh() -> dict[str, Any]:
+            no_jvm = "Sail has no JVM: use spark"
+            return {
+                "__name__": "__main__",
+                "__builtins__": builtins,
+                "spark": session,
+                "dbutils": utilities,
+                "display": display,
+                "displayHTML": display_html,
+                "getArgument": widgets.getArgument,
+                "sc": RefusedName("sc", no_jvm),
+                "sqlContext": RefusedName("sqlContext", no_jvm),
+            }
+
+        try:
+            Interpreter(self._tools, names, fresh, widgets).run(notebook)
+        except NotebookExit as ended:
+            return ended.value
+        return None
+
+    def _new_utilities(self, notebook: Notebook, widgets: Widgets, depth: int) -> DBUtils:
+        specification = self._specification
+        facts = Facts(
+            path=notebook.path.removeprefix("/Workspace"),
+            workspace_host=specification.workspace_host,
+            workspace_id=specification.workspace_id,
+            run_id=specification.run_id,
+            job_id=specification.job_id,
+            task_key=specification.task_key,
+        )
+
+        def run_child(path: str, seconds: int, arguments: Mapping[str, str]) -> str | None:
+            return self._run_child(seen_from(notebook.folder, path), seconds, arguments, depth + 1)
+
+        return DBUtils(
+            fs=FileSystem(self._folders, self._azure),
+            jobs=Jobs(self.task_values),
+            notebook=NotebookUtility(facts, run_child),
+            secrets=Secrets(specification.secrets, self._redactor),
+            widgets=widgets,
+        )
+
+    def _run_child(self, path: str, seconds: int, arguments: Mapping[str, str], depth: int) -> str | None:
+        if depth > MOST_DEPTH:
+            raise WorkflowException(f"FAILED: notebooks are nested more than {MOST_DEPTH} deep")
+        try:
+            notebook = self._tools.tree.read(path)
+        except NotebookNotFound:
+            raise WorkflowException(f"FAILED: {cannot_access(path)}") from None
+        outcome: list[str | None] = []
+        failure: list[BaseException] = []
+
+        def run() -> None:
+            with self._own_notebook(notebook.folder):
+                try:
+                    outcome.append(self._run_notebook(notebook, arguments, {}, depth))
+                except BaseException as error:
+                    failure.append(error)
+
+        thread = threading.Thread(target=run, name=f"notebook {path}", daemon=True)
+        thread.start()
+        thread.join(seconds or None)
+        if thread.is_alive():
+            _interrupt(thread)
+            print(f"Notebook {path} was stopped after {seconds} seconds")
+            raise WorkflowException("TIMEDOUT")
+        if failure:
+            print(f"Notebook {path} failed: {one_line(failure[0])}\n{user_trace(failure[0])}")
+            if not isinstance(failure[0], Exception):
+                raise failure[0]
+            # The text notebooks see; why it failed is in the run's output (docs: notebook workflows).
+            raise WorkflowException("FAILED: Workload failed, see run output for details")
+        return outcome[0]
+
+    @contextlib.contextmanager
+    def _own_notebook(self, folder: str) -> Iterator[None]:
+        self._directories.enter(folder)
+        self._settings.enter(self._new_settings())
+        self._utilities.enter(None)
+        try:
+            yield
+        finally:
+            self._directories.leave()
+            self._settings.leave()
+            self._utilities.leave()
+
+    def _new_settings(self) -> Settings:
+        specification = self._specification
+        return Settings(
+            {
+                "spark.databricks.workspaceUrl": specification.workspace_host,
+                "spark.databricks.clusterUsageTags.clusterOwnerOrgId": specification.workspace_id,
+            }
+        )
+
+    def _open_container(self, place: AzurePlace) -> None:
+        self._sail.open(place, self._settings.get().azure_credential(place.account))
+
+    def _client_credential(self, account: str) -> Any:
+        credential = self._settings.get().azure_credential(account)
+        known = (account, credential)
+        if known not in self._clients:
+            self._clients[known] = client_credential(credential)
+        return self._clients[known]
+
+    def _real(self, path: str) -> Path:
+        place = self._folders.local(path)
+        return place.real if place else Path(path)
+
+    def _pip(self, command: str, folder: str) -> None:
+        installed = pip(command, self.libraries, lambda path: path if path.startswith("/") else f"{folder}/{path}")
+        print("\n".join(f"Installed {each}" for each in installed) or "Everything is installed already")
+
+
+def cannot_access(path: str) -> str:
+    """The service's text for a run of a notebook that is not there (from memory)."""
+    shown = full_path(path)
+    return (
+        f'Unable to access the notebook "{shown}". Either it does not exist, or the identity used to run this job lacks '
+        "the required permissions."
+    )
+
+
+def _import_from(folder: Path) -> None:
+    """Modules beside a notebook can be imported (docs: "Work with Python modules"); libraries go first."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+
+def _interrupt(thread: threading.Thread) -> None:
+    """Asks a thread to stop at its next Python instruction; one that is waiting in C stops later, or with the
+    process.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+
+
+def _offer_dbutils_module(utilities: PerNotebook[DBUtils | None]) -> None:
+    """`from pyspark.dbutils import DBUtils`, as library code on Databricks gets at dbutils."""
+    module = types.ModuleType("pyspark.dbutils")
+    vars(module)["DBUtils"] = lambda _spark=None: utilities.get()
+    sys.modules["pyspark.dbutils"] = module
