@@ -50,8 +50,8 @@ def take(claim: Claim | None, fence: int, holder: Holder, *, now: float, take_ov
         return renew(claim, now=now)
     if claim is not None and claim.holder != holder.id and now < claim.expires and not take_over:
         raise Conflict(
-            f"{claim.who} is releasing {claim.release} ({claim.run}), since {instant_to_text(claim.since)}; last sign of "
-            f"life {instant_to_text(claim.heartbeat)}, the claim expires {instant_to_text(claim.expires)}.",
+            f"{claim.who} is releasing {claim.release} ({claim.run}) since {instant_to_text(claim.since)}; last sign "
+            f"of life {instant_to_text(claim.heartbeat)}, the claim expires {instant_to_text(claim.expires)}.",
             changed="Nothing was changed.",
             next_step="Wait for that release. If it is dead for certain, run again with --take-over.",
         )
@@ -82,7 +82,7 @@ def require(claim: Claim | None, *, holder: str, number: int, now: float) -> Non
         )
     if now >= claim.expires - MARGIN:
         raise Conflict(
-            f"The claim on this environment expires {instant_to_text(claim.expires)}, too soon to begin another change.",
+            f"The claim on this environment expires {instant_to_text(claim.expires)}: too soon for another change.",
             changed="What was done before stays; nothing is changed after this.",
             next_step="Run the step again.",
         )

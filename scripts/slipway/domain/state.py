@@ -80,6 +80,8 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
+    """`archived` are the archive's releases, oldest first; `serial` and `written_by` make each write's bytes unique."""
+
     app: str
     environment: str
     live: Slot | None = None
@@ -88,6 +90,7 @@ class State:
     slots: Mapping[str, SlotRecord] = field(default_factory=dict)
     jobs: Mapping[str, JobRecord] = field(default_factory=dict)
     history: tuple[Entry, ...] = ()
+    archived: tuple[str, ...] = ()
     switch: Journal | None = None
     serial: int = 0
     written_by: str = ""

@@ -34,7 +34,11 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Journal:
-    """An open switch from slot `source` to `target`; `number` is the claim's under which it was begun."""
+    """An open switch from slot `source` to `target`; `number` is the claim's under which it was begun.
+
+    `settings` and `kept` are archived: the new settings, and the old ones as they were (with the pause status that was
+    meant). `entry` is the place in the history that a rollback goes to.
+    """
 
     kind: Literal["release", "rollback"]
     version: str
@@ -43,11 +47,13 @@ class Journal:
     target: Slot
     actions: tuple[Action, ...]
     settings: str
+    kept: str | None
     started: Instant
     holder: str
     number: int
     direction: Direction = "forward"
     drift: tuple[str, ...] = ()
+    entry: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,14 +117,25 @@ def goal(action: Action, direction: Direction) -> Mapping[str, Any] | None:
 
 
 def creates(journal: Journal) -> list[Step]:
-    """Jobs still to be made, paused: they start with the switch, together."""
+    """Jobs still to be made: new ones paused, for they start with the switch, together; going back only those that
+    somebody deleted meanwhile, as they were."""
     if journal.direction == "back":
-        return []
+        lost = [action for action in journal.actions if action.id is None and action.before is not None]
+        return [Step(key=action.key, id=None, settings=action.before or {}) for action in lost]
     return [
         Step(key=action.key, id=None, settings=with_pause(action.after, "PAUSED"))
         for action in journal.actions
         if action.id is None
     ]
+
+
+def forget_lost(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> Journal:
+    """The journal without the ids of jobs that are gone: `creates` makes them again."""
+    actions = tuple(
+        replace(action, id=None) if action.id is not None and now.get(action.key) is None else action
+        for action in journal.actions
+    )
+    return replace(journal, actions=actions)
 
 
 def with_ids(journal: Journal, ids: Mapping[str, int]) -> Journal:
@@ -150,7 +167,7 @@ def unfinished(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) ->
     for action in journal.actions:
         wanted = goal(action, journal.direction)
         there = now.get(action.key)
-        if wanted is not None and (there is None or not same(wanted, there)):
+        if wanted is not None and (action.id is None or there is None or not same(wanted, there)):
             keys.append(action.key)
     return keys
 

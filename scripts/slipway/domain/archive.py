@@ -1,0 +1,90 @@
+"""The archive: every released version, in the state storage. Files by their SHA-256, so unchanged ones cost nothing.
+
+archive/files/<sha256>, archive/releases/<version>-<hash>.json (ArchivedRelease), archive/settings/<sha256>.json (jobs'
+settings by key), archive/switches/<number>-<version>.json (journals of switches that ended).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from slipway.domain.codec import Damaged, canonical, decode, load, to_bytes
+from slipway.domain.manifest import sha256
+from slipway.domain.release import Release, ReleaseFile
+from slipway.domain.slot import Kind, SlotFile
+
+FILES = "archive/files/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """One object that the release put into its slot."""
+
+    path: str
+    kind: Kind
+    language: str | None
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivedRelease:
+    """All that is needed to publish a release again, with no build. `environment` is config/environment.json without
+    the slot."""
+
+    version: str
+    commit: str
+    build: str
+    release: str
+    files: Mapping[str, ReleaseFile]
+    contents: tuple[Content, ...]
+    environment: Mapping[str, str]
+    format: Literal[1] = 1
+
+
+def archive_release(release: Release, contents: list[SlotFile], environment: Mapping[str, str]) -> tuple[str, bytes]:
+    """The name and the bytes of the archive's document. `contents` without config/environment.json."""
+    document = ArchivedRelease(
+        version=release.version,
+        commit=release.commit,
+        build=release.build,
+        release=release.sha256,
+        files=release.files,
+        contents=tuple(
+            Content(path=f.path, kind=f.kind, language=f.language, sha256=f.sha256, size=f.size) for f in contents
+        ),
+        environment=environment,
+    )
+    data = to_bytes(document)
+    return f"archive/releases/{release.version}-{sha256(data)[:12]}.json", data
+
+
+def read_archived(data: bytes) -> ArchivedRelease:
+    """Raises codec.Damaged."""
+    document: ArchivedRelease = decode(ArchivedRelease, load(data))
+    return document
+
+
+def slot_files(document: ArchivedRelease) -> list[SlotFile]:
+    """What the release puts into a slot; the content is the archive's file of that hash."""
+    return [
+        SlotFile(path=c.path, kind=c.kind, language=c.language, sha256=c.sha256, size=c.size, source=FILES + c.sha256)
+        for c in document.contents
+    ]
+
+
+def archive_settings(jobs: Mapping[str, Mapping[str, Any]]) -> tuple[str, bytes]:
+    """The name and the bytes of a set of jobs' settings."""
+    data = canonical({"format": 1, "jobs": jobs})
+    return f"archive/settings/{sha256(data)}.json", data
+
+
+def read_settings(data: bytes) -> dict[str, dict[str, Any]]:
+    """Raises codec.Damaged."""
+    document = load(data)
+    if not isinstance(document, dict) or document.get("format") != 1 or not isinstance(document.get("jobs"), dict):
+        raise Damaged("not a set of jobs' settings of format 1")
+    jobs: dict[str, dict[str, Any]] = document["jobs"]
+    return jobs

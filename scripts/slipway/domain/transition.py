@@ -1,0 +1,176 @@
+"""How the state changes: one pure function for each thing that happens to an environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from slipway.domain.slot import Slot
+from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
+from slipway.domain.switch import Journal, turn_back
+from slipway.errors import NotPossible
+
+
+def begin_publish(state: State, slot: Slot) -> State:
+    """From now on what the slot holds is not known; jobs that lived on in it only to be looked at are forgotten."""
+    record = state.slots.get(slot)
+    jobs = {key: job for key, job in state.jobs.items() if not (job.retired and job.slot == slot)}
+    state = replace(state, jobs=jobs)
+    return state if record is None else state.with_slot(slot, replace(record, complete=False, test=None))
+
+
+def retired_in(state: State, slot: Slot) -> dict[str, JobRecord]:
+    """Jobs that left an earlier release and still point at `slot`: deleted when it is overwritten."""
+    return {key: job for key, job in state.jobs.items() if job.retired and job.slot == slot}
+
+
+def published(state: State, slot: Slot, record: SlotRecord) -> State:
+    archived = (*(name for name in state.archived if name != record.archive), record.archive)
+    return replace(state.with_slot(slot, record), archived=archived)
+
+
+def tested(state: State, slot: Slot, result: TestResult) -> State:
+    """Notes a test result; one of another manifest than the slot's is refused."""
+    record = state.slots.get(slot)
+    if record is None or not record.complete or record.manifest != result.manifest:
+        raise NotPossible(
+            f"The test result is for manifest {result.manifest[:12]}, but {slot} does not hold that.",
+            next_step="Publish and test again.",
+        )
+    return state.with_slot(slot, replace(record, test=result))
+
+
+def opened(state: State, journal: Journal) -> State:
+    return replace(state, switch=journal)
+
+
+def turned_back(state: State, journal: Journal) -> State:
+    return replace(state, switch=turn_back(journal))
+
+
+def switched(state: State, journal: Journal, *, now: float, run: str) -> State:
+    """The switch is complete: the target slot is live. One compare-and-swap makes it so."""
+    record = state.slots[journal.target]
+    jobs = dict(state.jobs)
+    for action in journal.actions:
+        if action.id is None:
+            raise ValueError(f"job {action.key} has no id")
+        slot = (journal.source or journal.target) if action.leaves else journal.target
+        before = jobs.get(action.key)
+        readers = before.readers if before is not None and before.id == action.id else None
+        jobs[action.key] = JobRecord(
+            id=action.id, slot=slot, pause=action.pause, retired=action.leaves, readers=readers
+        )
+    if journal.kind == "rollback" and journal.entry is not None:
+        history = _rolled_back(state.history, journal, record, now, run)
+    else:
+        history = _released(state.history, journal, record, now, run)
+    state = state.with_slot(journal.target, replace(record, candidate=False))
+    return replace(state, live=journal.target, jobs=jobs, history=history, switch=None)
+
+
+def taken_back(state: State, journal: Journal) -> State:
+    """The switch is undone; jobs that it made stay, paused, until their slot is overwritten."""
+    jobs = dict(state.jobs)
+    for action in journal.actions:
+        if action.id is None:
+            continue
+        if action.before is None:
+            jobs[action.key] = JobRecord(id=action.id, slot=journal.target, pause=action.pause, retired=True)
+        elif action.key in jobs and jobs[action.key].id != action.id:  # it was deleted by hand, and made again
+            jobs[action.key] = replace(jobs[action.key], id=action.id, readers=None)
+    return replace(state, jobs=jobs, switch=None)
+
+
+def _released(
+    history: tuple[Entry, ...], journal: Journal, record: SlotRecord, now: float, run: str
+) -> tuple[Entry, ...]:
+    before = tuple(_step_down(entry, journal.kept) if entry.outcome == "live" else entry for entry in history)
+    entry = Entry(
+        version=record.version,
+        commit=record.commit,
+        slot=journal.target,
+        manifest=record.manifest,
+        archive=record.archive,
+        settings=journal.settings,
+        since=now,
+        outcome="live",
+        run=run,
+    )
+    return (*before, entry)
+
+
+def _step_down(entry: Entry, kept: str | None) -> Entry:
+    """No longer live; keeps its jobs' settings as they last were, people's changes included."""
+    return replace(entry, outcome="stable", settings=kept or entry.settings)
+
+
+def _rolled_back(
+    history: tuple[Entry, ...], journal: Journal, record: SlotRecord, now: float, run: str
+) -> tuple[Entry, ...]:
+    result = []
+    for index, entry in enumerate(history):
+        if index == journal.entry:
+            entry = replace(
+                entry,
+                slot=journal.target,
+                manifest=record.manifest,
+                settings=journal.settings,
+                since=now,
+                outcome="live",
+                run=run,
+            )
+        elif entry.outcome == "live":
+            entry = _step_down(entry, journal.kept)
+        if journal.entry is not None and index > journal.entry:
+            entry = replace(entry, outcome="rolled_back")
+        result.append(entry)
+    return tuple(result)
+
+
+def rollback_target(state: State, version: str | None) -> int:
+    """The place in the history to go back to: the last stable release, or the newest that had `version`.
+
+    Raises NotPossible with the reason.
+    """
+    live = next((i for i, entry in enumerate(state.history) if entry.outcome == "live"), None)
+    if live is None:
+        raise NotPossible(
+            f"Nothing is live in {state.environment}, so there is nothing to go back from.",
+            changed="Nothing was changed.",
+        )
+    if version is not None:
+        found = [i for i, entry in enumerate(state.history) if entry.version == version and i != live]
+        if found:
+            return found[-1]
+        known = ", ".join(dict.fromkeys(e.version for i, e in enumerate(state.history) if i != live)) or "none"
+        raise NotPossible(
+            f"{version} can't be gone back to: it was never live in {state.environment}, or is live now. "
+            f"Versions that can: {known}.",
+            changed="Nothing was changed.",
+        )
+    stable = [i for i, entry in enumerate(state.history[:live]) if entry.outcome == "stable"]
+    if not stable:
+        raise NotPossible(
+            f"{state.history[live].version} is live in {state.environment}, and no stable release came before it.",
+            changed="Nothing was changed.",
+            next_step="Release a good version instead.",
+        )
+    return stable[-1]
+
+
+def forget_old(state: State, keep: int) -> tuple[State, list[str]]:
+    """The state without the oldest releases beyond `keep`, and the archive's documents that nothing refers to now.
+
+    What is live, in a slot, or the next to go back to always stays.
+    """
+    needed = {record.archive for record in state.slots.values()}
+    needed |= {entry.archive for entry in state.history if entry.outcome == "live"}
+    needed |= {entry.archive for entry in [e for e in state.history if e.outcome == "stable"][-1:]}
+    surplus = len(state.archived) - keep
+    gone: list[str] = []
+    for name in state.archived:
+        if len(gone) < surplus and name not in needed:
+            gone.append(name)
+    archived = tuple(name for name in state.archived if name not in gone)
+    history = tuple(entry for entry in state.history if entry.archive not in gone)
+    return replace(state, archived=archived, history=history), gone
