@@ -83,8 +83,8 @@ def _deployment(context: Context, resources: Resources, template: Template) -> D
         context.log.detail(f"{template.file} does not ask for: {', '.join(unknown)}")
     if environment.secret_scope.backend == "key_vault":
         context.log.warning(
-            "The secret scope shows the Key Vault: the application AzureDatabricks needs Key Vault Secrets User on "
-            f"{environment.resources.key_vault}. Its object id differs per tenant and is not configured: give it by hand."
+            "The secret scope shows the Key Vault: AzureDatabricks needs the role Key Vault Secrets User on "
+            f"{environment.resources.key_vault}. Its object id differs per tenant; give it by hand."
         )
     return Deployment(
         name=deployment_name(environment.name, _version(context)),

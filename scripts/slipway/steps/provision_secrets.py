@@ -8,7 +8,7 @@ from functools import cached_property
 
 from slipway.command import Context, run_step
 from slipway.domain.environment import Environment, Secret
-from slipway.errors import AuthenticationError, ConfigurationError, Finding, NotPossible, SlipwayError
+from slipway.errors import AuthenticationError, NotPossible, SlipwayError
 from slipway.services.credentials import Credential, credential
 from slipway.services.databricks import AlreadyExists, Scope, Workspace, connect
 from slipway.services.databricks.secrets import BACKENDS
@@ -29,7 +29,6 @@ def provision_secrets(context: Context) -> None:
     time: nothing derived from a secret is kept anywhere. Raises NotPossible with every source that gave nothing.
     """
     environment = context.environment
-    _check(environment)
     if context.what_if:
         _list(context)
         return
@@ -87,22 +86,6 @@ def vault_id(environment: Environment) -> str:
         f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.resource_group}"
         f"/providers/Microsoft.KeyVault/vaults/{environment.resources.key_vault}"
     )
-
-
-def _check(environment: Environment) -> None:
-    if environment.secret_scope.backend == "databricks":
-        return
-    findings = [
-        Finding(
-            f"config/environments/{environment.name}.yml",
-            f"secrets.{secret.name}.to",
-            "is scope, but secret_scope.backend is key_vault: such a scope can only be read; say key_vault",
-        )
-        for secret in environment.secrets.values()
-        if secret.to == "scope"
-    ]
-    if findings:
-        raise ConfigurationError(f"The secrets of {environment.name} can't go where they should.", findings)
 
 
 def _list(context: Context) -> None:
