@@ -1,0 +1,266 @@
+"""login.microsoftonline.com: discovery and the token endpoints, for the client credentials grant.
+
+Sources: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow and, for error codes,
+https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+import jwt
+from jwt.types import Options
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from rehearsal.entra.directory import AZURE_DATABRICKS_APP, Directory
+from rehearsal.world import World
+
+HOST = "https://login.microsoftonline.com"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# What a token can be asked for here. Others are unknown resources, as in a tenant that never consented to them.
+RESOURCES = frozenset(
+    {
+        "https://management.azure.com",
+        "https://management.core.windows.net",
+        "https://vault.azure.net",
+        "https://storage.azure.com",
+        "https://graph.microsoft.com",
+        AZURE_DATABRICKS_APP,
+    }
+)
+
+
+class TokenError(Exception):
+    """A refusal of the token endpoint: OAuth error, AADSTS number, sentence, HTTP status."""
+
+    def __init__(self, error: str, number: int, text: str, status: int = 400) -> None:
+        super().__init__(text)
+        self.error, self.number, self.text, self.status = error, number, text, status
+
+
+def create_app(world: World) -> Starlette:
+    """The sign-in service of every tenant of the world's directory."""
+    directory = world.directory
+
+    async def token(request: Request) -> Response:
+        tenant = request.path_params["tenant"]
+        version = 2 if "/v2.0/" in request.url.path else 1
+        form = {key: values[-1] for key, values in parse_qs((await request.body()).decode(errors="replace")).items()}
+        try:
+            return JSONResponse(_issue(directory, tenant, form, version), headers={"Cache-Control": "no-store"})
+        except TokenError as error:
+            return _refusal(error, world.clock())
+
+    async def metadata(request: Request) -> Response:
+        tenant = request.path_params["tenant"]
+        v2 = "/v2.0/" in request.url.path
+        if not (directory.has_tenant(tenant) or tenant in ("common", "organizations")):
+            return _refusal(_unknown_tenant(tenant), world.clock())
+        return JSONResponse(_metadata(tenant, v2=v2))
+
+    async def keys(_: Request) -> Response:
+        return JSONResponse({"keys": [directory.key.jwk]})
+
+    async def instance(request: Request) -> Response:
+        tenant = request.query_params.get("authorization_endpoint", "").removeprefix("https://").split("/")
+        name = tenant[1] if len(tenant) > 1 else "common"
+        aliases = ["login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net"]
+        return JSONResponse(
+            {
+                "tenant_discovery_endpoint": f"{HOST}/{name}/v2.0/.well-known/openid-configuration",
+                "api-version": "1.1",
+                "metadata": [
+                    {"preferred_network": aliases[0], "preferred_cache": "login.windows.net", "aliases": aliases}
+                ],
+            }
+        )
+
+    async def unknown(request: Request) -> Response:
+        return JSONResponse(
+            {
+                "error": "not_implemented",
+                "error_description": f"This rehearsal has no {request.method} {request.url.path} on login.microsoftonline.com.",
+            },
+            status_code=501,
+        )
+
+    return Starlette(
+        routes=[
+            Route("/common/discovery/instance", instance),
+            Route("/{tenant}/.well-known/openid-configuration", metadata),
+            Route("/{tenant}/v2.0/.well-known/openid-configuration", metadata),
+            Route("/{tenant}/discovery/keys", keys),
+            Route("/{tenant}/discovery/v2.0/keys", keys),
+            Route("/{tenant}/oauth2/token", token, methods=["POST"]),
+            Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
+            Route("/{path:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ]
+    )
+
+
+def _issue(directory: Directory, tenant: str, form: Mapping[str, str], version: int) -> dict[str, Any]:
+    if not directory.has_tenant(tenant):
+        raise _unknown_tenant(tenant)
+    if form.get("grant_type") != "client_credentials":
+        raise TokenError(
+            "unsupported_grant_type",
+            70003,
+            f"The app requested an unsupported grant type '{form.get('grant_type', '')}'. This rehearsal has client_credentials only.",
+        )
+    client = form.get("client_id", "")
+    principal = directory.by_app_id(client, tenant)
+    if principal is None:
+        raise TokenError(
+            "unauthorized_client",
+            700016,
+            f"Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the "
+            "application has not been installed by the administrator of the tenant or consented to by any user in the "
+            "tenant. You may have sent your authentication request to the wrong tenant.",
+        )
+    audience = _audience(form, version)
+    _authenticate(directory, client, form)
+    token = directory.issue_token(tenant_id=tenant, app_id=principal.app_id, audience=audience, version=1)
+    answer: dict[str, Any] = {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token}
+    if version == 1:
+        answer |= {"expires_in": "3599", "ext_expires_in": "3599", "resource": audience}
+    return answer
+
+
+def _audience(form: Mapping[str, str], version: int) -> str:
+    """What the token is for, spelled as it was asked for; a scope's slash before `.default` belongs to the resource."""
+    if version == 1:
+        wanted = form.get("resource", "")
+    else:
+        scope = form.get("scope", "").split(" ")[0]
+        if not scope.endswith("/.default"):
+            raise TokenError(
+                "invalid_scope",
+                1002012,
+                f"The provided value for scope {scope} is not valid. Client credential flows must have a scope value with "
+                "/.default suffixed to the resource identifier (application ID URI).",
+            )
+        wanted = scope.removesuffix("/.default")
+    if wanted.rstrip("/") not in RESOURCES:
+        raise TokenError(
+            "invalid_resource",
+            500011,
+            f"The resource principal named {wanted} was not found in the tenant. This can happen if the application has not "
+            "been installed by the administrator of the tenant or consented to by any user in the tenant.",
+        )
+    return wanted
+
+
+def _authenticate(directory: Directory, client: str, form: Mapping[str, str]) -> None:
+    if "client_assertion" in form:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise TokenError(
+                "invalid_request", 900144, "The client_assertion_type is missing or not the JWT bearer type."
+            )
+        _check_assertion(directory, client, form["client_assertion"])
+    elif not form.get("client_secret"):
+        raise TokenError(
+            "invalid_client",
+            7000218,
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+            401,
+        )
+    elif not directory.secret_matches(client, form["client_secret"]):
+        raise TokenError(
+            "invalid_client",
+            7000215,
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, not the "
+            f"client secret ID, for a secret added to app '{client}'.",
+            401,
+        )
+
+
+def _check_assertion(directory: Directory, client: str, assertion: str) -> None:
+    try:
+        claims = jwt.decode(assertion, options={"verify_signature": False})
+    except jwt.InvalidTokenError as error:
+        raise TokenError("invalid_client", 50027, "JWT token is invalid or malformed.", 401) from error
+    issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
+    matches = [
+        known for known in directory.federations(client) if known["issuer"] == issuer and known["subject"] == subject
+    ]
+    if not matches:
+        raise TokenError(
+            "invalid_client",
+            700213,
+            "No matching federated identity record found for presented assertion subject "
+            f"'{subject}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
+            401,
+        )
+    audience = claims.get("aud")
+    if audience not in [known["audience"] for known in matches]:
+        raise TokenError(
+            "invalid_client",
+            700212,
+            f"No matching federated identity record found for presented assertion audience '{audience}'.",
+            401,
+        )
+    if int(claims.get("exp") or 0) <= directory.now():
+        raise TokenError(
+            "invalid_client", 700024, "Client assertion is not within its valid time range. Ask for a new one.", 401
+        )
+    key = directory.issuer_key(issuer)
+    unchecked: Options = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
+    try:
+        jwt.decode(assertion, key or "", algorithms=["RS256"], options=unchecked)
+    except (jwt.InvalidTokenError, ValueError) as error:
+        raise TokenError("invalid_client", 7000270, "The assertion's signature could not be validated.", 401) from error
+
+
+def _unknown_tenant(tenant: str) -> TokenError:
+    return TokenError(
+        "invalid_request",
+        90002,
+        f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct "
+        "cloud. Check with your subscription administrator, this may happen if there are no active subscriptions for the "
+        "tenant.",
+    )
+
+
+def _refusal(error: TokenError, now: float) -> JSONResponse:
+    trace, correlation = str(uuid.uuid4()), str(uuid.uuid4())
+    moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return JSONResponse(
+        {
+            "error": error.error,
+            "error_description": f"AADSTS{error.number}: {error.text} Trace ID: {trace} Correlation ID: {correlation} "
+            f"Timestamp: {moment}",
+            "error_codes": [error.number],
+            "timestamp": moment,
+            "trace_id": trace,
+            "correlation_id": correlation,
+            "error_uri": f"{HOST}/error?code={error.number}",
+        },
+        status_code=error.status,
+    )
+
+
+def _metadata(tenant: str, *, v2: bool) -> dict[str, Any]:
+    middle = "/oauth2/v2.0" if v2 else "/oauth2"
+    return {
+        "token_endpoint": f"{HOST}/{tenant}{middle}/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+        "jwks_uri": f"{HOST}/{tenant}/discovery/{'v2.0/' if v2 else ''}keys",
+        "response_types_supported": ["code", "id_token"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "issuer": f"{HOST}/{tenant}/v2.0" if v2 else f"https://sts.windows.net/{tenant}/",
+        "authorization_endpoint": f"{HOST}/{tenant}{middle}/authorize",
+        "device_authorization_endpoint": f"{HOST}/{tenant}{middle}/devicecode",
+        "end_session_endpoint": f"{HOST}/{tenant}{middle}/logout",
+        "tenant_region_scope": None,
+        "cloud_instance_name": "microsoftonline.com",
+        "cloud_graph_host_name": "graph.windows.net",
+        "msgraph_host": "graph.microsoft.com",
+    }

@@ -1,0 +1,1 @@
+"""Azure Storage: Microsoft's own Azurite behind a front that checks tokens and roles."""
