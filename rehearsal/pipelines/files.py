@@ -18,6 +18,10 @@ class Files:
         self._read: dict[str, Mapping] = {}
 
     @property
+    def root(self) -> Path:
+        return self._root
+
+    @property
     def read_so_far(self) -> frozenset[str]:
         """Paths from the root of every file that something asked for."""
         return frozenset(self._read)

@@ -90,10 +90,10 @@ def bind(parameters: list[Parameter], given: MappingOf[str, Node], at: Position)
     folded = {fold(name): node for name, node in given.items()}
     bound: dict[str, Value] = {}
     for parameter in parameters:
-        node = folded.get(fold(parameter.name), parameter.default)
-        if node is None:
+        value = folded.get(fold(parameter.name), parameter.default)
+        if value is None:
             raise PipelineError(at, f"A value for the '{parameter.name}' parameter must be provided.")
-        bound[parameter.name] = convert(parameter, node)
+        bound[parameter.name] = convert(parameter, value)
     return bound
 
 

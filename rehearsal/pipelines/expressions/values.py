@@ -210,7 +210,7 @@ def compare(left: Value, right: Value) -> int:
     right = cast_like(left, right)
     if isinstance(left, str):
         left, right = fold(left), fold(right)
-    return (left > right) - (left < right)
+    return 1 if left > right else -1 if left < right else 0
 
 
 def fold(text: str) -> str:

@@ -1,0 +1,132 @@
+"""One agent job: an empty workspace, a token of its own, its steps one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rehearsal.pipelines import tasks
+from rehearsal.pipelines.agent import pip_shim
+from rehearsal.pipelines.agent.job_state import JobState
+from rehearsal.pipelines.agent.step_state import StepState
+from rehearsal.pipelines.agent.task_runners import RUNNERS, TaskFailed
+from rehearsal.pipelines.agent.variables import ReadOnlyVariable
+from rehearsal.pipelines.conditions import GOOD, RESULT_NAMES, decide, step_status
+from rehearsal.pipelines.events import Result, StepFinished, StepStarted
+from rehearsal.pipelines.expressions import ExpressionError
+from rehearsal.pipelines.model import Step
+from rehearsal.pipelines.results import StepResult
+
+
+@contextlib.contextmanager
+def agent_job(job: JobState, job_id: str) -> Iterator[None]:
+    """The workspace and the token of a job, both gone afterwards."""
+    job.workspace.make()
+    token, oidc_uri = job.host.open_job(job_id)
+    try:
+        job.variables.assign("System.AccessToken", token, secret=True)
+        job.variables.assign("System.OidcRequestUri", oidc_uri)
+        _put_shims(job)
+        yield
+    finally:
+        job.host.close_job(job_id)
+        job.workspace.remove()
+
+
+def _put_shims(job: JobState) -> None:
+    config = job.workspace.temp / ".shims.json"
+    shim = Path(pip_shim.__file__).resolve()
+    installed = {digest: str(environment) for digest, environment in job.host.installed.items()}
+    content = {
+        "folder": str(job.workspace.shims),
+        "base_python": str(job.host.base_python),
+        "shim": str(shim),
+        "installed": installed,
+    }
+    config.write_text(json.dumps(content))
+    pip_shim.write_shims(config, None)
+
+
+def run_steps(job: JobState, steps: Sequence[Step]) -> tuple[StepResult, ...]:
+    """Run steps in order, each by its condition. `job.status` says afterwards how the job ended."""
+    results: list[StepResult] = []
+    for step in steps:
+        if step.inputs.get("repository") == "none" or (
+            step.task == tasks.DOWNLOAD_SHORTCUT and step.inputs.get("source") == "none"
+        ):
+            continue
+        if job.cancel.is_set():
+            job.status = "canceled"
+        results.append(_run_step(job, step))
+    return tuple(results)
+
+
+def _run_step(job: JobState, step: Step) -> StepResult:
+    started = job.host.steady()
+    title = job.variables.expand(step.display_name)
+    reporter = job.reporter.in_step(title)
+    job.variables.assign("Agent.JobStatus", RESULT_NAMES[job.status])
+    reporter.emit(StepStarted(where=reporter.where, title=title, task=step.task))
+    reason = ""
+    try:
+        if not step.enabled:
+            result: Result = "skipped"
+            reason = "not enabled"
+        elif not decide(step.condition, {"variables": job.variables.plain()}, step_status(job.status)):
+            result, reason = "skipped", f"its condition is false: {step.condition or 'succeeded()'}"
+        else:
+            result, reason = _attempt(StepState(job, step, reporter, _deadline(job, step)))
+    except ExpressionError as error:
+        reporter.issue("error", f"The condition can not be evaluated: {error}")
+        result = "failed"
+    if result == "failed" and step.continue_on_error:
+        result = "succeededWithIssues"
+    _count(job, result)
+    seconds = job.host.steady() - started
+    if reason:
+        reporter.line(f"{result}: {reason}" if result != "skipped" else f"Skipped: {reason}", "section")
+    done = StepFinished(
+        where=reporter.where, title=title, task=step.task, result=result, seconds=seconds, reason=reason
+    )
+    reporter.emit(done)
+    return StepResult(title=title, task=step.task, result=result, seconds=seconds)
+
+
+def _attempt(step: StepState) -> tuple[Result, str]:
+    """Run a step, again after a failure as often as it says. Returns the result and, for a skipped one, why."""
+    for attempt in range(step.step.retries + 1):
+        step.completed = None
+        try:
+            result = RUNNERS[step.step.task](step)
+        except (TaskFailed, ReadOnlyVariable, OSError) as error:
+            step.reporter.issue("error", str(error))
+            result = "failed"
+        if step.completed is not None and result in GOOD:
+            return step.completed
+        if result != "failed":
+            return result, ""
+        if attempt < step.step.retries:
+            step.reporter.issue("warning", f"RetryHelper encountered task failure, will retry (attempt {attempt + 1})")
+    return "failed", ""
+
+
+def _deadline(job: JobState, step: Step) -> float | None:
+    if not step.timeout_minutes:
+        return job.deadline
+    own = job.host.steady() + step.timeout_minutes * 60
+    return own if job.deadline is None else min(own, job.deadline)
+
+
+def _count(job: JobState, result: Result) -> None:
+    """What a step's result makes of the job's: the worst counts."""
+    if job.cancel.is_set():
+        job.status = "canceled"
+    elif result == "failed" and job.deadline is not None and job.host.steady() >= job.deadline:
+        job.reporter.issue("error", "The job ran longer than its maximum time and was canceled.")
+        job.status = "canceled"
+    elif result in ("failed", "canceled") and job.status in GOOD:
+        job.status = result
+    elif result == "succeededWithIssues" and job.status == "succeeded":
+        job.status = result

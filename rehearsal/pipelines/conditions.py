@@ -1,0 +1,122 @@
+"""`condition:` and `$[ ]`: what they may name, and what they say during a run.
+
+Source: learn.microsoft.com/azure/devops/pipelines/process/conditions and process/expressions (dependencies).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rehearsal.pipelines.events import Result
+from rehearsal.pipelines.expressions import Context, ExpressionError, Node, Value, evaluate, parse, to_text, truth
+from rehearsal.pipelines.expressions.parser import Call, Index, Literal, Name
+
+GOOD: Collection[Result] = ("succeeded", "succeededWithIssues")
+NAMES_BY_LEVEL: Mapping[str, tuple[str, ...]] = {
+    "stage": ("variables", "dependencies"),
+    "job": ("variables", "dependencies", "stageDependencies"),
+    "step": ("variables",),
+}
+# What `dependencies.x.result` says: learn.microsoft.com/azure/devops/pipelines/process/expressions#dependencies
+RESULT_NAMES: Mapping[Result, str] = {
+    "succeeded": "Succeeded",
+    "succeededWithIssues": "SucceededWithIssues",
+    "failed": "Failed",
+    "canceled": "Canceled",
+    "skipped": "Skipped",
+}
+
+
+def check_condition(text: str, level: str, dependencies: Collection[str] = ()) -> str | None:
+    """What is wrong with a condition of a stage, job or step, or None.
+
+    dependencies: names in `dependsOn`; a condition sees only those.
+    """
+    try:
+        tree = parse(text)
+    except ExpressionError as error:
+        return str(error)
+    for node in _walk(tree):
+        if isinstance(node, Name) and node.name.lower() not in [name.lower() for name in NAMES_BY_LEVEL[level]]:
+            return f"Unrecognized value: '{node.name}'. A condition of a {level} knows {' and '.join(NAMES_BY_LEVEL[level])}"
+    known = {name.lower() for name in dependencies}
+    context = "stagedependencies" if level == "job" else "dependencies"
+    for node in _walk(tree):
+        match node:
+            case Index(Name(name), Literal(str(item))) if level == "stage" and name.lower() == context:
+                if item.lower() not in known:
+                    return f"The condition asks for '{item}', which is not in 'dependsOn'"
+            case Index(Name(name), Literal(str(item))) if level == "job" and name.lower() == "dependencies":
+                if item.lower() not in known:
+                    return f"The condition asks for '{item}', which is not in 'dependsOn'"
+    return None
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    yield node
+    match node:
+        case Index(target, key):
+            yield from _walk(target)
+            if key is not None:
+                yield from _walk(key)
+        case Call(_, arguments):
+            for argument in arguments:
+                yield from _walk(argument)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A stage or job that is over, as others see it: outputs by the names that `outputs['…']` takes."""
+
+    result: Result
+    outputs: Mapping[str, str]
+
+    def as_value(self) -> Value:
+        return {"result": RESULT_NAMES[self.result], "outputs": dict(self.outputs)}
+
+
+def decide(text: str | None, names: Mapping[str, Value], status: Mapping[str, Callable[[Sequence[str]], bool]]) -> bool:
+    """Whether something runs; None is `succeeded()`. Raises ExpressionError."""
+    return truth(parse(text or "succeeded()"), Context(names, status))
+
+
+def runtime_value(text: str, names: Mapping[str, Value]) -> str:
+    """The text of `$[ expression ]`. Raises ExpressionError."""
+    inner = text.strip()
+    if not (inner.startswith("$[") and inner.endswith("]")):
+        raise ExpressionError(f"a runtime expression must be the whole value: {text}")
+    return to_text(evaluate(parse(inner[2:-1]), Context(names)))
+
+
+def graph_status(
+    before: Mapping[str, Result], all_before: Collection[str], *, canceled: bool
+) -> dict[str, Callable[[Sequence[str]], bool]]:
+    """succeeded(), failed()… for a stage or a job.
+
+    before: results by lower-case name; all_before: what comes before it in the graph, which counts when no names are given.
+    """
+
+    def chosen(names: Sequence[str]) -> list[Result]:
+        return [before[name.lower()] for name in (names or all_before) if name.lower() in before]
+
+    return {
+        "always": lambda _: True,
+        "canceled": lambda _: canceled,
+        "succeeded": lambda names: not canceled and all(result in GOOD for result in chosen(names)),
+        "failed": lambda names: not canceled and any(result == "failed" for result in chosen(names)),
+        "succeededorfailed": lambda names: (
+            not canceled and all(result in (*GOOD, "failed") for result in chosen(names))
+        ),
+    }
+
+
+def step_status(job: Result) -> dict[str, Callable[[Sequence[str]], bool]]:
+    """The same for a step: what counts is how its job stands ([agent] Expressions/*Node.cs)."""
+    return {
+        "always": lambda _: True,
+        "canceled": lambda _: job == "canceled",
+        "succeeded": lambda _: job in GOOD,
+        "failed": lambda _: job == "failed",
+        "succeededorfailed": lambda _: job in (*GOOD, "failed"),
+    }

@@ -1,0 +1,259 @@
+"""One stage: whether it runs, its jobs in order, the hooks of its deployments."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rehearsal.pipelines import tasks
+from rehearsal.pipelines.agent.job_runner import agent_job, run_steps
+from rehearsal.pipelines.agent.job_state import JobState
+from rehearsal.pipelines.agent.predefined import job_variables
+from rehearsal.pipelines.agent.reporter import Reporter
+from rehearsal.pipelines.agent.variables import Variables
+from rehearsal.pipelines.agent.workspace import Workspace
+from rehearsal.pipelines.conditions import GOOD, Finished, decide, graph_status, runtime_value
+from rehearsal.pipelines.events import JobFinished, JobStarted, Result, StageFinished, StageStarted
+from rehearsal.pipelines.expressions import ExpressionError, Value
+from rehearsal.pipelines.graph import ancestors, in_order
+from rehearsal.pipelines.model import Hook, Job, Stage, Step, Variable
+from rehearsal.pipelines.results import JobResult, StageResult, StepResult
+from rehearsal.pipelines.run_state import RunState
+
+_AGENT = "rehearsal"
+
+
+def skip_stage(state: RunState, stage: Stage, reason: str, *, counts_as: Result = "skipped") -> StageResult:
+    """Note that a stage did not run. counts_as: its result in the eyes of the stages after it."""
+    title = stage.display_name or stage.name
+    reporter = state.reporter.at(stage=stage.name)
+    done = StageFinished(where=reporter.where, title=title, result="skipped", seconds=0, reason=reason)
+    reporter.emit(done)
+    state.stages[stage.name.lower()] = Finished("skipped", {})
+    state.counts_as[stage.name.lower()] = counts_as
+    return StageResult(name=stage.name, title=title, result="skipped", seconds=0, reason=reason, jobs=())
+
+
+def run_stage(state: RunState, stage: Stage) -> StageResult:
+    """Run a stage, or skip it when its condition says so."""
+    started = state.host.steady()
+    title = stage.display_name or stage.name
+    try:
+        reason = _why_not(state, stage)
+    except ExpressionError as error:
+        state.reporter.at(stage=stage.name).issue("error", f"The condition can not be evaluated: {error}")
+        reason = "its condition can not be evaluated"
+    if reason:
+        return skip_stage(state, stage, reason)
+    reporter = state.reporter.at(stage=stage.name)
+    reporter.emit(StageStarted(where=reporter.where, title=title))
+    results: list[JobResult] = []
+    finished = state.jobs.setdefault(stage.name.lower(), {})
+    for job in in_order(stage.jobs):
+        done, outcome = _StageJob(state, stage, job).run()
+        results += done
+        finished[job.name.lower()] = outcome
+    result = _worst([outcome.result for outcome in finished.values()])
+    outputs = {f"{name}.{key}": value for name, job in finished.items() for key, value in job.outputs.items()}
+    state.stages[stage.name.lower()] = Finished(result, outputs)
+    state.counts_as[stage.name.lower()] = result
+    seconds = state.host.steady() - started
+    reporter.emit(StageFinished(where=reporter.where, title=title, result=result, seconds=seconds))
+    return StageResult(name=stage.name, title=title, result=result, seconds=seconds, reason="", jobs=tuple(results))
+
+
+def _why_not(state: RunState, stage: Stage) -> str:
+    """Why a stage does not run; "" when it does. Raises ExpressionError."""
+    before = ancestors(stage.name, {other.name.lower(): other.depends_on for other in state.pipeline.stages})
+    results = {name: state.counts_as[name] for name in before}
+    status = graph_status(results, before, canceled=state.cancel.is_set())
+    dependencies = {name: state.stages[name.lower()].as_value() for name in stage.depends_on}
+    variables = {variable.name: variable.value for variable in (*state.pipeline.variables, *stage.variables)}
+    names: dict[str, Value] = {"variables": {**state.variables, **variables}, "dependencies": dependencies}
+    if decide(stage.condition, names, status):
+        return ""
+    if stage.condition:
+        return f"its condition is false: {stage.condition}"
+    bad = sorted(name for name, result in results.items() if result not in GOOD)
+    return f"{', '.join(bad)} did not succeed" if bad else "the run was canceled"
+
+
+def _worst(results: Sequence[Result]) -> Result:
+    order: tuple[Result, ...] = ("canceled", "failed", "succeededWithIssues", "succeeded")
+    return next((result for result in order if result in results), "skipped")
+
+
+@dataclass
+class _StageJob:
+    """One job of a stage: of an ordinary one its steps, of a deployment its hooks one after the other."""
+
+    state: RunState
+    stage: Stage
+    job: Job
+
+    def run(self) -> tuple[list[JobResult], Finished]:
+        """What ran, agent job by agent job, and the outcome for those that depend on it."""
+        reason = self._why_not()
+        if reason:
+            reporter = self._reporter("")
+            title = self._title("")
+            done = JobFinished(where=reporter.where, title=title, result="skipped", seconds=0, reason=reason)
+            reporter.emit(done)
+            return [self._result("", title, "skipped", 0, ())], Finished("skipped", {})
+        if self.job.is_deployment:
+            return self._run_hooks()
+        steps = self.job.steps
+        if not any(step.task == tasks.CHECKOUT for step in steps):
+            # A job checks out the repository by itself, unless it says `checkout: none`.
+            steps = (_step(self.job, tasks.CHECKOUT, "Checkout", {"repository": "self"}), *steps)
+        result, outputs = self._run_one("", steps)
+        return [result], Finished(self._forgiven(result.result), outputs)
+
+    def _run_hooks(self) -> tuple[list[JobResult], Finished]:
+        results: list[JobResult] = []
+        outputs: dict[str, str] = {}
+        hooks = {hook.name: hook for hook in self.job.hooks}
+        for name in ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic"):
+            if name in hooks:
+                result, found = self._run_one(name, self._hook_steps(hooks[name]))
+                results.append(result)
+                if name == "deploy":
+                    # [learn] process/deployment-jobs: runOnce repeats the job's name before the step's.
+                    outputs = {f"{self.job.name}.{key}": value for key, value in found.items()}
+                if result.result not in GOOD:
+                    break
+        worst = _worst([result.result for result in results])
+        after = "on.success" if worst in GOOD else "on.failure"
+        # A canceled run does not run on.failure (unverified against the service).
+        if after in hooks and worst != "canceled":
+            result, _ = self._run_one(after, self._hook_steps(hooks[after]))
+            results.append(result)
+            worst = worst if after == "on.failure" else _worst([worst, result.result])
+        return results, Finished(self._forgiven(worst), outputs)
+
+    def _hook_steps(self, hook: Hook) -> tuple[Step, ...]:
+        downloads = (tasks.DOWNLOAD_SHORTCUT, tasks.DOWNLOAD)
+        if hook.name == "deploy" and not any(step.task in downloads for step in hook.steps):
+            # Artifacts arrive by themselves in `deploy` only.
+            inputs = {"source": "current", "artifact": "", "patterns": "**"}
+            return (_step(self.job, tasks.DOWNLOAD_SHORTCUT, "Download artifacts", inputs), *hook.steps)
+        return hook.steps
+
+    def _run_one(self, hook: str, steps: tuple[Step, ...]) -> tuple[JobResult, dict[str, str]]:
+        """One agent job."""
+        started = self.state.host.steady()
+        title = self._title(hook)
+        reporter = self._reporter(hook)
+        reporter.emit(JobStarted(where=reporter.where, title=title, environment=self.job.environment))
+        place = "-".join(part for part in (self.stage.name, self.job.name, hook.replace(".", "_")) if part)
+        workspace = Workspace(self.state.folder / "jobs" / place)
+        job_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.state.folder}/{place}"))
+        job = self._job_state(workspace, reporter, self._variables(workspace, hook, job_id, title))
+        with agent_job(job, job_id):
+            try:
+                self._resolve(job.variables)
+                step_results = run_steps(job, steps)
+            except ExpressionError as error:
+                reporter.issue("error", f"A variable can not be evaluated: {error}")
+                job.status, step_results = "failed", ()
+        seconds = self.state.host.steady() - started
+        done = JobFinished(
+            where=reporter.where, title=title, result=job.status, seconds=seconds, environment=self.job.environment
+        )
+        reporter.emit(done)
+        return self._result(hook, title, job.status, seconds, step_results), job.outputs
+
+    def _job_state(self, workspace: Workspace, reporter: Reporter, variables: Variables) -> JobState:
+        host, minutes = self.state.host, self.job.timeout_minutes
+        return JobState(
+            host=host,
+            repository=self.state.repository,
+            keep_out=self.state.keep_out,
+            workspace=workspace,
+            artifacts=self.state.artifacts,
+            variables=variables,
+            reporter=reporter,
+            cancel=self.state.cancel,
+            deadline=host.steady() + minutes * 60 if minutes else None,
+            mask_secret=self.state.masker.add,
+            rename_build=self.state.rename_build,
+        )
+
+    def _variables(self, workspace: Workspace, hook: str, job_id: str, title: str) -> Variables:
+        names = {
+            "System.StageName": self.stage.name,
+            "System.StageDisplayName": self.stage.display_name or self.stage.name,
+            "System.PhaseName": self.job.name,
+            "System.JobName": self.job.name,
+            "System.JobDisplayName": title,
+            "System.JobId": job_id,
+            "Agent.JobName": title,
+        }
+        if self.job.is_deployment:
+            names |= {"Environment.Name": self.job.environment, "Strategy.Name": "runOnce"}
+            names["System.JobName"] = hook.rpartition(".")[2].capitalize() if "." in hook else hook
+        variables = Variables(self.state.masker)
+        variables.update({**self.state.variables, **job_variables(workspace, _AGENT, names)})
+        seen: dict[str, Variable] = {}
+        for variable in (*self.state.pipeline.variables, *self.stage.variables, *self.job.variables):
+            seen[variable.name.lower()] = variable
+        for variable in seen.values():
+            variables.assign(variable.name, variable.value, readonly=variable.readonly)
+        return variables
+
+    def _resolve(self, variables: Variables) -> None:
+        names = {"variables": variables.plain(), **self._dependencies()}
+        variables.resolve(lambda text: runtime_value(text, names))
+
+    def _dependencies(self) -> dict[str, Value]:
+        jobs = self.state.jobs.get(self.stage.name.lower(), {})
+        return {
+            "dependencies": {name: jobs[name.lower()].as_value() for name in self.job.depends_on},
+            "stageDependencies": {
+                name: {job: done.as_value() for job, done in self.state.jobs.get(name.lower(), {}).items()}
+                for name in self.stage.depends_on
+            },
+        }
+
+    def _why_not(self) -> str:
+        jobs = self.state.jobs.get(self.stage.name.lower(), {})
+        before = ancestors(self.job.name, {other.name.lower(): other.depends_on for other in self.stage.jobs})
+        results = {name: jobs[name].result for name in before}
+        status = graph_status(results, before, canceled=self.state.cancel.is_set())
+        values = {
+            variable.name: variable.value
+            for variable in (*self.state.pipeline.variables, *self.stage.variables, *self.job.variables)
+        }
+        names: dict[str, Value] = {"variables": {**self.state.variables, **values}, **self._dependencies()}
+        try:
+            if decide(self.job.condition, names, status):
+                return ""
+        except ExpressionError as error:
+            return f"its condition can not be evaluated: {error}"
+        return f"its condition is false: {self.job.condition or 'succeeded()'}"
+
+    def _forgiven(self, result: Result) -> Result:
+        return "succeededWithIssues" if result == "failed" and self.job.continue_on_error else result
+
+    def _title(self, hook: str) -> str:
+        title = self.job.display_name or self.job.name
+        return f"{title}: {hook}" if hook else title
+
+    def _reporter(self, hook: str) -> Reporter:
+        return self.state.reporter.at(stage=self.stage.name, job=self.job.name, hook=hook)
+
+    def _result(self, hook: str, title: str, result: Result, seconds: float, steps: Sequence[StepResult]) -> JobResult:
+        return JobResult(
+            name=self.job.name,
+            hook=hook,
+            title=title,
+            environment=self.job.environment,
+            result=result,
+            seconds=seconds,
+            steps=tuple(steps),
+        )
+
+
+def _step(job: Job, task: str, title: str, inputs: dict[str, str]) -> Step:
+    return Step(task=task, inputs=inputs, position=job.position, display_name=title)
