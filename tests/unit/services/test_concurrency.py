@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.unit.services.conftest import Moment
 
 
 def test_results_in_order() -> None:
-    assert concurrently([lambda one=one: one * one for one in range(50)], limit=8) == [one * one for one in range(50)]
+    assert concurrently([partial(pow, one, 2) for one in range(50)], limit=8) == [one * one for one in range(50)]
 
 
 def test_nothing_to_do() -> None:
@@ -49,7 +50,7 @@ def test_the_earliest_failure_is_raised_and_the_rest_not_started() -> None:
         raise KeyError("the second")
 
     with pytest.raises(ValueError, match="the first"):
-        concurrently([lambda one=one: call(one) for one in range(100)], limit=2)
+        concurrently([partial(call, one) for one in range(100)], limit=2)
     assert sorted(started) == [0, 1]
 
 

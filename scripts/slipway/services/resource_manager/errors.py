@@ -14,6 +14,7 @@ from typing import Any
 from slipway.errors import AuthenticationError, Conflict, Finding, ReleaseError, ServiceError, SlipwayError
 from slipway.services.azure_errors import scrub
 from slipway.services.resource_manager.template_lines import Place, Template, parse_path
+from slipway.services.resource_manager.template_names import find_resource, split_id
 
 # Codes that only say "look inside".
 _WRAPPERS = {
@@ -35,7 +36,6 @@ _RESOURCE_TEXT = re.compile(r"template resource '([^']+)'", re.I)
 _PARAMETER_TEXT = re.compile(r"template parameter '([^']+)'", re.I)
 _VARIABLE_TEXT = re.compile(r"template variable '([^']+)'", re.I)
 _ID_TEXT = re.compile(r"/providers/([\w.]+(?:/[\w.-]+)+)", re.I)
-_PARAMETER_NAME = re.compile(r"parameters\('([^']+)'\)", re.I)
 _DEEPEST = 12
 _MOST = 100
 
@@ -155,51 +155,6 @@ def _mentioned(problem: Problem, template: Template, parameters: Mapping[str, An
         kind, name = split_id(of_id.group(1))
         return find_resource(template, parameters, kind, name)
     return find_resource(template, parameters, "", named.group(1)) if named else ()
-
-
-def split_id(provider_part: str) -> tuple[str, str]:
-    """`Microsoft.X/as/a1/bs/b1` as type `Microsoft.X/as/bs` and name `a1/b1`."""
-    first, *rest = provider_part.split("/")
-    return "/".join([first, *rest[::2]]), "/".join(rest[1::2])
-
-
-def find_resource(template: Template, parameters: Mapping[str, Any], kind: str, name: str) -> Place:
-    """The place of the resource of that type ("" = any) and name; () unless exactly one fits best."""
-    fits: dict[Place, int] = {}
-    for place, resource_kind, expression in _resources(template.content.get("resources"), ("resources",), ""):
-        if kind and resource_kind.lower() != kind.lower():
-            continue
-        fits[place] = _likeness(expression, name, parameters)
-    best = max(fits.values(), default=0)
-    if not best and not (kind and len(fits) == 1):
-        return ()
-    leading = [place for place, score in fits.items() if score == best]
-    return leading[0] if len(leading) == 1 else ()
-
-
-def _resources(resources: Any, place: Place, parent: str) -> Iterator[tuple[Place, str, str]]:
-    items: list[tuple[str | int, Any]] = []
-    if isinstance(resources, list):
-        items = list(enumerate(resources))
-    elif isinstance(resources, dict):  # languageVersion 2.0: by symbolic name
-        items = list(resources.items())
-    for key, resource in items:
-        if isinstance(resource, dict):
-            kind = str(resource.get("type", ""))
-            kind = f"{parent}/{kind}" if parent and "." not in kind.split("/")[0] else kind
-            yield (*place, key), kind, str(resource.get("name", ""))
-            yield from _resources(resource.get("resources"), (*place, key, "resources"), kind)
-
-
-def _likeness(expression: str, name: str, parameters: Mapping[str, Any]) -> int:
-    """3: the very name; 2: a parameter by itself with that value; 1: built of parts that the name holds."""
-    if expression.lower() == name.lower():
-        return 3
-    values = [str(parameters.get(one, "")) for one in _PARAMETER_NAME.findall(expression)]
-    held = [value for value in values if value and value.lower() in name.lower()]
-    if not held or len(held) < len(values):
-        return 0
-    return 2 if "/".join(held).lower() == name.lower() else 1
 
 
 def refusal(
