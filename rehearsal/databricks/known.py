@@ -1,0 +1,61 @@
+"""Operations that the real service has and this stand-in has not: they are refused by name, not as unknown.
+
+Names: databricks-sdk-py services and databricks-cli `sdk/service.py`. A pattern ends with `*` when everything below counts.
+"""
+
+from __future__ import annotations
+
+_KNOWN = [
+    "/jobs/runs/repair",
+    "/jobs/runs/export",
+    "/clusters/*",
+    "/libraries/*",
+    "/instance-pools/*",
+    "/instance-profiles/*",
+    "/policies/*",
+    "/cluster-policies/*",
+    "/global-init-scripts*",
+    "/repos*",
+    "/git-credentials*",
+    "/dbfs/create",
+    "/dbfs/add-block",
+    "/dbfs/close",
+    "/dbfs/move",
+    "/fs/*",
+    "/workspace-files/*",
+    "/workspace-conf",
+    "/token/*",
+    "/token-management/*",
+    "/groups/*",
+    "/preview/scim/v2/*",
+    "/account/*",
+    "/pipelines*",
+    "/mlflow/*",
+    "/serving-endpoints*",
+    "/sql/*",
+    "/lakeview/*",
+    "/unity-catalog/*",
+    "/permissions/*",
+    "/ip-access-lists*",
+    "/apps*",
+    "/genie/*",
+    "/settings/*",
+    "/command-contexts*",
+    "/contexts/*",
+    "/commands/*",
+    "/vector-search/*",
+    "/secrets/*",
+    "/bundle*",
+    "/alerts*",
+    "/queries*",
+    "/delta-sharing/*",
+]
+
+
+def is_known(path: str) -> bool:
+    """Whether a path (without `/api/<version>`) belongs to an operation of the real service."""
+    for pattern in _KNOWN:
+        prefix = pattern.removesuffix("*")
+        if path == pattern or (pattern.endswith("*") and path.startswith(prefix)):
+            return True
+    return False

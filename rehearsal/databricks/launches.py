@@ -1,0 +1,147 @@
+"""Starting runs: what a request asks for becomes a kept run, started, queued or skipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rehearsal.databricks import parameters
+from rehearsal.databricks.access import JOB_LEVELS, highest, rank
+from rehearsal.databricks.engine import Engine
+from rehearsal.databricks.errors import invalid, lacks, not_simulated
+from rehearsal.databricks.job_settings import complete
+from rehearsal.databricks.members import Member
+from rehearsal.databricks.runs import PENDING, QUEUED, SKIPPED, Run
+from rehearsal.databricks.workspace import Workspace
+
+LONGEST_TOKEN = 64
+OTHER_PARAMETERS = (
+    "jar_params",
+    "python_params",
+    "spark_submit_params",
+    "python_named_params",
+    "sql_params",
+    "dbt_commands",
+)
+LIMIT_SKIPPED = "Skipping this run because the limit of {} maximum concurrent runs has been reached."
+LIMIT_QUEUED = "Queued due to reaching maximum concurrent runs of {}."
+
+
+def run_now(workspace: Workspace, engine: Engine, member: Member, values: dict[str, Any]) -> Run:
+    """Start a run of a job with the settings it has now; a known idempotency token gives its run back, and starts nothing."""
+    job = workspace.jobs.get(member, _job_id(values), "CAN_MANAGE_RUN")
+    if known := _known(workspace, values):
+        return known
+    if refused := [name for name in (*OTHER_PARAMETERS, "only", "pipeline_params") if values.get(name)]:
+        raise not_simulated(f"{refused[0]} in run-now; only notebook tasks run here")
+    notebook = parameters.text_map(values.get("notebook_params"), "notebook_params")
+    given = parameters.text_map(values.get("job_parameters"), "job_parameters")
+    settings = job["settings"]
+    if not settings.get("tasks"):
+        raise invalid(f"Job {job['job_id']} has no tasks.")  # text unverified
+    identity = workspace.jobs.run_identity(job)
+    queue = values.get("queue") or settings.get("queue") or {}
+    most = settings["max_concurrent_runs"]
+    running = [run for run in workspace.runs.active(job["job_id"]) if run["phase"] != QUEUED]
+    full = len(running) >= most
+    queued = full and bool(queue.get("enabled")) and most > 0
+    run = workspace.runs.create(
+        job_id=job["job_id"],
+        run_type="JOB_RUN",
+        run_name=settings["name"],
+        creator=member.name,
+        run_as=identity.key if identity else "",
+        acl={},
+        settings=settings,
+        single=settings.get("format") == "SINGLE_TASK",
+        parameters={"notebook": notebook, "job": parameters.job_parameters(settings, given)},
+        phase=QUEUED if queued else PENDING,
+        queue_reason=LIMIT_QUEUED.format(most) if queued else "",
+        token=values.get("idempotency_token"),
+    )
+    if full and not queued:
+        _skip(workspace, run, most)
+    elif not queued:
+        engine.start(workspace, run)
+    return run
+
+
+def _skip(workspace: Workspace, run: Run, most: int) -> None:
+    message = LIMIT_SKIPPED.format(most)
+    code = "MAX_CONCURRENT_RUNS_EXCEEDED"
+    for thing in [*run["tasks"], run]:
+        workspace.runs.end(thing, SKIPPED, "MAXIMUM_CONCURRENT_RUNS_REACHED", code, "CLIENT_ERROR", message)
+    workspace.runs.keep(run)
+
+
+def submit(workspace: Workspace, engine: Engine, member: Member, values: dict[str, Any], version: str) -> Run:
+    """Start a one-time run that belongs to no job; it acts as the caller unless an admin names another."""
+    if known := _known(workspace, values):
+        return known
+    name = str(values.get("run_name") or "Untitled")
+    settings = complete({**values, "name": name}, version)
+    if not settings.get("tasks"):
+        raise invalid("Missing required field: tasks")
+    run_as = workspace.jobs.take_run_as(member, settings) or member.key
+    acl = {member.key: "IS_OWNER"}
+    if values.get("access_control_list"):
+        acl = workspace.jobs.checked_acl(values["access_control_list"]) | acl
+    run = workspace.runs.create(
+        job_id=0,
+        run_type="SUBMIT_RUN",
+        run_name=name,
+        creator=member.name,
+        run_as=run_as,
+        acl=acl,
+        settings=settings,
+        single=settings["format"] == "SINGLE_TASK",
+        parameters={"notebook": {}, "job": []},
+        token=values.get("idempotency_token"),
+    )
+    engine.start(workspace, run)
+    return run
+
+
+def allowed(workspace: Workspace, member: Member, run: Run, level: str) -> bool:
+    """Whether the member may do that with a run: as with its job; a submitted run has its own list, of its submitter at first."""
+    if member.admin:
+        return True
+    acl = run["acl"]
+    if run["job_id"]:
+        job = workspace.jobs.find(run["job_id"])
+        acl = job["acl"] if job else {}
+    return highest(JOB_LEVELS, [acl], member) >= rank(JOB_LEVELS, level)
+
+
+def visible(workspace: Workspace, member: Member, run_id: int, level: str = "CAN_VIEW") -> Run:
+    """The run with that id. Raises ApiError 400 when there is none, 403 when the member may not do that with it."""
+    run = workspace.runs.get(run_id)
+    if run is None:
+        # 400 as with jobs/get: both SDKs' override tables name this message for jobs/runs/get.
+        raise invalid(f"Run {run_id} does not exist.")
+    if not allowed(workspace, member, run, level):
+        word = {"CAN_VIEW": "View", "CAN_MANAGE_RUN": "Manage Run"}.get(level, "Manage")
+        raise lacks(member.name, word, f"run {run_id}")  # text by analogy (unverified)
+    return run
+
+
+def _known(workspace: Workspace, values: dict[str, Any]) -> Run | None:
+    token = values.get("idempotency_token")
+    if not token:
+        return None
+    if not isinstance(token, str) or len(token) > LONGEST_TOKEN:
+        raise invalid(f"idempotency_token must be text of at most {LONGEST_TOKEN} characters")
+    run_id = workspace.runs.known_token(token)
+    if run_id is None:
+        return None
+    run = workspace.runs.get(run_id)
+    if run is None:
+        # That it is an error is documented, code and text are not (unverified).
+        raise invalid(f"The run of the idempotency token {token} was deleted.")
+    return run
+
+
+def _job_id(values: dict[str, Any]) -> int:
+    value = values.get("job_id")
+    if isinstance(value, bool) or not str(value).isdigit():
+        raise invalid("Missing required field: job_id")
+    return int(str(value))

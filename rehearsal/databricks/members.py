@@ -1,0 +1,136 @@
+"""Who belongs to a workspace: users, service principals, and groups; and the caller of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.databricks.errors import ApiError
+from rehearsal.store import Collection
+
+if TYPE_CHECKING:
+    from rehearsal.entra.directory import Principal
+
+ADMINS = "admins"
+USERS = "users"  # every member is in it, always (product docs: "All workspace users are members of the users group")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One principal of a workspace. `name` is what the API calls it: a user name, or a service principal's application id."""
+
+    id: str
+    object_id: str
+    name: str
+    display_name: str
+    kind: str
+    groups: frozenset[str]
+
+    @property
+    def admin(self) -> bool:
+        return ADMINS in self.groups
+
+    @property
+    def key(self) -> str:
+        """The name in an access control list, kind first."""
+        return f"user:{self.name}" if self.kind == "User" else f"sp:{self.name}"
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every name by which an access control list can mean this member."""
+        return frozenset({self.key, *(f"group:{group}" for group in self.groups)})
+
+
+class Members:
+    """The principals and groups of one workspace."""
+
+    def __init__(self, members: Collection, groups: Collection, new_id: Callable[[], int]) -> None:
+        self._members = members
+        self._groups = groups
+        self._new_id = new_id
+        # The tenant's principals, by object id and by application id; connected when the app is made.
+        self.look_up: Callable[[str], Principal | None] = lambda _: None
+        self.by_application: Callable[[str], Principal | None] = lambda _: None
+        for name in (ADMINS, USERS):
+            self._ensure_group(name)
+
+    def _ensure_group(self, name: str) -> None:
+        if name not in self._groups:
+            self._groups[name] = {"id": str(self._new_id())}
+
+    def add(self, principal: Principal, groups: Iterable[str] = ()) -> Member:
+        """Put a principal into the workspace and into groups, beside those that it is in already. Idempotent."""
+        kept = self._members.get(principal.object_id) or self._entry(principal.object_id)
+        is_user = principal.kind == "User"
+        kept |= {
+            "name": principal.display_name if is_user else principal.app_id,
+            "display_name": principal.display_name,
+            "kind": principal.kind,
+        }
+        return self._keep(principal.object_id, kept, groups)
+
+    def add_object_id(self, object_id: str, groups: Iterable[str]) -> Member:
+        """The same when only the object id is known yet; the rest is looked up when somebody asks."""
+        kept = self._members.get(object_id) or self._entry(object_id)
+        return self._keep(object_id, kept, groups)
+
+    def _entry(self, object_id: str) -> dict[str, Any]:
+        return {"id": str(self._new_id()), "name": None, "display_name": object_id, "kind": "", "groups": []}
+
+    def _keep(self, object_id: str, entry: dict[str, Any], groups: Iterable[str]) -> Member:
+        before = self._members.get(object_id)
+        entry["groups"] = sorted({*entry["groups"], *groups} - {USERS})
+        for group in entry["groups"]:
+            self._ensure_group(group)
+        if entry != before:
+            self._members[object_id] = entry
+        return self._member(object_id, entry)
+
+    def _member(self, object_id: str, entry: dict[str, Any]) -> Member:
+        if entry["name"] is None and (principal := self.look_up(object_id)):
+            return self.add(principal)
+        return Member(
+            id=entry["id"],
+            object_id=object_id,
+            name=entry["name"] or object_id,
+            display_name=entry["display_name"],
+            kind=entry["kind"],
+            groups=frozenset({*entry["groups"], USERS}),
+        )
+
+    def by_object_id(self, object_id: str) -> Member | None:
+        entry = self._members.get(object_id)
+        return self._member(object_id, entry) if entry else None
+
+    def all(self) -> list[Member]:
+        return [self._member(object_id, entry) for object_id, entry in self._members.items()]
+
+    def by_key(self, key: str) -> Member | None:
+        """The member that `user:<name>` or `sp:<application id>` means; application ids in any case."""
+        return next((member for member in self.all() if member.key.lower() == key.lower()), None)
+
+    def groups(self) -> dict[str, str]:
+        """Group names with their ids."""
+        return {name: entry["id"] for name, entry in self._groups.items()}
+
+    def principal_key(self, name: str) -> str | None:
+        """What a bare name means: a user, a service principal's application id, or a group; None when nobody has it."""
+        for member in self.all():
+            if member.name.lower() == name.lower():
+                return member.key
+        return f"group:{name}" if name in self._groups else None
+
+    def check_key(self, key: str) -> str:
+        """The key, if its principal exists here. Raises ApiError as the service does for an unknown principal.
+
+        Text and status for an unknown principal: Permissions API, "Principal: x does not exist." (terraform provider issues).
+        """
+        kind, _, name = key.partition(":")
+        found = f"group:{name}" if kind == "group" and name in self._groups else None
+        if kind != "group" and (member := self.by_key(key)):
+            found = member.key
+        if not found:
+            words = {"user": "UserName", "sp": "ServicePrincipalName", "group": "GroupName"}[kind]
+            raise ApiError(404, "RESOURCE_DOES_NOT_EXIST", f"Principal: {words}({name}) does not exist")
+        return found

@@ -1,0 +1,128 @@
+"""`/api/2.0|2.1|2.2/jobs/run-now` and `/jobs/runs/*`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rehearsal.databricks import launches, run_views
+from rehearsal.databricks.call import Answer, Call, Operation
+from rehearsal.databricks.engine import Engine
+from rehearsal.databricks.errors import ApiError, invalid
+from rehearsal.databricks.routes.jobs import VERSIONS, make_token, paged, read_token
+from rehearsal.databricks.runs import ENDED
+
+SEVERAL_TASKS = (
+    "Retrieving the output of runs with multiple tasks is not supported."
+    " Please retrieve the output of each individual task run instead."
+)
+MOST_LISTED = 26  # "limit < 25" is what the docstring says, 26 what clients got away with; 0 means the most
+
+
+def operations(engine: Engine) -> list[Operation]:
+    """The operations; those that start or end something need the engine."""
+
+    async def run_now(call: Call) -> Answer:
+        run = launches.run_now(call.workspace, engine, call.caller, call.values)
+        return {"run_id": run["run_id"], "number_in_job": run["run_id"]}
+
+    async def submit(call: Call) -> Answer:
+        run = launches.submit(call.workspace, engine, call.caller, call.values, call.version)
+        return {"run_id": run["run_id"]}
+
+    async def cancel(call: Call) -> Answer:
+        run = launches.visible(call.workspace, call.caller, call.number("run_id"), "CAN_MANAGE_RUN")
+        engine.cancel(call.workspace, run)
+        return {}
+
+    async def cancel_all(call: Call) -> Answer:
+        job_id = call.number("job_id", 0)
+        if job_id:
+            call.workspace.jobs.get(call.caller, job_id, "CAN_MANAGE_RUN")
+        elif not call.flag("all_queued_runs"):
+            raise invalid("Missing required field: job_id")
+        for run in call.workspace.runs.active(job_id or None):
+            queued_only = call.flag("all_queued_runs") and run["phase"] != "QUEUED"
+            if not queued_only and launches.allowed(call.workspace, call.caller, run, "CAN_MANAGE_RUN"):
+                engine.cancel(call.workspace, run)
+        return {}
+
+    return [
+        Operation("POST", "/jobs/run-now", run_now, VERSIONS),
+        Operation("POST", "/jobs/runs/submit", submit, VERSIONS),
+        Operation("POST", "/jobs/runs/cancel", cancel, VERSIONS),
+        Operation("POST", "/jobs/runs/cancel-all", cancel_all, VERSIONS),
+        Operation("POST", "/jobs/runs/delete", delete, VERSIONS),
+        Operation("GET", "/jobs/runs/get", get, VERSIONS),
+        Operation("GET", "/jobs/runs/list", list_runs, VERSIONS),
+        Operation("GET", "/jobs/runs/get-output", get_output, VERSIONS),
+    ]
+
+
+async def get(call: Call) -> Answer:
+    run_id = call.number("run_id")
+    of_task = call.workspace.runs.of_task(run_id)
+    if of_task and not of_task[0]["single"]:
+        run, task = of_task
+        launches.visible(call.workspace, call.caller, run["run_id"])
+        return run_views.run_of_task(call.workspace, run, task)
+    run = launches.visible(call.workspace, call.caller, run_id)
+    shown = run_views.run(call.workspace, run, call.version, tasks=True)
+    return paged(shown, shown, call.text("page_token")) if call.version == "2.2" else shown
+
+
+async def list_runs(call: Call) -> Answer:
+    """Newest first. A job that is named must be visible; without one, only visible runs are listed."""
+    job_id = call.number("job_id", 0)
+    active, completed = call.flag("active_only"), call.flag("completed_only")
+    if active and completed:
+        raise invalid("active_only and completed_only can not both be true")
+    if job_id:
+        call.workspace.jobs.get(call.caller, job_id)
+    limit = call.number("limit", 20) or MOST_LISTED
+    if not 1 <= limit <= MOST_LISTED and call.version != "2.0":
+        raise invalid(f"limit must be between 1 and {MOST_LISTED}, was {limit}")
+    since, until = call.number("start_time_from", 0), call.number("start_time_to", 2**62)
+    kind = call.text("run_type")
+    found = [
+        run
+        for run in call.workspace.runs.all()
+        if (not job_id or run["job_id"] == job_id)
+        and (not active or run["phase"] not in ENDED)
+        and (not completed or run["phase"] in ENDED)
+        and since <= run["start_time"] <= until
+        and (not kind or run["run_type"] == kind)
+        and launches.allowed(call.workspace, call.caller, run, "CAN_VIEW")
+    ]
+    start = read_token(call.text("page_token")) or call.number("offset", 0)
+    page = found[start : start + limit]
+    more = len(found) > start + limit
+    answer: dict[str, Any] = {"has_more": more}
+    if page:
+        tasks = call.flag("expand_tasks")
+        answer["runs"] = [run_views.run(call.workspace, run, call.version, tasks=tasks) for run in page]
+    if more:
+        answer["next_page_token"] = make_token(start + limit)
+    if start:
+        answer["prev_page_token"] = make_token(max(0, start - limit))
+    return answer
+
+
+async def get_output(call: Call) -> Answer:
+    run_id = call.number("run_id")
+    found = call.workspace.runs.of_task(run_id)
+    if found is None:
+        launches.visible(call.workspace, call.caller, run_id)
+        raise invalid(SEVERAL_TASKS)
+    run, task = found
+    launches.visible(call.workspace, call.caller, run["run_id"])
+    return run_views.output(call.workspace, run, task)
+
+
+async def delete(call: Call) -> Answer:
+    run = launches.visible(call.workspace, call.caller, call.number("run_id"), "CAN_MANAGE")
+    if run["phase"] not in ENDED:
+        raise ApiError(
+            400, "INVALID_STATE", f"Run {run['run_id']} is still active and can not be deleted."
+        )  # text unverified
+    call.workspace.runs.delete(run)
+    return {}

@@ -1,0 +1,141 @@
+"""Runs: what is kept of them, and their states (`/api/2.x/jobs/runs/*`).
+
+A run and each of its tasks has a `phase` (the life cycle), and when it ended a `result`, a termination `code`, its `kind`
+(SUCCESS, CLIENT_ERROR, INTERNAL_ERROR) and a message. `run_views` makes the API's shapes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from rehearsal.store import Collection
+
+Run = dict[str, Any]
+Task = dict[str, Any]
+
+BLOCKED, QUEUED, PENDING, RUNNING = "BLOCKED", "QUEUED", "PENDING", "RUNNING"
+TERMINATING, WAITING_FOR_RETRY = "TERMINATING", "WAITING_FOR_RETRY"
+TERMINATED, SKIPPED, INTERNAL_ERROR = "TERMINATED", "SKIPPED", "INTERNAL_ERROR"
+ENDED = (TERMINATED, SKIPPED, INTERNAL_ERROR)
+STOPPED = "The rehearsal was stopped while this run was active, as when a cluster is lost."
+
+
+class Runs:
+    """The runs of one workspace, jobs' runs and submitted ones."""
+
+    def __init__(
+        self, runs: Collection, tokens: Collection, new_id: Callable[[], int], clock: Callable[[], float]
+    ) -> None:
+        self._runs = runs
+        self._tokens = tokens
+        self._new_id = new_id
+        self._clock = clock
+        # Task runs have ids of their own: which run holds them.
+        self._parents: dict[int, int] = {}
+        self._active: dict[int, None] = {}
+        for key in runs:
+            self._note(runs[key])
+
+    def _note(self, run: Run) -> None:
+        for task in [*run["tasks"], *run["earlier"]]:
+            self._parents[task["run_id"]] = run["run_id"]
+        if run["phase"] in ENDED:
+            self._active.pop(run["run_id"], None)
+        else:
+            self._active[run["run_id"]] = None
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def get(self, run_id: int) -> Run | None:
+        run: Run | None = self._runs.get(str(run_id))
+        return run
+
+    def of_task(self, task_run_id: int) -> tuple[Run, Task] | None:
+        """The run and the task (also an earlier attempt) that a task's run id means."""
+        run = self.get(self._parents.get(task_run_id, -1))
+        if run is None:
+            return None
+        return run, next(task for task in [*run["tasks"], *run["earlier"]] if task["run_id"] == task_run_id)
+
+    def all(self) -> list[Run]:
+        """Every run, newest first."""
+        runs = [self._runs[key] for key in self._runs]
+        return sorted(runs, key=lambda run: (run["start_time"], run["run_id"]), reverse=True)
+
+    def active(self, job_id: int | None = None) -> list[Run]:
+        """Runs that have not ended, oldest first; of one job, or all."""
+        runs = [self._runs[str(run_id)] for run_id in sorted(self._active)]
+        return [run for run in runs if job_id is None or run["job_id"] == job_id]
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def create(self, **fields: Any) -> Run:
+        """Keep a new run of `tasks` (settings of each, already complete); everything starts pending or blocked.
+
+        fields: job_id (0 for a submitted run), run_type, run_name, creator, run_as (member key), acl, settings, single (the run
+        is its only task), parameters (see `parameters.Given`), phase, token.
+        """
+        now = self.now()
+        run_id = self._new_id()
+        settings = fields["settings"]
+        tasks = [self._task(task, run_id if fields["single"] else self._new_id(), 0) for task in settings["tasks"]]
+        run: Run = {"run_id": run_id, "start_time": now, "end_time": 0, "phase": PENDING, "result": "", "message": ""}
+        run |= {"code": "", "kind": "", "cancelled": False, "queue_reason": "", "earlier": []}
+        run |= {name: value for name, value in fields.items() if name != "token"}
+        run["tasks"] = tasks
+        if fields["single"]:
+            self._parents[run_id] = run_id
+        self.keep(run)
+        if token := fields.get("token"):
+            self._tokens[token] = run_id
+        return run
+
+    def _task(self, settings: dict[str, Any], run_id: int, attempt: int) -> Task:
+        task: Task = {"run_id": run_id, "task_key": settings["task_key"], "attempt": attempt, "settings": settings}
+        task |= {"phase": BLOCKED if settings.get("depends_on") else PENDING, "result": "", "message": "", "code": ""}
+        task |= {"kind": "", "start_time": self.now(), "end_time": 0, "run_start": 0, "output": None, "values": {}}
+        return task
+
+    def next_attempt(self, run: Run, task: Task) -> Task:
+        """Put a new attempt in the place of a task; the old one stays readable by its own run id."""
+        attempt = self._task(task["settings"], self._new_id(), task["attempt"] + 1)
+        run["earlier"].append(dict(task))
+        run["tasks"][run["tasks"].index(task)] = attempt
+        self.keep(run)
+        return attempt
+
+    def keep(self, run: Run) -> None:
+        self._runs[str(run["run_id"])] = run
+        self._note(run)
+
+    def end(self, thing: Run | Task, phase: str, result: str, code: str, kind: str, message: str) -> None:
+        """Give a run or a task its end; `keep` the run afterwards."""
+        thing |= {"phase": phase, "result": result, "code": code, "kind": kind, "message": message}
+        thing["end_time"] = self.now()
+
+    def delete(self, run: Run) -> None:
+        del self._runs[str(run["run_id"])]
+        for task in [*run["tasks"], *run["earlier"]]:
+            self._parents.pop(task["run_id"], None)
+
+    def known_token(self, token: str) -> int | None:
+        """The run that an idempotency token started; the token stays reserved when that run was deleted."""
+        found: int | None = self._tokens.get(token) if token else None
+        return found
+
+    def lose_active(self) -> None:
+        """End every active run: nothing runs any more, the rehearsal was stopped. Called once, at the start."""
+        for run in self.active():
+            for task in run["tasks"]:
+                if task["phase"] not in ENDED:
+                    self.end(task, INTERNAL_ERROR, "FAILED", "CLUSTER_ERROR", "CLOUD_FAILURE", STOPPED)
+            self.end(run, INTERNAL_ERROR, "FAILED", "CLUSTER_ERROR", "CLOUD_FAILURE", STOPPED)
+            self.keep(run)
+
+    def now(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def tasks_by_key(tasks: Iterable[Task]) -> dict[str, Task]:
+    return {task["task_key"]: task for task in tasks}

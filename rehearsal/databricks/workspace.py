@@ -1,0 +1,53 @@
+"""One workspace: its services with their state, by host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rehearsal.databricks.jobs import Jobs
+from rehearsal.databricks.members import Member, Members
+from rehearsal.databricks.runs import Runs
+from rehearsal.databricks.secrets import Secrets
+from rehearsal.databricks.tree import Tree
+from rehearsal.store import Store
+
+if TYPE_CHECKING:
+    from rehearsal.entra.directory import Principal
+
+# Real ids have 15 or 16 digits: too large for 32 bits, still exact in JavaScript.
+FIRST_OBJECT_ID = 2_251_799_813_685_301
+FIRST_JOB_ID = 612_300_000_000_101
+
+
+class Workspace:
+    """The state of one host. Everything is read from the store when it is made, and kept there at each change."""
+
+    def __init__(
+        self, host: str, resource_id: str, workspace_id: str, store: Store, folder: Path, clock: Callable[[], float]
+    ) -> None:
+        self.host = host
+        self.resource_id = resource_id
+        self.workspace_id = workspace_id
+        self.folder = folder / host
+        prefix = f"databricks/{host}"
+
+        def object_id() -> int:
+            return store.next_id(f"{prefix}/objects", FIRST_OBJECT_ID)
+
+        def job_id() -> int:
+            return store.next_id(f"{prefix}/jobs", FIRST_JOB_ID)
+
+        self.members = Members(store.collection(f"{prefix}/members"), store.collection(f"{prefix}/groups"), object_id)
+        self.tree = Tree(store.collection(f"{prefix}/tree"), self.folder / "workspace", object_id, clock)
+        self.secrets = Secrets(store.collection(f"{prefix}/scopes"), self.members, clock)
+        self.jobs = Jobs(store.collection(f"{prefix}/jobs"), self.members, job_id, clock)
+        self.runs = Runs(store.collection(f"{prefix}/runs"), store.collection(f"{prefix}/run-tokens"), job_id, clock)
+        for part in ("dbfs", "volumes", "uploads", "runs"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+
+    def add_member(self, principal: Principal, groups: Iterable[str] = ()) -> Member:
+        member = self.members.add(principal, groups)
+        self.tree.add_home(member)
+        return member
