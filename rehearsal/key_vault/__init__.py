@@ -1,0 +1,1 @@
+"""Azure Key Vault's data plane, as far as secrets go."""
