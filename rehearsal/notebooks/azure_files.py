@@ -6,16 +6,40 @@ was made as a marker (`hdi_isfolder`, as Hadoop's clients mark folders in a flat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from rehearsal.notebooks.errors import ExecutionError
 from rehearsal.notebooks.paths import WILDCARD, AzurePlace, glob_pattern
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 MARKER = {"hdi_isfolder": "true"}
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _as_on_databricks(method: Callable[P, T]) -> Callable[P, T]:
+    """An error of the storage service as dbutils.fs shows it; its text is the service's own."""
+
+    @functools.wraps(method)
+    def call(*arguments: P.args, **options: P.kwargs) -> T:
+        from azure.core.exceptions import AzureError
+
+        try:
+            return method(*arguments, **options)
+        except AzureError as error:
+            kind = "org.apache.hadoop.fs.azurebfs.contracts.exceptions.AbfsRestOperationException"
+            text = f"Operation failed: {error.message}, {getattr(error, 'status_code', None) or 'no answer'}"
+            raise ExecutionError(method.__name__, kind, text) from None
+
+    return call
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,8 @@ class AzureFiles:
     def __init__(self, credential: Callable[[str], Any]) -> None:
         self._credential = credential
         self._clients: dict[tuple[str, str, int], ContainerClient] = {}
+        # The client's own warnings are no part of a notebook's output.
+        logging.getLogger("azure").addHandler(logging.NullHandler())
 
     def _container(self, place: AzurePlace) -> ContainerClient:
         from azure.storage.blob import ContainerClient
@@ -46,12 +72,13 @@ class AzureFiles:
             )
         return self._clients[known]
 
-    def exists(self, place: AzurePlace) -> bool:
-        """Whether a file or folder is there; the path may hold the wildcards of Hadoop (`*`, `?`, `[…]`, `{a,b}`)."""
+    def kind_with_wildcards(self, place: AzurePlace) -> str | None:
+        """As kind; the path may hold the wildcards of Hadoop (`*`, `?`, `[…]`, `{a,b}`), then what matches is a folder."""
         if WILDCARD.search(place.path):
-            return self._matches(place)
-        return self.kind(place) is not None
+            return "folder" if self._matches(place) else None
+        return self.kind(place)
 
+    @_as_on_databricks
     def kind(self, place: AzurePlace) -> str | None:
         """ "file", "folder", or None when nothing is there. The container's root is a folder."""
         container = self._container(place)
@@ -63,12 +90,14 @@ class AzureFiles:
         page = container.list_blob_names(name_starts_with=place.path + "/", results_per_page=1)
         return "folder" if next(iter(page), None) is not None else None
 
+    @_as_on_databricks
     def _matches(self, place: AzurePlace) -> bool:
         fixed = WILDCARD.split(place.path)[0].rpartition("/")[0]
         pattern = glob_pattern(place.path)
         names = self._container(place).list_blob_names(name_starts_with=fixed + "/" if fixed else None)
         return any(pattern.match(name) for name in names)
 
+    @_as_on_databricks
     def list(self, place: AzurePlace) -> list[Listed]:
         """What lies directly in a folder."""
         from azure.storage.blob import BlobPrefix
@@ -83,18 +112,20 @@ class AzureFiles:
                 found[name] = Listed(name, False, item.size, int(item.last_modified.timestamp() * 1000))
         return [found[name] for name in sorted(found) if name]
 
-    def names(self, place: AzurePlace) -> Iterator[str]:
-        """The paths of all blobs below a folder, and of the marker of the folder itself."""
+    @_as_on_databricks
+    def names(self, place: AzurePlace) -> Sequence[str]:
+        """The paths of all blobs below a folder, and of the file, or the marker of the folder, itself."""
         container = self._container(place)
-        if place.path and container.get_blob_client(place.path).exists():
-            yield place.path
-        yield from container.list_blob_names(name_starts_with=place.path + "/" if place.path else None)
+        itself = [place.path] if place.path and container.get_blob_client(place.path).exists() else []
+        return itself + [*container.list_blob_names(name_starts_with=place.path + "/" if place.path else None)]
 
+    @_as_on_databricks
     def properties(self, place: AzurePlace) -> Listed:
         """A file's size and time."""
         found = self._container(place).get_blob_client(place.path).get_blob_properties()
         return Listed(place.path.rpartition("/")[2], False, found.size, int(found.last_modified.timestamp() * 1000))
 
+    @_as_on_databricks
     def read(self, place: AzurePlace, most: int | None = None) -> bytes:
         """A file's content, or its first bytes."""
         blob = self._container(place).get_blob_client(place.path)
@@ -103,17 +134,20 @@ class AzureFiles:
         content: bytes = blob.download_blob(offset=0, length=most).readall()
         return content
 
+    @_as_on_databricks
     def write(self, place: AzurePlace, content: bytes) -> None:
         """Writes a file, over what is there."""
         self._container(place).get_blob_client(place.path).upload_blob(content, overwrite=True)
 
+    @_as_on_databricks
     def make_folder(self, place: AzurePlace) -> None:
         """Marks a folder, when nothing is there."""
         if place.path and self.kind(place) is None:
             self._container(place).get_blob_client(place.path).upload_blob(b"", metadata=MARKER)
 
+    @_as_on_databricks
     def remove(self, place: AzurePlace) -> None:
         """Removes a file, or a folder with all that is in it."""
         container = self._container(place)
-        for name in list(self.names(place)):
+        for name in self.names(place):
             container.delete_blob(name)

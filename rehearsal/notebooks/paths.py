@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rehearsal.notebooks.errors import NotInRehearsal
+from rehearsal.notebooks.source import EXTENSIONS
 
 DATASETS = "/databricks-datasets"
 WILDCARD = re.compile(r"[*?\[{]")
@@ -21,13 +22,14 @@ _AZURE = re.compile(r"(?P<container>[^@/]+)@(?P<account>[a-z0-9]{3,24})\.dfs\.co
 
 @dataclass(frozen=True)
 class LocalPlace:
-    """A file or folder that lies on this machine. shown: how Databricks spells the path. writable: what a run may
-    change.
+    """A file or folder that lies on this machine. shown: how Databricks spells the path. writable: whether a
+    run may change it. notebook: it stands for a NOTEBOOK object, which has a name but can't be read as a file.
     """
 
     real: Path
     shown: str
     writable: bool
+    notebook: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,9 @@ Place = LocalPlace | AzurePlace
 class Folders:
     """The folders of this machine that stand for Databricks' roots.
 
-    files: FILE objects of the workspace; notebooks: its NOTEBOOK objects; spare: an empty folder, for workspace folders
-    that hold notebooks only.
+    files: FILE objects of the workspace; notebooks: its NOTEBOOK objects as source files; spare: the run's own, for what
+    must have a place on this machine and is not in files: empty stand-ins of notebooks, folders that hold notebooks only.
+    disk: the driver's own disk (`/local_disk0`).
     """
 
     files: Path
@@ -60,27 +63,53 @@ class Folders:
     volumes: Path
     datasets: Path | None
     spare: Path
+    disk: Path
 
     def local(self, path: str) -> LocalPlace | None:
         """What an absolute path of the driver's disk stands for, or None when it is just a path of this machine."""
         path = _normal(path)
         root, _, rest = path[1:].partition("/")
         if root == "Workspace":
-            return LocalPlace(self._workspace(rest), path, writable=False)
+            return self._workspace(rest, path)
         if root == "dbfs":
             place = self._dbfs("/" + rest)
             return LocalPlace(place.real, path, place.writable)
         if root == "Volumes":
             return LocalPlace(self.volumes / rest, path, writable=True)
+        if root == "local_disk0":
+            return LocalPlace(self.disk / rest, path, writable=True)
         return None
 
-    def _workspace(self, rest: str) -> Path:
-        real = self.files / rest
-        if not real.exists() and (self.notebooks / rest).is_dir():
-            # Notebooks are no files: neither open() nor import may find their sources.
-            real = self.spare / rest
-            real.mkdir(parents=True, exist_ok=True)
-        return real
+    def _workspace(self, rest: str, shown: str) -> LocalPlace:
+        if not (self.files / rest).exists():
+            if (self.notebooks / rest).is_dir():
+                (self.spare / rest).mkdir(parents=True, exist_ok=True)
+                return LocalPlace(self.spare / rest, shown, writable=False)
+            if self._is_notebook(rest):
+                (self.spare / rest).parent.mkdir(parents=True, exist_ok=True)
+                (self.spare / rest).touch()
+                return LocalPlace(self.spare / rest, shown, writable=False, notebook=True)
+        return LocalPlace(self.files / rest, shown, writable=False)
+
+    def _is_notebook(self, rest: str) -> bool:
+        return bool(rest) and any((self.notebooks / (rest + extension)).is_file() for extension in EXTENSIONS)
+
+    def beside(self, path: str) -> Path | None:
+        """A second folder whose names belong to a workspace folder: its notebooks and the folders that hold only such."""
+        path = _normal(path)
+        if path != "/Workspace" and not path.startswith("/Workspace/"):
+            return None
+        rest = path[len("/Workspace/") :]
+        if not (self.files / rest).is_dir() or not (self.notebooks / rest).is_dir():
+            self._fill(rest)
+            return None
+        self._fill(rest)
+        return self.spare / rest
+
+    def _fill(self, rest: str) -> None:
+        for source in (self.notebooks / rest).iterdir() if (self.notebooks / rest).is_dir() else ():
+            name = source.name if source.is_dir() else source.stem
+            self.local(f"/Workspace/{rest}/{name}")
 
     def _dbfs(self, path: str) -> LocalPlace:
         path = _normal(path)

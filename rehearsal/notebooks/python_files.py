@@ -12,6 +12,7 @@ import builtins
 import errno
 import functools
 import io
+import itertools
 import os
 import posixpath
 import shutil
@@ -27,7 +28,6 @@ from rehearsal.notebooks.per_notebook import PerNotebook
 _READERS: dict[str, tuple[int, ...]] = {
     "stat": (0,),
     "lstat": (0,),
-    "listdir": (0,),
     "access": (0,),
     "readlink": (0,),
     "statvfs": (0,),
@@ -66,17 +66,21 @@ class Entry:
 
 
 class Scan:
-    """An open os.scandir of a mapped folder."""
+    """One or more open scans of os.scandir, as one of the folder that they stand for; each name is given once."""
 
-    def __init__(self, entries: Any, folder: str) -> None:
-        self._entries = entries
+    def __init__(self, scans: list[Any], folder: str) -> None:
+        self._scans = scans
+        self._entries = itertools.chain.from_iterable(scans)
+        self._seen: set[str] = set()
         self._folder = folder
 
     def __iter__(self) -> Iterator[Entry]:
         return self
 
     def __next__(self) -> Entry:
-        return Entry(next(self._entries), self._folder)
+        entry = next(each for each in self._entries if each.name not in self._seen)
+        self._seen.add(entry.name)
+        return Entry(entry, self._folder)
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +91,8 @@ class Scan:
         self.close()
 
     def close(self) -> None:
-        self._entries.close()
+        for scan in self._scans:
+            scan.close()
 
 
 class MappedFiles:
@@ -97,8 +102,8 @@ class MappedFiles:
         self._folders = folders
         self._directories = directories
 
-    def real(self, path: Any, *, change: bool = False) -> Any:
-        """The path to hand to the operating system.
+    def real(self, path: Any, *, change: bool = False, content: bool = False) -> Any:
+        """The path to hand to the operating system. change, content: what the call is going to do with it.
 
         Raises PermissionError when something that a run may not change would be changed. Workspace files are read-only
         here: a release's slot is, for everybody but the release identity, and the stand-in keeps its own account of
@@ -108,11 +113,13 @@ class MappedFiles:
             return path
         text = os.fspath(path)
         if isinstance(text, bytes):
-            return os.fsencode(self.real(os.fsdecode(text), change=change))
+            return os.fsencode(self.real(os.fsdecode(text), change=change, content=content))
         absolute = text if text.startswith("/") else posixpath.join(self._directories.get(), text)
         place = self._folders.local(absolute)
         if place is None:
-            return text if text.startswith("/") else absolute
+            return absolute
+        if content and place.notebook:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported: a notebook is no file", text)
         if change and not place.writable:
             raise PermissionError(errno.EACCES, "Permission denied (read-only in runs of this rehearsal)", text)
         return str(place.real)
@@ -133,6 +140,7 @@ class MappedFiles:
         put(builtins, "open", opened)
         put(io, "open", opened)
         put(os, "open", self._os_open(os.open))
+        put(os, "listdir", self._listdir(os.listdir))
         put(os, "scandir", self._scandir(os.scandir))
         put(os, "getcwd", self._directories.get)
         put(os, "getcwdb", lambda: os.fsencode(self._directories.get()))
@@ -166,7 +174,7 @@ class MappedFiles:
         @functools.wraps(function)
         def call(file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
             change = any(letter in str(mode) for letter in "wax+")
-            real = self.real(file, change=change)
+            real = self.real(file, change=change, content=True)
             return _as_spelled(lambda: function(real, mode, *arguments, **options), [file], [real])
 
         return call
@@ -177,7 +185,7 @@ class MappedFiles:
             if dir_fd is not None:
                 return function(path, flags, mode, dir_fd=dir_fd)
             change = bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND))
-            real = self.real(path, change=change)
+            real = self.real(path, change=change, content=True)
             opened: int = _as_spelled(lambda: function(real, flags, mode), [path], [real])
             return opened
 
@@ -188,9 +196,27 @@ class MappedFiles:
         def call(path: Any = ".") -> Any:
             real = self.real(path)
             entries = _as_spelled(lambda: function(real), [path], [real])
-            return entries if isinstance(path, (int, bytes)) else Scan(entries, os.fspath(path))
+            if isinstance(path, (int, bytes)):
+                return entries
+            beside = self._beside(path)
+            scans = [entries, function(beside)] if beside else [entries]
+            return Scan(scans, os.fspath("." if path is None else path))
 
         return call
+
+    def _listdir(self, function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        @functools.wraps(function)
+        def call(path: Any = ".") -> list[Any]:
+            real = self.real(path)
+            names: list[Any] = _as_spelled(lambda: function(real), [path], [real])
+            beside = None if isinstance(path, (int, bytes)) else self._beside(path)
+            return list(dict.fromkeys([*names, *function(beside)])) if beside else names
+
+        return call
+
+    def _beside(self, path: Any) -> str | None:
+        beside = self._folders.beside(posixpath.join(self._directories.get(), os.fspath(path or ".")))
+        return str(beside) if beside else None
 
     def _chdir(self, path: Any) -> None:
         text = os.fsdecode(path)

@@ -58,9 +58,6 @@ class RedactedStream(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
-    def isatty(self) -> bool:
-        return False
-
     def write(self, text: str) -> int:
         with self._lock:
             self._pending += text
@@ -82,3 +79,25 @@ class RedactedStream(io.TextIOBase):
             self._pending = ""
             self._target.write(rest + "\n" if rest and not rest.endswith("\n") else rest)
             self._target.flush()
+
+
+class ByPlace(io.TextIOBase):
+    """Standard output and error of the process: what Spark's workers print goes to the executor's stream.
+
+    As on Databricks, where it does not show up in the notebook. Sail runs workers on threads that Python did not start.
+    """
+
+    def __init__(self, notebook: RedactedStream, executor: RedactedStream) -> None:
+        self._notebook = notebook
+        self._executor = executor
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        foreign = isinstance(threading.current_thread(), threading._DummyThread)
+        return (self._executor if foreign else self._notebook).write(text)

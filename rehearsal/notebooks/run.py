@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from rehearsal.notebooks.errors import InvalidSpecification, NotebookNotFound
 from rehearsal.notebooks.paths import Folders
 from rehearsal.notebooks.per_notebook import PerNotebook
-from rehearsal.notebooks.redaction import RedactedStream, Redactor
+from rehearsal.notebooks.redaction import ByPlace, RedactedStream, Redactor
 from rehearsal.notebooks.specification import Specification, read_specification
 from rehearsal.notebooks.workspace import full_path
 
@@ -32,13 +32,15 @@ def main(standard_input: TextIO, root: Path) -> int:
         return 2
     specification.scratch.mkdir(parents=True, exist_ok=True)
     redactor = Redactor()
-    with (specification.scratch / "log.txt").open("w", encoding="utf-8") as log:
-        stream = RedactedStream(log, redactor)
-        sys.stdout = sys.stderr = stream
+    scratch = specification.scratch
+    with (scratch / "log.txt").open("w", encoding="utf-8") as log, (scratch / "executor.txt").open("w") as executor:
+        streams = RedactedStream(log, redactor), RedactedStream(executor, redactor)
+        sys.stdout = sys.stderr = ByPlace(*streams)
         try:
             result = _result(specification, redactor, root)
         finally:
-            stream.finish()
+            for stream in streams:
+                stream.finish()
     _write(specification.scratch / "result.json", result)
     return 0
 
@@ -53,6 +55,7 @@ def _result(specification: Specification, redactor: Redactor, root: Path) -> dic
         volumes=specification.volumes,
         datasets=specification.datasets,
         spare=specification.scratch / "folders",
+        disk=_folder(specification.scratch / "local_disk0"),
     )
     result: dict[str, Any] = {
         "state": "SUCCESS",
@@ -100,13 +103,23 @@ def _prepare_process(specification: Specification, folders: Folders, root: Path)
     sys.path.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two fits at once on two cores can crawl otherwise
-    sys.path[:] = [each for each in sys.path if each and Path(each).absolute() != root]
+    installed = tuple(str(Path(each)) for each in (sys.prefix, sys.base_prefix))
+    sys.path[:] = [each for each in sys.path if each.startswith(installed) or not _within(each, root)]
     place = folders.local(full_path(specification.notebook_path).rpartition("/")[0])
     if place is not None and place.real.is_dir():
         os.chdir(place.real)
     else:
         folders.spare.mkdir(parents=True, exist_ok=True)
         os.chdir(folders.spare)
+
+
+def _within(path: str, root: Path) -> bool:
+    return Path(path).absolute().is_relative_to(root)
+
+
+def _folder(path: Path) -> Path:
+    (path / "tmp").mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pyspark.errors import AnalysisException
 
 from rehearsal.notebooks.errors import NotInRehearsal
-from rehearsal.notebooks.paths import WILDCARD, AzurePlace, Folders, Place
+from rehearsal.notebooks.paths import WILDCARD, AzurePlace, Folders, LocalPlace, Place
 
 FILE_FORMATS = ("avro", "binaryfile", "csv", "delta", "json", "orc", "parquet", "text")
 _FORMAT_PATH = re.compile(rf"\b({'|'.join(FILE_FORMATS)})\s*\.\s*`([^`]+)`", re.IGNORECASE)
@@ -36,17 +36,17 @@ class SparkPaths:
     """Translates paths for Sail.
 
     open_container: makes an Azure container usable for Sail, or raises the service's error when no credential is set;
-    exists: whether an Azure path is there.
+    kind: what an Azure path is, "file" or "folder", or None when nothing is there.
     """
 
     def __init__(
-        self, folders: Folders, open_container: Callable[[AzurePlace], None], exists: Callable[[AzurePlace], bool]
+        self, folders: Folders, open_container: Callable[[AzurePlace], None], kind: Callable[[AzurePlace], str | None]
     ) -> None:
         self._folders = folders
         self._open_container = open_container
-        self._exists = exists
+        self._kind = kind
 
-    def to_read(self, path: str, kind: str, *, must_exist: bool = True) -> str:
+    def to_read(self, path: str, kind: str) -> str:
         """Where a path that is read leads. kind: the format.
 
         Raises AnalysisException as Databricks does when nothing is there.
@@ -54,9 +54,14 @@ class SparkPaths:
         place = self._folders.place(path)
         if isinstance(place, AzurePlace):
             self._open_container(place)
-        if must_exist and not self._is_there(place):
+            found = self._kind(place)
+            if found is None:
+                raise _missing(place, kind)
+            # With the slash, Sail does not take the blob that marks a folder for a file.
+            return place.shown + "/" * (found == "folder" and not WILDCARD.search(place.path))
+        if not self._is_there(place):
             raise _missing(place, kind)
-        return self._address(place)
+        return str(place.real)
 
     def to_write(self, path: str) -> str:
         """Where a path that is written leads. Raises NotInRehearsal when runs may not write there."""
@@ -65,7 +70,7 @@ class SparkPaths:
             self._open_container(place)
         elif not place.writable:
             raise NotInRehearsal(f"writing to {place.shown}", "it is read-only in runs")
-        return self._address(place)
+        return place.shown if isinstance(place, AzurePlace) else str(place.real)
 
     def in_sql(self, text: str) -> str:
         """A statement with its paths translated. Raises NotInRehearsal for a statement that has no counterpart here."""
@@ -86,16 +91,11 @@ class SparkPaths:
         text = _LOCATION.sub(lambda match: f"LOCATION '{self.to_write(match[2])}'", text)
         return _PATH_OPTION.sub(lambda match: f"{match[1]}'{self.to_read(match[3], 'path')}'", text)
 
-    def _is_there(self, place: Place) -> bool:
-        if isinstance(place, AzurePlace):
-            return self._exists(place)
+    @staticmethod
+    def _is_there(place: LocalPlace) -> bool:
         if not WILDCARD.search(place.shown):
             return place.real.exists()
         return any(next(glob.iglob(each), None) for each in _braces(str(place.real)))  # noqa: PTH207 - absolute patterns
-
-    @staticmethod
-    def _address(place: Place) -> str:
-        return place.shown if isinstance(place, AzurePlace) else str(place.real)
 
 
 def _braces(pattern: str) -> list[str]:
@@ -116,8 +116,8 @@ def _missing(place: Place, kind: str) -> AnalysisException:
     else:
         name, text = "PATH_NOT_FOUND", f"Path does not exist: {place.shown}."
     # Texts and SQLSTATE: docs "Error conditions in Databricks".
-    error = AnalysisException(f"[{name}] {text} SQLSTATE: 42K03")
-    error._errorClass = name
+    error = AnalysisException(f"{text} SQLSTATE: 42K03")
+    error._errorClass = name  # shown in front of the text
     return error
 
 

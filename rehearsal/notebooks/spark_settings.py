@@ -108,19 +108,25 @@ class SailStorage:
     def __init__(self, use: Callable[[str], None], environment: MutableMapping[str, str] = os.environ) -> None:
         self._use = use
         self._environment = environment
-        self._opened: set[tuple[str, str]] = set()
+        self._opened: dict[tuple[str, str], str | ServicePrincipal] = {}
         self._lock = threading.Lock()
 
     def open(self, place: AzurePlace, credential: str | ServicePrincipal) -> None:
-        """Makes a container usable for Sail, once."""
+        """Makes a container usable for Sail, once.
+
+        Raises NotInRehearsal when it was opened with another credential before: Sail keeps the first one.
+        """
+        container = place.account, place.container
         with self._lock:
-            if (place.account, place.container) in self._opened:
+            if container in self._opened:
+                if self._opened[container] != credential:
+                    raise NotInRehearsal(f"another credential for {place.container}@{place.account} within one run")
                 return
+            self._opened[container] = credential
             before = {name: self._environment.pop(name) for name in _VARIABLES if name in self._environment}
             try:
                 self._environment.update(_variables(credential))
                 self._use(AzurePlace(place.account, place.container, ".slipway-first-use").shown)
-                self._opened.add((place.account, place.container))
             finally:
                 for name in _VARIABLES:
                     self._environment.pop(name, None)

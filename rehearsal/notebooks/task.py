@@ -58,7 +58,7 @@ class Task:
         self._sail = SailStorage(lambda address: use_container(self._touching, address))
         self._touching: Any = None
         self._utilities: PerNotebook[DBUtils | None] = PerNotebook(None)
-        hook(SparkPaths(folders, self._open_container, self._azure.exists), self._settings)
+        hook(SparkPaths(folders, self._open_container, self._azure.kind_with_wildcards), self._settings)
         _offer_dbutils_module(self._utilities)
 
     def run(self) -> str | None:
@@ -201,8 +201,8 @@ def cannot_access(path: str) -> str:
     """The service's text for a run of a notebook that is not there (from memory)."""
     shown = full_path(path)
     return (
-        f'Unable to access the notebook "{shown}". Either it does not exist, or the identity used to run this job lacks '
-        "the required permissions."
+        f'Unable to access the notebook "{shown}". Either it does not exist, or the identity used to run this job '
+        "lacks the required permissions."
     )
 
 
