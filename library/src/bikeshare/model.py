@@ -48,8 +48,8 @@ class Model:
 
     def predict(self, hours: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Rentals for each hour, never below zero. Needs the columns of FEATURES."""
-        predicted: np.ndarray[Any, np.dtype[np.float64]] = self.regressor.predict(hours[list(FEATURES)].astype(float))
-        return np.maximum(predicted, 0.0)
+        predicted = np.asarray(self.regressor.predict(hours[list(FEATURES)].astype(float)), dtype=np.float64)
+        return predicted.clip(min=0.0)
 
 
 def train(hours: pd.DataFrame, *, seed: int = 0, settings: Mapping[str, Any] | None = None) -> Model:
