@@ -47,7 +47,7 @@ def turned_back(state: State, journal: Journal) -> State:
     return replace(state, switch=turn_back(journal))
 
 
-def switched(state: State, journal: Journal, *, now: float, run: str) -> State:
+def switched(state: State, journal: Journal, *, now: float, run: str, readers: tuple[str, ...]) -> State:
     """The switch is complete: the target slot is live. One compare-and-swap makes it so."""
     record = state.slots[journal.target]
     jobs = dict(state.jobs)
@@ -55,10 +55,12 @@ def switched(state: State, journal: Journal, *, now: float, run: str) -> State:
         if action.id is None:
             raise ValueError(f"job {action.key} has no id")
         slot = (journal.source or journal.target) if action.leaves else journal.target
-        before = jobs.get(action.key)
-        readers = before.readers if before is not None and before.id == action.id else None
         jobs[action.key] = JobRecord(
-            id=action.id, slot=slot, pause=action.pause, retired=action.leaves, readers=readers
+            id=action.id,
+            slot=slot,
+            pause=action.pause,
+            retired=action.leaves,
+            readers=None if action.leaves else readers,
         )
     if journal.kind == "rollback" and journal.entry is not None:
         history = _rolled_back(state.history, journal, record, now, run)

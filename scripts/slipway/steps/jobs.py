@@ -1,0 +1,91 @@
+"""The deployed jobs of an environment: reading them, finding them by their tags, reporting drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from slipway.domain.archive import read_settings
+from slipway.domain.drift import drift
+from slipway.domain.job import is_ours, pause_of, with_pause
+from slipway.domain.switch import Known
+from slipway.errors import NotPossible
+
+if TYPE_CHECKING:
+    from slipway.steps.session import Session
+
+Settings = Mapping[str, Any]
+
+
+def read_jobs(session: Session, ids: Mapping[str, int]) -> dict[str, Settings | None]:
+    """The settings that the jobs have now, by key; None for one that is gone."""
+    keys = sorted(ids)
+    answers = session.workspace.concurrently([partial(session.workspace.get_job, ids[key]) for key in keys])
+    return {key: None if job is None else job.get("settings", {}) for key, job in zip(keys, answers, strict=True)}
+
+
+def find_by_tags(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """Ids of this environment's jobs that the state does not know, by the tags that Slipway gave them.
+
+    The oldest wins where there are several: it is the one that people know.
+    """
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    known = {job.id for job in session.state.jobs.values()}
+    found: dict[str, int] = {}
+    for job in session.workspace.list_jobs():
+        key = is_ours(job.get("settings") or {}, session.environment.app, session.environment.name)
+        job_id = int(job["job_id"])
+        if key in wanted and job_id not in known:
+            found[key] = min(job_id, found.get(key, job_id))
+    return found
+
+
+def known_jobs(session: Session, wanted: Iterable[str]) -> dict[str, Known]:
+    """Every job that the state knows, as it is now; wanted ones that it does not know are looked for by their tags."""
+    records = session.state.jobs
+    ids = {key: record.id for key, record in records.items()}
+    ids.update(find_by_tags(session, set(wanted) - ids.keys()))
+    now = read_jobs(session, ids)
+    result = {}
+    for key, settings in now.items():
+        record = records.get(key)
+        result[key] = Known(
+            id=ids[key],
+            pause=None if record is None else record.pause,
+            settings=settings,
+            retired=record is not None and record.retired,
+        )
+    return result
+
+
+def report_drift(session: Session, known: Mapping[str, Known] | None = None) -> tuple[str, ...]:
+    """Says what people changed by hand since the last switch; returns the lines. Reads only."""
+    entry = session.state.live_entry
+    if entry is None:
+        return ()
+    known = known_jobs(session, ()) if known is None else known
+    try:
+        meant = session.document(entry.settings, read_settings)
+    except NotPossible as error:
+        session.log.warning(f"Changes by hand can't be looked for: {error.what}")
+        return ()
+    lines = []
+    for key, settings in sorted(meant.items()):
+        job = known.get(key)
+        if job is None or job.retired:
+            continue
+        if job.settings is None:
+            lines.append(f"job {key} ({job.id}) was deleted")
+            continue
+        status = pause_of(job.settings)
+        if status != job.pause:
+            lines.append(f"job {key}: pause_status was set to {job.pause}, is {status}; it is left so")
+        # The pause status is people's own; everything else is compared.
+        compared = settings if status is None else with_pause(settings, status)
+        lines += [f"job {key}: {line}" for line in drift(compared, job.settings)]
+    for line in lines:
+        session.log.warning(f"Changed by hand since {entry.version} was released: {line}")
+    return tuple(lines)

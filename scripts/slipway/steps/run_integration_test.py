@@ -1,0 +1,171 @@
+"""Runs the integration-test notebook from the idle slot and notes its result for exactly the manifest that it read."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from slipway.command import Context, run_step
+from slipway.domain.check_report import Report, junit, markdown, parse_result
+from slipway.domain.environment import Environment
+from slipway.domain.job import slot_libraries
+from slipway.domain.slot import Slot
+from slipway.domain.state import SlotRecord, TestResult
+from slipway.domain.transition import tested
+from slipway.errors import NotPossible, ServiceError, TestFailed
+from slipway.steps.release_source import release_of, target_of
+from slipway.steps.session import Session, open_session
+
+TASK = "integration_test"
+_GRACE_MINUTES = 15
+"""How much longer than the test's own limit the run may take, for its cluster to start."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 10.0
+_UNTOUCHED = "Jobs and the live slot were not touched."
+
+
+def main() -> int:
+    return run_step(run, description=__doc__ or "", options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
+    )
+
+
+def run(context: Context) -> None:
+    release = release_of(context)
+    session = open_session(context, release.version)
+    wheels = slot_libraries(target_of(release, context.environment, session.load().idle))
+    run_test(session, release.version, wheels)
+
+
+def run_test(session: Session, version: str, libraries: list[dict[str, str]]) -> None:
+    """Raises TestFailed naming each failed check, NotPossible when the idle slot holds no complete `version`."""
+    slot = session.state.idle
+    record = candidate_in(session, slot, version)
+    body = run_body(session.environment, slot, record, libraries)
+    if session.context.what_if:
+        session.log.info(f"Would run {body['tasks'][0]['notebook_task']['notebook_path']} for {record.manifest[:12]}.")
+        return
+    with session.claimed():
+        with session.log.section(f"Integration test of {version} in {slot}"):
+            finished = _run(session, body)
+            report = _report(session, finished, record)
+        _publish_report(session, report, version)
+        result = TestResult(
+            manifest=record.manifest,
+            passed=report.passed,
+            at=session.now(),
+            run=str(finished.get("run_page_url") or f"run {finished.get('run_id')}"),
+            checks=len(report.checks),
+            failed=tuple(check.name for check in report.failed),
+        )
+        session.update_ours(lambda state: tested(state, slot, result))
+        if not report.passed:
+            raise _failure(report, version, result.run)
+        session.log.info(f"Passed: {len(report.checks)} checks, for manifest {record.manifest[:12]}.")
+
+
+def candidate_in(session: Session, slot: Slot, version: str) -> SlotRecord:
+    """The record of the slot, where it is a complete candidate of this version. Raises NotPossible."""
+    record = session.state.slots.get(slot)
+    if record is None or not record.complete or not record.candidate or record.version != version:
+        holds = "nothing complete" if record is None or not record.complete else f"{record.version}"
+        if record is not None and record.complete and not record.candidate:
+            holds += ", which was switched to already"
+        raise NotPossible(
+            f"The idle slot of {session.environment.name} ({slot}) does not hold a candidate of {version}: "
+            f"it holds {holds}.",
+            changed="Nothing was changed.",
+            next_step="Publish the release first (scripts/publish_slot.py).",
+        )
+    return record
+
+
+def run_body(
+    environment: Environment, slot: Slot, record: SlotRecord, libraries: list[dict[str, str]]
+) -> dict[str, Any]:
+    """The request of jobs/runs/submit (Jobs API 2.2)."""
+    test = environment.integration_test
+    path = f"{environment.databricks.root}/{slot}/{test.notebook.removeprefix('./')}"
+    seconds = test.timeout_minutes * 60
+    task = {
+        "task_key": TASK,
+        "notebook_task": {
+            "notebook_path": path,
+            "source": "WORKSPACE",
+            "base_parameters": {**test.parameters, "output_prefix": f"candidate/{record.manifest[:16]}"},
+        },
+        "new_cluster": dict(test.cluster),
+        "libraries": libraries,
+        "timeout_seconds": seconds,
+    }
+    return {
+        "run_name": f"{environment.app} {environment.name}: integration test of {record.version}",
+        "run_as": dict(environment.jobs.run_as),
+        "timeout_seconds": seconds + _GRACE_MINUTES * 60,
+        "tasks": [task],
+    }
+
+
+def _run(session: Session, body: dict[str, Any]) -> dict[str, Any]:
+    """Starts the run and waits for its end; a run that is given up is cancelled."""
+    session.guard()
+    run_id = session.workspace.submit_run(body)
+    limit = session.now() + body["timeout_seconds"] + 60
+    pause, told = _FIRST_PAUSE, ""
+    try:
+        while True:
+            run = session.workspace.get_run(run_id)
+            state = (run.get("state") or {}).get("life_cycle_state", "")
+            if state != told:
+                session.log.info(f"run {run_id}: {state} {run.get('run_page_url', '')}".rstrip())
+                told = state
+            if state in ("TERMINATED", "SKIPPED", "INTERNAL_ERROR"):
+                return run
+            if session.now() > limit:
+                raise TestFailed(f"The integration test (run {run_id}) did not end in time.", changed=_UNTOUCHED)
+            session.guard()
+            session.context.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 1.3)
+    except BaseException:
+        session.workspace.cancel_run(run_id)
+        raise
+
+
+def _report(session: Session, run: dict[str, Any], record: SlotRecord) -> Report:
+    """What the notebook said; a run that ended otherwise is a report with one failed check."""
+    tasks = run.get("tasks") or [run]
+    try:
+        output = session.workspace.get_run_output(int(tasks[0]["run_id"]))
+    except ServiceError as error:
+        output = {"error": f"no output: {error.what}"}
+    said = (output.get("notebook_output") or {}).get("result")
+    message = (tasks[0].get("state") or {}).get("state_message") or (run.get("state") or {}).get("state_message") or ""
+    trace = output.get("error_trace")
+    if trace:
+        session.log.info(str(trace))
+    return parse_result(
+        said, manifest=record.manifest, error=str(output.get("error") or message or "no reason was given")
+    )
+
+
+def _publish_report(session: Session, report: Report, version: str) -> None:
+    """The JUnit file for the Tests tab, and the summary on the run's page."""
+    log, name = session.log, session.environment.name
+    log.results.mkdir(parents=True, exist_ok=True)
+    (log.results / f"TEST-integration-{name}.xml").write_bytes(junit(report, suite=f"integration test, {name}"))
+    log.summary(markdown(report, environment=name, version=version), name=f"integration-test-{name}")
+    for check in report.checks:
+        mark = "✓" if check.outcome == "passed" else "✕"
+        log.info(f"{mark} {check.name} ({check.seconds:.1f} s) {check.message}".rstrip())
+
+
+def _failure(report: Report, version: str, run: str) -> TestFailed:
+    listed = "".join(f"\n  {check.name}: {check.message or check.outcome}" for check in report.failed)
+    return TestFailed(
+        f"The integration test of {version} failed: {len(report.failed)} of {len(report.checks)} checks.{listed}",
+        changed=_UNTOUCHED,
+        next_step=f"Look at {run}, correct the notebook or the library, and release again.",
+    )

@@ -1,0 +1,216 @@
+"""What the steps of a release share: the state with its compare-and-swap, the claim, the workspace."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from slipway.command import Context
+from slipway.domain import claim as claims
+from slipway.domain.claim import Holder
+from slipway.domain.codec import Damaged
+from slipway.domain.environment import Environment
+from slipway.domain.slot import slot_path
+from slipway.domain.state import STATE_BLOB, State, read_state, write_state
+from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved
+from slipway.log import Log
+
+if TYPE_CHECKING:
+    from slipway.services.databricks import Workspace
+    from slipway.services.storage import StateStore
+
+T = TypeVar("T")
+
+_CHECK_AFTER = 20.0
+"""Seconds for which a look at the claim is good enough: the margin within which a second agent is not noticed."""
+_RENEW_AFTER = 300.0
+"""Seconds between two signs of life."""
+_ATTEMPTS = 5
+BATCH = 64
+"""Requests between two looks at the claim."""
+
+
+class Session:
+    """One step's work on one environment. Not for several threads at once, except `workspace` and `store`."""
+
+    def __init__(self, context: Context, store: StateStore, workspace: Workspace, holder: Holder) -> None:
+        self.context = context
+        self.store = store
+        self.workspace = workspace
+        self.holder = holder
+        self.number = 0
+        self._state: State | None = None
+        self._etag: str | None = None
+        self._looked = 0.0
+
+    @property
+    def environment(self) -> Environment:
+        return self.context.environment
+
+    @property
+    def log(self) -> Log:
+        return self.context.log
+
+    @property
+    def state(self) -> State:
+        """The state as last read or written."""
+        return self._state if self._state is not None else self.load()
+
+    def now(self) -> float:
+        return self.context.clock()
+
+    def slot_folder(self, slot: Any) -> str:
+        return slot_path(self.environment.databricks.root, slot)
+
+    def load(self) -> State:
+        """Reads the state; an environment that never had one gets an empty one (not written yet)."""
+        found = self.store.read(STATE_BLOB)
+        app, name = self.environment.app, self.environment.name
+        self._looked = self.now()
+        if found is None:
+            self._state, self._etag = State(app=app, environment=name), None
+        else:
+            self._state, self._etag = read_state(found[0], app=app, environment=name), found[1]
+        return self._state
+
+    def update(self, change: Callable[[State], State]) -> State:
+        """Applies `change` by compare-and-swap; when somebody else was faster, to what they wrote. `change` raises
+        where it no longer makes sense."""
+        for attempt in range(_ATTEMPTS):
+            before = self.state
+            after = change(before)
+            if after == before:
+                return before
+            after = replace(after, serial=before.serial + 1, written_by=f"{self.holder.id} {secrets.token_hex(4)}")
+            try:
+                self._etag = self.store.write(STATE_BLOB, write_state(after), etag=self._etag)
+            except StateMoved:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                self.load()
+                continue
+            self._state, self._looked = after, self.now()
+            return after
+        raise AssertionError("unreachable")
+
+    def update_ours(self, change: Callable[[State], State]) -> State:
+        """As `update`, refused when the claim is no longer ours."""
+
+        def checked(state: State) -> State:
+            claims.require(state.claim, holder=self.holder.id, number=self.number, now=self.now())
+            return change(state)
+
+        return self.update(checked)
+
+    def guard(self) -> None:
+        """To be called before each change of anything but the state. Raises Conflict when the claim is lost."""
+        now = self.now()
+        if now - self._looked > _CHECK_AFTER:
+            self.load()
+        held = self.state.claim
+        claims.require(held, holder=self.holder.id, number=self.number, now=now)
+        if held is not None and now - held.heartbeat > _RENEW_AFTER:
+            self.update_ours(lambda state: replace(state, claim=state.claim and claims.renew(state.claim, now=now)))
+
+    def concurrently(self, calls: Iterable[Callable[[], T]], what: str = "") -> list[T]:
+        """Runs changes several at a time, looking at the claim before each batch; results in order."""
+        work = list(calls)
+        results: list[T] = []
+        for start in range(0, len(work), BATCH):
+            self.guard()
+            results += self.workspace.concurrently(work[start : start + BATCH])
+            if what:
+                self.log.progress(len(results), len(work), what)
+        return results
+
+    def take_claim(self) -> None:
+        """Takes or renews the claim. Raises Conflict with its holder."""
+        take_over = bool(getattr(self.context.arguments, "take_over", False))
+        former = self.load().claim
+
+        def taking(state: State) -> State:
+            held = claims.take(state.claim, state.fence, self.holder, now=self.now(), take_over=take_over)
+            return replace(state, claim=held, fence=max(state.fence, held.number))
+
+        held = self.update(taking).claim
+        assert held is not None  # noqa: S101 - just taken
+        self.number = held.number
+        if former is not None and former.number != held.number:
+            how = "taken over from" if self.now() < former.expires else "expired; it was that of"
+            self.log.warning(f"The claim was {how} {former.who}, releasing {former.release} ({former.run}).")
+
+    def release_claim(self) -> None:
+        """Gives the claim back where it is ours and no switch is open."""
+        self.update(lambda state: state if state.switch is not None else without_claim(state, self.holder.id))
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Holds the claim; keeps it when the work succeeds (later steps need it), gives it back when it fails."""
+        self.take_claim()
+        try:
+            yield
+        except BaseException as error:
+            self._give_back(error)
+            raise
+
+    def _give_back(self, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt | Exception):
+            try:
+                self.load()
+                self.release_claim()
+            except SlipwayError as also:
+                self.log.warning(f"The claim could not be given back: {also.what}")
+
+    def document(self, name: str, read: Callable[[bytes], T]) -> T:
+        """A document of the archive. Raises NotPossible when it is missing or damaged."""
+        try:
+            return read(self.store.get_bytes(name))
+        except Damaged as error:
+            raise NotPossible(
+                f"{name} in the archive of {self.environment.name} is damaged: {error}.",
+                next_step="Release a good version instead.",
+            ) from error
+
+    def refuse_open_switch(self) -> None:
+        journal = self.state.switch
+        if journal is not None:
+            raise Conflict(
+                f"A switch to {journal.version} is open in {self.environment.name}.",
+                changed="Nothing was changed.",
+                next_step="Run scripts/switch_slot.py --revert to take it back.",
+            )
+
+
+def without_claim(state: State, holder: str) -> State:
+    return replace(state, claim=None) if state.claim is not None and state.claim.holder == holder else state
+
+
+def holder_of(variables: Mapping[str, str], release: str) -> Holder:
+    """Who this run is: the same for every job of one pipeline run (predefined variables of Azure Pipelines,
+    https://learn.microsoft.com/azure/devops/pipelines/build/variables), or the person at the keyboard."""
+    build = variables.get("BUILD_BUILDID")
+    if variables.get("TF_BUILD", "").lower() == "true" and build:
+        collection = variables.get("SYSTEM_COLLECTIONURI", "").rstrip("/")
+        run = f"{collection}/{variables.get('SYSTEM_TEAMPROJECT', '')}/_build/results?buildId={build}"
+        who = variables.get("BUILD_REQUESTEDFOR") or "Azure Pipelines"
+        return Holder(id=run, release=release, run=run, who=who)
+    user = variables.get("USER") or variables.get("USERNAME") or "somebody"
+    machine = variables.get("HOSTNAME") or variables.get("COMPUTERNAME") or "a machine"
+    run = f"by hand, {user} on {machine}"
+    return Holder(id=run, release=release, run=run, who=user)
+
+
+def open_session(context: Context, release: str) -> Session:
+    """Connects to the environment's state storage and workspace (no request yet); `release`: the version it is for."""
+    from slipway.services.credentials import credential
+    from slipway.services.databricks import connect
+    from slipway.services.storage import StateStore
+
+    identity = credential(context.variables)
+    where = context.environment.azure.state
+    store = StateStore(where.storage_account, where.container, identity)
+    workspace = connect(context.environment, identity, context.variables)
+    return Session(context, store, workspace, holder_of(context.variables, release))

@@ -1,0 +1,182 @@
+"""Makes a slot hold exactly what it should: the manifest is taken away first and written last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slipway.domain.manifest import make_manifest, sha256
+from slipway.domain.slot import MANIFEST, PublishPlan, Slot, SlotFile, plan_publish
+from slipway.domain.transition import begin_publish, retired_in
+from slipway.errors import ServiceError
+from slipway.steps.runs import wait_for_runs
+
+if TYPE_CHECKING:
+    from slipway.steps.session import Session
+
+Source = Callable[[SlotFile], Path | bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """What a slot is to hold; `source` gives a file's content (a path for large ones)."""
+
+    slot: Slot
+    version: str
+    commit: str
+    files: list[SlotFile]
+    source: Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What is to be done, and the manifest in the end. `intact`: the slot holds it all already."""
+
+    plan: PublishPlan
+    manifest: bytes
+    hash: str
+    intact: bool
+
+
+def prepare(session: Session, content: Content) -> Prepared:
+    """Looks at the slot (reads only) and says what must be done."""
+    environment = session.environment
+    listed = list_slot(session, content.slot)
+    record = session.state.slots.get(content.slot)
+    there = session.workspace.export_file(_path(session, content.slot, MANIFEST)) if MANIFEST in listed else None
+    # The record of what the slot holds is worth something only while the manifest that belongs to it is there.
+    trusted = record is not None and record.complete and there is not None and sha256(there) == record.manifest
+    plan = plan_publish(content.files, known=record.files if record and trusted else None, listed=listed)
+    data, digest = make_manifest(
+        app=environment.app,
+        environment=environment.name,
+        slot=content.slot,
+        version=content.version,
+        commit=content.commit,
+        files=content.files,
+    )
+    intact = there == data and not plan.upload and not plan.delete
+    return Prepared(plan=plan, manifest=data, hash=digest, intact=intact)
+
+
+def is_whole(session: Session, slot: Slot, manifest: str) -> bool:
+    """Whether the slot's record is complete and its manifest is still the one with this hash."""
+    record = session.state.slots.get(slot)
+    if record is None or not record.complete or record.manifest != manifest:
+        return False
+    there = session.workspace.export_file(_path(session, slot, MANIFEST))
+    return there is not None and sha256(there) == manifest
+
+
+def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: float) -> None:
+    """Does it, after no active run reads from the slot any more (`wait` seconds at most)."""
+    if prepared.intact:
+        session.log.info(f"{content.slot} holds exactly this already; nothing to upload.")
+        return
+    folder = session.slot_folder(content.slot)
+    with session.log.section(f"Runs that read from {content.slot}"):
+        wait_for_runs(session, folder, limit=wait)
+        session.log.info("None is active.")
+    _delete_retired(session, content.slot)
+    session.update_ours(lambda state: begin_publish(state, content.slot))
+    with session.log.section(f"Writing {folder}"):
+        session.guard()
+        session.workspace.delete(_path(session, content.slot, MANIFEST))
+        _clear(session, content.slot, prepared.plan)
+        _upload(session, content, prepared.plan)
+        _verify(session, content)
+        _write_manifest(session, content.slot, prepared.manifest)
+
+
+def list_slot(session: Session, slot: Slot) -> dict[str, str]:
+    """Everything in a slot: path relative to it -> object type. One request per folder."""
+    root = session.slot_folder(slot)
+    found: dict[str, str] = {}
+    folders = [root]
+    while folders:
+        answers = session.workspace.concurrently([partial(session.workspace.list, folder) for folder in folders])
+        below = []
+        for folder, objects in zip(folders, answers, strict=True):
+            for item in objects:
+                relative = _relative(item.path, root)
+                if relative is None:
+                    continue  # a file lists itself: the slot is no folder
+                found[relative] = item.object_type
+                if item.object_type == "DIRECTORY":
+                    below.append(f"{folder}/{item.path.rpartition('/')[2]}")
+        folders = below
+    return found
+
+
+def _relative(path: str, root: str) -> str | None:
+    """The path below `root`; the service may say /x for /Workspace/x."""
+    for start in (root, root.removeprefix("/Workspace")):
+        if path.startswith(start + "/"):
+            return path[len(start) + 1 :]
+    return None
+
+
+def _path(session: Session, slot: Slot, relative: str) -> str:
+    return f"{session.slot_folder(slot)}/{relative}"
+
+
+def _delete_retired(session: Session, slot: Slot) -> None:
+    for key, job in sorted(retired_in(session.state, slot).items()):
+        session.guard()
+        session.log.info(f"Deleting job {key} ({job.id}): it left the release, and its slot is overwritten now.")
+        session.workspace.delete_job(job.id)
+
+
+def _clear(session: Session, slot: Slot, plan: PublishPlan) -> None:
+    session.concurrently(
+        [partial(session.workspace.delete, _path(session, slot, path), True) for path in plan.delete],
+        "removed" if plan.delete else "",
+    )
+    needed = [session.slot_folder(slot)] if not plan.folders else [_path(session, slot, path) for path in plan.folders]
+    for folder in needed:
+        session.guard()
+        session.workspace.mkdirs(folder)
+
+
+def _upload(session: Session, content: Content, plan: PublishPlan) -> None:
+    def put(file: SlotFile) -> None:
+        path, source = _path(session, content.slot, file.path), content.source(file)
+        if file.kind == "notebook":
+            data = source if isinstance(source, bytes) else source.read_bytes()
+            session.workspace.import_notebook(path, file.language or "PYTHON", data)
+        else:
+            session.workspace.import_file(path, source)
+
+    session.concurrently([partial(put, file) for file in plan.upload], "uploaded")
+    session.log.info(
+        f"{len(plan.upload)} uploaded ({sum(f.size for f in plan.upload)} bytes), "
+        f"{len(plan.keep)} unchanged, {len(plan.delete)} removed."
+    )
+
+
+def _verify(session: Session, content: Content) -> None:
+    """What is there now is exactly what should be."""
+    listed = list_slot(session, content.slot)
+    left = plan_publish(content.files, known={file.path: file.sha256 for file in content.files}, listed=listed)
+    wrong = [file.path for file in left.upload] + list(left.delete)
+    if wrong:
+        raise ServiceError(
+            f"{session.slot_folder(content.slot)} does not hold what was uploaded: {', '.join(sorted(wrong)[:10])}.",
+            changed="The slot has no manifest, so nothing can be switched to it. What is live was not touched.",
+            next_step="Run the step again; if it stays so, somebody else is writing into this folder.",
+        )
+
+
+def _write_manifest(session: Session, slot: Slot, data: bytes) -> None:
+    session.guard()
+    path = _path(session, slot, MANIFEST)
+    session.workspace.import_file(path, data)
+    if session.workspace.export_file(path) != data:
+        raise ServiceError(
+            f"{path} is not what was written.",
+            changed="Nothing is switched to this slot. What is live was not touched.",
+            next_step="Run the step again.",
+        )

@@ -1,0 +1,221 @@
+"""Makes the tested candidate live: repoints the jobs, under a journal. --revert takes an open switch back."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from slipway.command import Context, run_step
+from slipway.domain.archive import archive_settings, read_settings
+from slipway.domain.drift import drift
+from slipway.domain.job import with_pause
+from slipway.domain.slot import Slot
+from slipway.domain.state import SlotRecord
+from slipway.domain.switch import Action, Journal, Known, plan
+from slipway.errors import Conflict, NotPossible
+from slipway.steps.jobs import known_jobs, report_drift
+from slipway.steps.release_source import release_of
+from slipway.steps.session import Session, open_session
+from slipway.steps.slot_writer import is_whole
+from slipway.steps.switching import begin, finish_or_take_back, settle, take_back
+
+
+def main() -> int:
+    return run_step(run, description=__doc__ or "", options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--revert", action="store_true", help="take back the switch that is open; nothing when none is")
+    parser.add_argument(
+        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
+    )
+
+
+def run(context: Context) -> None:
+    if context.arguments.revert:
+        revert(open_session(context, "revert"))
+    else:
+        release = release_of(context)
+        switch(open_session(context, release.version), release.version, release.sha256)
+
+
+def switch(session: Session, version: str, release: str) -> None:
+    """Switches to the candidate of this release; run again after a crash, it goes on from where it was cut.
+
+    Raises NotPossible (no tested candidate), Conflict, and what stopped it after it was taken back.
+    """
+    state = session.load()
+    slot = state.idle
+    if _is_live(session, release) and not _is_candidate(session, slot, release):
+        session.log.info(f"{version} is live in {state.live} already; nothing to switch.")
+        if not session.context.what_if:
+            session.release_claim()
+        return
+    if session.context.what_if:
+        record = tested_candidate(session, slot, version, release)
+        wanted = session.document(record.settings, read_settings)
+        say_actions(session, plan(wanted, known_jobs(session, wanted)), slot)
+        return
+    with session.claimed():
+        journal, slot = session.state.switch, session.state.idle
+        if journal is not None and (journal.direction == "back" or journal.manifest != _manifest(session, slot)):
+            settle(session)
+            journal = None
+        with session.log.section(f"Switching {session.environment.name} to {slot} ({version})"):
+            if journal is None:
+                record = tested_candidate(session, slot, version, release)
+                _begin(session, slot, record)
+            else:
+                session.log.info("An open switch to this release was found; going on with it.")
+            finish_or_take_back(session)
+    summarise(session)
+
+
+def _is_live(session: Session, release: str) -> bool:
+    state = session.state
+    record = state.slots.get(state.live) if state.live else None
+    return record is not None and record.release == release and state.switch is None
+
+
+def _is_candidate(session: Session, slot: Slot, release: str) -> bool:
+    record = session.state.slots.get(slot)
+    return record is not None and record.candidate and record.complete and record.release == release
+
+
+def _manifest(session: Session, slot: Slot) -> str:
+    record = session.state.slots.get(slot)
+    return "" if record is None else record.manifest
+
+
+def tested_candidate(session: Session, slot: Slot, version: str, release: str) -> SlotRecord:
+    """The idle slot's record, where it is this release, whole, and its test passed for exactly its manifest."""
+    record = session.state.slots.get(slot)
+    name = session.environment.name
+    problem = ""
+    if record is None or not record.complete or not record.candidate:
+        problem = f"{slot}, the idle slot, holds no candidate"
+    elif record.release != release:
+        problem = f"{slot} holds {record.version}, not this release ({version})"
+    elif record.test is None or record.test.manifest != record.manifest:
+        problem = f"{version} in {slot} (manifest {record.manifest[:12]}) was not tested"
+    elif not record.test.passed:
+        problem = f"the integration test of {version} failed ({', '.join(record.test.failed)})"
+    elif not is_whole(session, slot, record.manifest):
+        problem = f"the manifest in {slot} is not the one that was tested; somebody wrote into the slot"
+    if problem or record is None:
+        raise NotPossible(
+            f"{name} is not switched: {problem}.",
+            changed="Nothing was changed.",
+            next_step="Publish and test the release first (scripts/publish_slot.py, scripts/run_integration_test.py).",
+        )
+    return record
+
+
+def _begin(session: Session, slot: Slot, record: SlotRecord) -> None:
+    wanted = session.document(record.settings, read_settings)
+    known = known_jobs(session, wanted)
+    actions = plan(wanted, known)
+    say_actions(session, actions, slot)
+    open_journal(
+        session,
+        kind="release",
+        version=record.version,
+        manifest=record.manifest,
+        target=slot,
+        settings=wanted,
+        known=known,
+        actions=actions,
+    )
+
+
+def open_journal(
+    session: Session,
+    *,
+    kind: Any,
+    version: str,
+    manifest: str,
+    target: Slot,
+    settings: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Known],
+    actions: tuple[Action, ...],
+    entry: int | None = None,
+) -> None:
+    """Writes down everything that will change, and then that a switch is open."""
+    lines = report_drift(session, known)
+    name, data = archive_settings(settings)
+    session.store.put_bytes(name, data)
+    before = {
+        a.key: with_pause(a.before, a_pause) if (a_pause := known[a.key].pause) else a.before
+        for a in actions
+        if a.before is not None and not known[a.key].retired
+    }
+    kept, data = archive_settings(before)
+    session.store.put_bytes(kept, data)
+    begin(
+        session,
+        Journal(
+            kind=kind,
+            version=version,
+            manifest=manifest,
+            source=session.state.live,
+            target=target,
+            actions=actions,
+            settings=name,
+            kept=kept if session.state.live else None,
+            started=session.now(),
+            holder=session.holder.id,
+            number=session.number,
+            drift=lines,
+            entry=entry,
+        ),
+    )
+
+
+def say_actions(session: Session, actions: tuple[Action, ...], slot: Slot) -> None:
+    """What the switch does to each job."""
+    for action in actions:
+        what = "is made" if action.before is None else f"goes to {slot}"
+        if action.leaves:
+            what = "leaves the release: paused"
+        elif action.before is not None and session.log.verbose:
+            what += "".join(f"\n    {line}" for line in drift(action.before, action.after))
+        session.log.info(f"job {action.key}: {what}")
+
+
+def revert(session: Session) -> None:
+    """Takes back the switch that is open, and gives the claim back; does nothing when neither is there to do."""
+    state = session.load()
+    journal = state.switch
+    if journal is None:
+        session.log.info(f"No switch is open in {session.environment.name}; nothing to take back.")
+        if not session.context.what_if:
+            session.release_claim()
+        return
+    if session.context.what_if:
+        session.log.info(f"Would take back the switch to {journal.version} ({journal.target}):")
+        for action in journal.actions:
+            session.log.info(f"  job {action.key} ({action.id}): as it was before")
+        return
+    with session.claimed():
+        if session.state.switch is None:
+            raise Conflict("The switch ended meanwhile.", changed="Nothing was changed.")
+        with session.log.section(f"Taking back the switch to {journal.version}"):
+            changed = take_back(session)
+        session.release_claim()
+    session.log.info(
+        f"Taken back: {', '.join(changed) or 'no job had been changed'}. Live is {state.live or 'nothing'}."
+    )
+
+
+def summarise(session: Session) -> None:
+    """A line for the log and a summary for the run's page."""
+    state, name = session.state, session.environment.name
+    entry = state.live_entry
+    if entry is None:
+        return
+    session.log.info(f"{entry.version} is live in {name} ({state.live}).")
+    lines = [f"### {name}: {entry.version} is live in {state.live}", "", "| job | id | slot | |", "|---|---|---|---|"]
+    for key, job in sorted(state.jobs.items()):
+        lines.append(f"| {key} | {job.id} | {job.slot} | {'left the release' if job.retired else ''} |")
+    session.log.summary("\n".join(lines) + "\n", name=f"switch-{name}")

@@ -1,0 +1,205 @@
+"""Carries out the switch that is open in the state, forward or back, from wherever it was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from slipway.domain.codec import to_bytes
+from slipway.domain.state import State
+from slipway.domain.switch import Journal, Step, creates, forget_lost, resets, unfinished, with_ids
+from slipway.domain.transition import opened, switched, taken_back, turned_back
+from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError
+from slipway.steps.jobs import Settings, find_by_tags, read_jobs
+from slipway.steps.session import without_claim
+
+if TYPE_CHECKING:
+    from slipway.steps.session import Session
+
+_ROUNDS = 3
+"""How often the jobs are set and read back before it is given up."""
+
+
+def begin(session: Session, journal: Journal) -> None:
+    """Writes the journal, before the first job changes."""
+
+    def opening(state: State) -> State:
+        if state.switch is not None:
+            raise Conflict(f"Another switch, to {state.switch.version}, is open.", changed="Nothing was changed.")
+        return opened(state, journal)
+
+    session.update_ours(opening)
+
+
+def finish_or_take_back(session: Session) -> None:
+    """Finishes the open switch; when that fails, takes it back and raises what was wrong."""
+    try:
+        finish(session)
+    except Conflict:
+        raise  # the claim is lost: whoever has it decides
+    except SlipwayError as error:
+        _take_back_after(session, error)
+        raise
+
+
+def finish(session: Session) -> None:
+    """Carries the open switch forward and makes its slot the live one."""
+    carry_out(session)
+    journal = _open_journal(session)
+    _set_readers(session, journal)
+    _keep(session, journal)
+    run, now, readers = session.holder.run, session.now(), session.environment.databricks.readers
+
+    def finished(state: State) -> State:
+        after = switched(state, _same(state, journal), now=now, run=run, readers=readers)
+        return without_claim(after, session.holder.id)
+
+    session.update_ours(finished)
+
+
+def take_back(session: Session) -> list[str]:
+    """Undoes the open switch: every job is what it was before. Returns the keys of the jobs that were reset."""
+    journal = _open_journal(session)
+    if journal.direction == "forward":
+        session.update_ours(lambda state: turned_back(state, _same(state, journal)))
+    changed = carry_out(session)
+    journal = _open_journal(session)
+    _keep(session, journal)
+    session.update_ours(lambda state: taken_back(state, _same(state, journal)))
+    return changed
+
+
+def settle(session: Session) -> None:
+    """Before a new release begins: an open switch of an earlier one, whose run is gone, is taken back."""
+    journal = session.state.switch
+    if journal is None:
+        return
+    session.log.warning(f"The switch to {journal.version} ({journal.target}) was left open; it is taken back first.")
+    with session.log.section(f"Taking back the switch to {journal.version}"):
+        changed = take_back(session)
+        session.log.info(f"Taken back: {', '.join(changed) or 'no job had been changed'}.")
+
+
+def carry_out(session: Session) -> list[str]:
+    """Brings every job of the journal to what it must be, in its direction. Returns the keys of the jobs reset or made.
+
+    Raises ServiceError when a job does not keep what it was given.
+    """
+    touched: list[str] = []
+    left: list[str] = []
+    for _ in range(_ROUNDS):
+        before = forget_lost(_open_journal(session), now := _read(session, _open_journal(session)))
+        journal = _make_missing(session, before, touched)
+        if journal != before:
+            now = _read(session, journal)
+        steps = resets(journal, now)
+        session.concurrently([partial(_reset, session, step, touched) for step in steps], "jobs set")
+        if steps:
+            now = _read(session, journal)
+        left = unfinished(journal, now)
+        if not left:
+            return sorted(set(touched))
+    raise ServiceError(
+        f"Jobs do not keep the settings that they are given: {', '.join(left)}.",
+        next_step="Somebody else is changing them. Run the step again when that has stopped.",
+    )
+
+
+def _read(session: Session, journal: Journal) -> Mapping[str, Settings | None]:
+    return read_jobs(session, {action.key: action.id for action in journal.actions if action.id is not None})
+
+
+def _make_missing(session: Session, journal: Journal, touched: list[str]) -> Journal:
+    """Makes the jobs that are not there; one that was made before a crash is found by its tags, not made twice."""
+    lacking = [action.key for action in journal.actions if action.id is None]
+    if not lacking:
+        return journal
+    journal = with_ids(journal, find_by_tags(session, lacking))
+    steps = creates(journal)
+    ids = session.concurrently([partial(_create, session, step) for step in steps])
+    made = dict(zip((step.key for step in steps), ids, strict=True))
+    touched += made
+    journal = with_ids(journal, made)
+    session.update_ours(lambda state: replace(state, switch=journal))
+    return journal
+
+
+def _create(session: Session, step: Step) -> int:
+    try:
+        job_id: int = session.workspace.create_job(step.settings)
+    except SlipwayError as error:
+        raise _named(error, f"Job {step.key} could not be made") from error
+    session.log.detail(f"made job {step.key} ({job_id})")
+    return job_id
+
+
+def _reset(session: Session, step: Step, touched: list[str]) -> None:
+    assert step.id is not None  # noqa: S101 - resets gives only jobs with an id
+    try:
+        session.workspace.reset_job(step.id, step.settings)
+    except SlipwayError as error:
+        raise _named(error, f"Job {step.key} ({step.id}) could not be set") from error
+    touched.append(step.key)
+    session.log.detail(f"set job {step.key} ({step.id})")
+
+
+def _named(error: SlipwayError, text: str) -> SlipwayError:
+    """The same kind of error, saying first which job it was about."""
+    error.what = f"{text}: {error.what}"
+    return error
+
+
+def _take_back_after(session: Session, error: SlipwayError) -> None:
+    """Undoes the switch that `error` stopped, and says so in the error."""
+    target = session.state.switch.target if session.state.switch else "the candidate"
+    try:
+        session.log.error(error.what)
+        with session.log.section("Taking the switch back"):
+            changed = take_back(session)
+            session.release_claim()
+    except SlipwayError as also:
+        error.changed = f"The switch to {target} is half done, and taking it back failed as well: {also.what}"
+        error.next_step = (
+            "Run scripts/switch_slot.py --revert until it succeeds; jobs may be of both releases till then."
+        )
+        return
+    listed = ", ".join(changed) or "none had been changed"
+    error.changed = f"The switch was taken back (jobs set to what they were: {listed}). What was live still is."
+    error.next_step = error.next_step or "Correct the cause, then switch again."
+
+
+def _set_readers(session: Session, journal: Journal) -> None:
+    """Lets the environment's readers see each job; the release identity owns what it made. Only where it changed."""
+    readers = session.environment.databricks.readers
+    acl = [{"group_name": name, "permission_level": "CAN_VIEW"} for name in readers]
+    calls = []
+    for action in journal.actions:
+        record = session.state.jobs.get(action.key)
+        given = record is not None and record.id == action.id and record.readers == readers
+        if acl and action.id is not None and not action.leaves and not given:
+            calls.append(partial(session.workspace.add_permissions, "jobs", action.id, acl))
+    session.concurrently(calls)
+
+
+def _keep(session: Session, journal: Journal) -> None:
+    """The journal of a switch that ends goes to the archive, drift and all."""
+    name = f"archive/switches/{journal.number:06d}-{journal.version}-{journal.direction}.json"
+    session.store.put_bytes(name, to_bytes(journal))
+
+
+def _open_journal(session: Session) -> Journal:
+    journal = session.state.switch
+    if journal is None:
+        raise NotPossible("No switch is open.", changed="Nothing was changed.")
+    return journal
+
+
+def _same(state: State, journal: Journal) -> Journal:
+    """The journal in a state that was read again must still be the one that is being carried out."""
+    if state.switch is None or state.switch != journal:
+        raise Conflict(
+            "The open switch was changed by somebody else.", next_step="Look at scripts/status.py, then run again."
+        )
+    return state.switch
