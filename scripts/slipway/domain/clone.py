@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -173,7 +174,7 @@ def _new_block(text: str, block: Block, target: str, after: str) -> str:
 
 
 def _blank_between(text: str, found: Sequence[Block]) -> bool:
-    return any(text[one.end : other.start].startswith("\n") for one, other in zip(found, found[1:], strict=False))
+    return any(text[one.end : other.start].startswith("\n") for one, other in pairwise(found))
 
 
 def needs(environment: Environment, block: Block | None, others: Sequence[Environment]) -> list[Need]:
