@@ -7,6 +7,7 @@ SYSTEM_OIDCREQUESTURI; the YAML must map SYSTEM_ACCESSTOKEN
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
@@ -101,11 +102,21 @@ def credential(variables: Mapping[str, str], *, clock: Callable[[], float] = tim
 
     Raises AuthenticationError when this is a pipeline step whose YAML does not map SYSTEM_ACCESSTOKEN.
     """
+    _hush()
     if all(variables.get(name) for name in _PIPELINE) and variables.get("SYSTEM_OIDCREQUESTURI"):
         return _of_pipeline(variables, clock)
     from azure.identity import DefaultAzureCredential
 
     return Credential(DefaultAzureCredential(**TRANSPORT), who="the identity found on this machine", clock=clock)
+
+
+def _hush() -> None:
+    """The clients' own log records, which repeat whole answers, stay out of standard error: Python prints warnings there
+    that no handler takes."""
+    for name in ("azure", "msal", "urllib3"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
 
 
 def _of_pipeline(variables: Mapping[str, str], clock: Callable[[], float]) -> Credential:

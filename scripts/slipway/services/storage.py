@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 # Larger blobs go in blocks of this size, so memory does not grow with them (bytes).
 _BLOCK = 4 * 1024 * 1024
+_CONNECTIONS = 16
 
 
 class StateStore:
@@ -50,6 +51,7 @@ class StateStore:
             max_block_size=_BLOCK,
             max_single_get_size=_BLOCK,
             max_chunk_get_size=_BLOCK,
+            transport=_transport(),
             **TRANSPORT,
         )
         self._client: ContainerClient = service.get_container_client(container)
@@ -155,6 +157,17 @@ class StateStore:
                 changed="Nothing was changed.",
                 next_step="Run scripts/bootstrap_environment.py for this environment once.",
             ) from error
+
+
+def _transport() -> Any:
+    """One connection per thread that works on the archive; the client's own pool keeps ten, and drops the rest."""
+    import requests
+    from azure.core.pipeline.transport import RequestsTransport
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS, pool_block=True, max_retries=0))
+    return RequestsTransport(session=session, session_owner=False, **TRANSPORT)
 
 
 def account_keys(credential: Credential, subscription_id: str, group: str, account: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import io
 import json
 import re
@@ -9,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +20,12 @@ import urllib3
 from azure.core.credentials import AccessToken
 from requests.adapters import HTTPAdapter
 
+from slipway.command import Context
+from slipway.domain.environment import load_environment
+from slipway.log import Log
 from slipway.services.credentials import Credential
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -193,3 +201,39 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
+
+
+@dataclass
+class Step:
+    """What a step is run with, and what it printed."""
+
+    release: Path
+    moment: Moment
+    printed: io.StringIO = field(default_factory=io.StringIO)
+
+    def context(self, *, what_if: bool = False, variables: dict[str, str] | None = None, **changes: Any) -> Context:
+        """For the environment dev of this repository; `changes` replace fields of it, `arguments` the command line's."""
+        arguments = argparse.Namespace(**changes.pop("arguments", {"allow_destructive": False}))
+        log = Log(out=self.printed, err=self.printed, variables={}, clock=self.moment.clock)
+        return Context(
+            environment=dataclasses.replace(load_environment(ROOT, "dev"), **changes),
+            release=self.release,
+            log=log,
+            variables=variables or {},
+            what_if=what_if,
+            arguments=arguments,
+            root=ROOT,
+            clock=self.moment.clock,
+            sleep=self.moment.sleep,
+        )
+
+    @property
+    def text(self) -> str:
+        return self.printed.getvalue()
+
+
+@pytest.fixture
+def step(tmp_path: Path, moment: Moment, identity: Credential, monkeypatch: pytest.MonkeyPatch) -> Step:
+    for name in ("deploy_resources", "provision_secrets", "bootstrap_environment"):
+        monkeypatch.setattr(f"slipway.steps.{name}.credential", lambda _: identity)
+    return Step(tmp_path, moment)

@@ -97,24 +97,35 @@ class Deployments:
         doing = f"Deploying {deployment.template.file} to {deployment.group}"
         changed = "Resources that were deployed before the failure stay; the deployment can be run again."
         try:
-            self._client.deployments.begin_create_or_update(
+            result: Mapping[str, Any] = self._client.deployments.begin_create_or_update(
                 deployment.group,
                 deployment.name,
                 deployment.body(),
             ).result()
         except AzureError as error:
             failure = self._refusal(error, deployment, doing, changed)
-            operations = self._failed_operations(deployment)
-            if isinstance(failure, ServiceError) and operations:
-                raise refusal(
-                    {"details": operations},
-                    deployment.template,
-                    deployment.parameters,
-                    doing=doing,
-                    status=None,
-                    changed=changed,
-                ) from error
-            raise failure from error
+            raise self._with_operations(failure, deployment, doing, changed) from error
+        ended: Mapping[str, Any] = result.get("properties") or {}
+        if ended.get("provisioningState") != "Succeeded":  # canceled by somebody, or failed before the first look
+            why = ended.get("error") or {"code": ended.get("provisioningState"), "message": "The deployment has ended."}
+            failure = refusal(
+                why, deployment.template, deployment.parameters, doing=doing, status=None, changed=changed
+            )
+            raise self._with_operations(failure, deployment, doing, changed)
+
+    def _with_operations(self, failure: SlipwayError, deployment: Deployment, doing: str, changed: str) -> SlipwayError:
+        """The failure told by its operations, which name the resources, where there are any."""
+        operations = self._failed_operations(deployment) if isinstance(failure, ServiceError) else []
+        if not operations:
+            return failure
+        return refusal(
+            {"details": operations},
+            deployment.template,
+            deployment.parameters,
+            doing=doing,
+            status=None,
+            changed=changed,
+        )
 
     def _failed_operations(self, deployment: Deployment) -> list[dict[str, Any]]:
         """The failures of a deployment, each with its resource; [] when they can't be had either."""

@@ -57,7 +57,7 @@ class Resources:
         """The principal's role assignments at this very scope (REST shape, every page)."""
         found: list[dict[str, Any]] = []
         url: str | None = (
-            f"{{endpoint}}{scope}/providers/Microsoft.Authorization/roleAssignments"
+            f"{scope}/providers/Microsoft.Authorization/roleAssignments"
             f"?api-version={_ROLES_API}&$filter=principalId%20eq%20'{principal_id}'"
         )
         with translated(f"reading role assignments of {scope}"):
@@ -83,7 +83,7 @@ class Resources:
                 "principalType": "ServicePrincipal",
             }
         }
-        url = f"{{endpoint}}{scope}/providers/Microsoft.Authorization/roleAssignments/{name}?api-version={_ROLES_API}"
+        url = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}?api-version={_ROLES_API}"
         with translated(f"giving {principal_id} the role {role} on {scope}", next_step=_NO_ASSIGN):
             try:
                 self._send("PUT", url, body)
