@@ -25,13 +25,17 @@ _WAIT_MINUTES = 30
 
 
 def main() -> int:
-    return run_step(run, description=__doc__ or "", options=options)
+    return run_step(run, description=__doc__ or "", options=_options)
 
 
-def options(parser: argparse.ArgumentParser) -> None:
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
     )
+    wait_option(parser)
+
+
+def wait_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait-for-runs",
         type=float,

@@ -1,0 +1,167 @@
+"""Shows what is live, what the slots hold, the jobs, who is releasing. Reads only."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from slipway.command import Context, run_step
+from slipway.domain.codec import encode, instant_to_text
+from slipway.domain.job import pause_of
+from slipway.domain.slot import SLOTS
+from slipway.domain.state import SlotRecord, State
+from slipway.steps.jobs import read_jobs
+from slipway.steps.session import Session, open_session
+
+
+def main() -> int:
+    return run_step(run, description=__doc__ or "", changes=False, options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as data")
+
+
+def run(context: Context) -> None:
+    show(open_session(context, "status"))
+
+
+def show(session: Session) -> None:
+    session.load()
+    data = describe(session)
+    if session.context.arguments.json:
+        session.log.result(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False))
+        return
+    session.log.result(as_text(data))
+
+
+def describe(session: Session) -> dict[str, Any]:
+    """The state, and the jobs as they are now, as plain data."""
+    state = session.state
+    now = read_jobs(session, {key: record.id for key, record in state.jobs.items()})
+    jobs = {}
+    for key, record in sorted(state.jobs.items()):
+        settings = now[key]
+        jobs[key] = {
+            "id": record.id,
+            "slot": record.slot,
+            "there": settings is not None,
+            "name": None if settings is None else settings.get("name"),
+            "pause_status": None if settings is None else pause_of(settings),
+            "meant_pause_status": record.pause,
+            "left_the_release": record.retired,
+        }
+    entry = state.live_entry
+    return {
+        "app": state.app,
+        "environment": state.environment,
+        "live": state.live,
+        "version": entry.version if entry else None,
+        "slots": {slot: _slot(state, slot) for slot in SLOTS},
+        "jobs": jobs,
+        "claim": encode(state.claim) if state.claim else None,
+        "claim_expired": state.claim is not None and session.now() >= state.claim.expires,
+        "switch": _switch(state),
+        "history": [
+            {key: value for key, value in encode(item).items() if key in ("version", "slot", "since", "outcome", "run")}
+            for item in reversed(state.history)
+        ],
+    }
+
+
+def _slot(state: State, slot: str) -> dict[str, Any] | None:
+    record = state.slots.get(slot)
+    if record is None:
+        return None
+    return {
+        "version": record.version,
+        "commit": record.commit,
+        "manifest": record.manifest,
+        "complete": record.complete,
+        "candidate": record.candidate,
+        "files": len(record.files),
+        "published": instant_to_text(record.published),
+        "test": encode(record.test) if record.test else None,
+        "role": _role(state, slot, record),
+    }
+
+
+def _role(state: State, slot: str, record: SlotRecord) -> str:
+    if slot == state.live:
+        return "live"
+    if not record.complete:
+        return "being overwritten"
+    return "candidate" if record.candidate else "released before"
+
+
+def _switch(state: State) -> dict[str, Any] | None:
+    journal = state.switch
+    if journal is None:
+        return None
+    return {
+        "kind": journal.kind,
+        "version": journal.version,
+        "target": journal.target,
+        "direction": journal.direction,
+        "started": instant_to_text(journal.started),
+        "jobs": [action.key for action in journal.actions],
+        "drift": list(journal.drift),
+    }
+
+
+def as_text(data: dict[str, Any]) -> str:
+    """The same for a person."""
+    live = f"{data['version']} in {data['live']}" if data["live"] else "nothing yet"
+    lines = [f"{data['app']}, {data['environment']}: live is {live}", ""]
+    rows = [["slot", "", "version", "manifest", "test", "published"]]
+    for name, slot in data["slots"].items():
+        if slot is None:
+            rows.append([name, "empty", "", "", "", ""])
+            continue
+        test = slot["test"]
+        outcome = "" if test is None else ("passed" if test["passed"] else f"failed: {', '.join(test['failed'])}")
+        rows.append([name, slot["role"], slot["version"], slot["manifest"][:12], outcome, slot["published"]])
+    lines += [*_table(rows), ""]
+    rows = [["job", "id", "slot", "starts by itself", ""]]
+    for key, job in data["jobs"].items():
+        rows.append([key, str(job["id"]), job["slot"], _starts(job), _remark(job)])
+    lines += _table(rows) if len(rows) > 1 else ["no jobs yet"]
+    claim, switch = data["claim"], data["switch"]
+    lines.append("")
+    if claim:
+        over = " (expired)" if data["claim_expired"] else ""
+        lines.append(f"claim: {claim['who']}, {claim['release']}, {claim['run']}, until {claim['expires']}{over}")
+    else:
+        lines.append("claim: nobody is releasing")
+    if switch:
+        lines.append(
+            f"open switch: to {switch['version']} in {switch['target']}, {switch['direction']}, since {switch['started']}; "
+            "run scripts/switch_slot.py again, or with --revert"
+        )
+    if data["history"]:
+        rows = [["released", "slot", "since", "", "run"]]
+        rows += [
+            [e["version"], e["slot"], e["since"], e["outcome"].replace("_", " "), e["run"]] for e in data["history"]
+        ]
+        lines += ["", *_table(rows)]
+    return "\n".join(lines)
+
+
+def _starts(job: dict[str, Any]) -> str:
+    return {"PAUSED": "paused", "UNPAUSED": "yes", None: "no schedule"}.get(job["pause_status"], "")
+
+
+def _remark(job: dict[str, Any]) -> str:
+    if not job["there"]:
+        return "is gone"
+    if job["left_the_release"]:
+        return "left the release"
+    if job["pause_status"] != job["meant_pause_status"]:
+        return f"by hand; Slipway meant {job['meant_pause_status'] or 'no schedule'}"
+    return ""
+
+
+def _table(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
