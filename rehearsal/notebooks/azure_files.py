@@ -117,7 +117,7 @@ class AzureFiles:
         """The paths of all blobs below a folder, and of the file, or the marker of the folder, itself."""
         container = self._container(place)
         itself = [place.path] if place.path and container.get_blob_client(place.path).exists() else []
-        return itself + [*container.list_blob_names(name_starts_with=place.path + "/" if place.path else None)]
+        return [*itself, *container.list_blob_names(name_starts_with=place.path + "/" if place.path else None)]
 
     @_as_on_databricks
     def properties(self, place: AzurePlace) -> Listed:

@@ -163,11 +163,11 @@ def glob_pattern(path: str) -> re.Pattern[str]:
     path.
     """
     pattern, depth = "", 0
-    for piece in re.findall(r"\[[^\]]+\]|.", path, re.DOTALL):
+    for piece in re.findall(r"\[[^\]\[\\]+\]|.", path, re.DOTALL):
         if piece in ("*", "?"):
             pattern += "[^/]*" if piece == "*" else "[^/]"
         elif len(piece) > 1:
-            pattern += "[^" + re.escape(piece[2:-1]) + "]" if piece[1] in "^!" else "[" + piece[1:-1] + "]"
+            pattern += "[^" + piece[2:-1] + "]" if piece[1] in "^!" else piece
         elif piece == "{" or (depth and piece in ",}"):
             depth += {"{": 1, "}": -1}.get(piece, 0)
             pattern += {"{": "(?:", "}": ")", ",": "|"}[piece]

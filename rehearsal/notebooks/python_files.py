@@ -194,11 +194,11 @@ class MappedFiles:
     def _scandir(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def call(path: Any = ".") -> Any:
+            beside = self._beside(path)
             real = self.real(path)
             entries = _as_spelled(lambda: function(real), [path], [real])
             if isinstance(path, (int, bytes)):
                 return entries
-            beside = self._beside(path)
             scans = [entries, function(beside)] if beside else [entries]
             return Scan(scans, os.fspath("." if path is None else path))
 
@@ -207,14 +207,16 @@ class MappedFiles:
     def _listdir(self, function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
         @functools.wraps(function)
         def call(path: Any = ".") -> list[Any]:
+            beside = self._beside(path)
             real = self.real(path)
             names: list[Any] = _as_spelled(lambda: function(real), [path], [real])
-            beside = None if isinstance(path, (int, bytes)) else self._beside(path)
             return list(dict.fromkeys([*names, *function(beside)])) if beside else names
 
         return call
 
     def _beside(self, path: Any) -> str | None:
+        if isinstance(path, (int, bytes)):
+            return None
         beside = self._folders.beside(posixpath.join(self._directories.get(), os.fspath(path or ".")))
         return str(beside) if beside else None
 

@@ -35,10 +35,12 @@ def main(standard_input: TextIO, root: Path) -> int:
     scratch = specification.scratch
     with (scratch / "log.txt").open("w", encoding="utf-8") as log, (scratch / "executor.txt").open("w") as executor:
         streams = RedactedStream(log, redactor), RedactedStream(executor, redactor)
+        outer = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = ByPlace(*streams)
         try:
             result = _result(specification, redactor, root)
         finally:
+            sys.stdout, sys.stderr = outer  # a bug in the runner shows where whoever started it looks
             for stream in streams:
                 stream.finish()
     _write(specification.scratch / "result.json", result)
