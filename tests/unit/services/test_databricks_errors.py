@@ -80,6 +80,7 @@ def test_deeply_nested_json_is_read() -> None:
         (401, "", "Credential was not sent", AccessRefused),
         (403, "PERMISSION_DENIED", "no", AccessRefused),
         (400, "", "io.jsonwebtoken.IncorrectClaimException: Expected aud claim", AccessRefused),
+        (400, "", "io.jsonwebtoken.ExpiredJwtException: JWT expired.", AccessRefused),
         (500, "", "oops", DatabricksError),
     ],
 )

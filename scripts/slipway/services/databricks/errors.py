@@ -27,6 +27,8 @@ _EXISTS_CODES = {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}
 # jobs/get, runs/get and clusters/get answer 400 INVALID_PARAMETER_VALUE for an id that is not there
 # (databricks-sdk-go apierr/error_overrides.go).
 _MISSING_TEXT = re.compile(r"(Job|Run|Cluster)\b.*\b(does not exist|doesn't exist)", re.DOTALL)
+# A token for another service, or one that has ended, is answered with 400 and a Java exception in HTML.
+_TOKEN_TEXT = re.compile(r"IncorrectClaimException|ExpiredJwtException")
 _LARGEST = 256 * 1024
 
 
@@ -113,7 +115,7 @@ def error_for(failure: Failure, doing: str) -> SlipwayError:
     """The error for a person; `doing` names the workspace and the object, as in "creating job x in y"."""
     tail = " ".join(str(part) for part in (failure.status, failure.code) if part)
     what = f"{doing}: {failure.message} ({tail})"
-    refused = failure.status in (401, 403) or "IncorrectClaimException" in failure.message
+    refused = failure.status in (401, 403) or _TOKEN_TEXT.search(failure.message)
     error: DatabricksError | AccessRefused
     if failure.code in _MISSING_CODES or failure.status == 404:
         error = NotFound(what)
@@ -132,8 +134,8 @@ def error_for(failure: Failure, doing: str) -> SlipwayError:
 
 
 def _access_step(failure: Failure) -> str:
-    if "IncorrectClaimException" in failure.message:
-        return "The token is for another service: check DATABRICKS_TOKEN, or sign in again."
+    if _TOKEN_TEXT.search(failure.message):
+        return "The token is for another service or has ended: check DATABRICKS_TOKEN, or sign in again."
     if failure.status == 401 or "Invalid access token" in failure.message:
         return "Sign in again, or check DATABRICKS_TOKEN; look that databricks.host is the workspace of this tenant."
     if "User not authorized" in failure.message:

@@ -38,11 +38,13 @@ class Permissions:
         return next((one for one in found if one.get("applicationId") == application_id), None)
 
     def add_service_principal(self, application_id: str, display_name: str) -> None:
-        """Adds it to the workspace; being there is fine for the caller to find out first."""
+        """Adds it to the workspace, allowed to make job clusters. Raises DatabricksError when it is there already."""
         body = {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServicePrincipal"],
             "applicationId": application_id,
             "displayName": display_name,
             "active": True,
+            # Without it a run on a new cluster that no policy covers is refused.
+            "entitlements": [{"value": "workspace-access"}, {"value": "allow-cluster-create"}],
         }
         self.client.perform_query("POST", "/preview/scim/v2/ServicePrincipals", data=body, headers=_SCIM_TYPE)
