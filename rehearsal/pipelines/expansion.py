@@ -118,11 +118,11 @@ class Expander:
         entries = flatten_mapping(node, scope)
         if not any(entry.key.text == "template" for entry in entries):
             return (item(entries, node.position),)
-        included = self._include(
-            role, entries, node.position, lambda inner, where: self._list(role, item)(inner, where)
-        )
-        assert isinstance(included, Sequence)
-        return included.items
+        return self._include_list(role, entries, node.position, self._list(role, item))
+
+    def _include_list(self, role: str, entries: list[Entry], at: Position, part: _Part) -> tuple[Node, ...]:
+        included = self._include(role, entries, at, part)
+        return included.items if isinstance(included, Sequence) else (included,)
 
     def _include(self, role: str, entries: list[Entry], at: Position, part: _Part) -> Node:
         """What a template's `role` key holds, expanded. Raises PipelineError."""
@@ -179,25 +179,23 @@ class Expander:
             return Sequence(tuple(self._named_variables(node, scope, known)), node.position)
         if not isinstance(node, Sequence):
             raise PipelineError(node.position, "Expected a mapping or a sequence of variables")
-        items: list[Node] = []
-        for one, inner in flatten_sequence(node, scope):
-            if not isinstance(one, Mapping):
-                raise PipelineError(one.position, "Expected a mapping with 'name' and 'value', 'group' or 'template'")
-            entries = flatten_mapping(one, inner.with_variables(known))
-            if any(entry.key.text == "template" for entry in entries):
-                included = self._include(
-                    "variables", entries, one.position, lambda content, where: self._variables(content, where, known)
-                )
-                assert isinstance(included, Sequence)
-                items.extend(included.items)
-                continue
-            expanded = self._generic(entries, one.position)
-            assert isinstance(expanded, Mapping)
-            name, value = expanded.get("name"), expanded.get("value")
-            if isinstance(name, Scalar) and isinstance(value, Scalar):
-                _remember(known, name.text, value)
-            items.append(expanded)
-        return Sequence(tuple(items), node.position)
+        items = [self._variable(one, inner, known) for one, inner in flatten_sequence(node, scope)]
+        return Sequence(tuple(variable for variables in items for variable in variables), node.position)
+
+    def _variable(self, node: Node, scope: Scope, known: dict[str, Value]) -> tuple[Node, ...]:
+        """One variable or group, or all that a template holds."""
+        if not isinstance(node, Mapping):
+            raise PipelineError(node.position, "Expected a mapping with 'name' and 'value', 'group' or 'template'")
+        entries = flatten_mapping(node, scope.with_variables(known))
+        if any(entry.key.text == "template" for entry in entries):
+            return self._include_list(
+                "variables", entries, node.position, lambda content, where: self._variables(content, where, known)
+            )
+        expanded = self._object(entries, node.position, {})
+        name, value = expanded.get("name"), expanded.get("value")
+        if isinstance(name, Scalar) and isinstance(value, Scalar):
+            _remember(known, name.text, value)
+        return (expanded,)
 
     def _named_variables(self, node: Mapping, scope: Scope, known: dict[str, Value]) -> list[Node]:
         variables: list[Node] = []

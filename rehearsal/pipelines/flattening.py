@@ -153,13 +153,12 @@ def flatten_sequence(node: Sequence, scope: Scope) -> list[tuple[Node, Scope]]:
     items: list[tuple[Node, Scope]] = []
     chain = _Chain()
     for item in node.items:
-        found = _directive(item.pairs[0][0]) if isinstance(item, Mapping) and len(item.pairs) == 1 else None
-        if found is None or found.keyword == "insert":
+        key, value = item.pairs[0] if isinstance(item, Mapping) and len(item.pairs) == 1 else (None, item)
+        found = _directive(key) if key is not None else None
+        if key is None or found is None or found.keyword == "insert":
             chain.interrupt()
             items.extend(_item(item, scope))
             continue
-        assert isinstance(item, Mapping)
-        key, value = item.pairs[0]
         if found.keyword == "each":
             chain.interrupt()
             if isinstance(value, Mapping):
@@ -194,8 +193,7 @@ def _item(item: Node, scope: Scope) -> SequenceOf[tuple[Node, Scope]]:
 def _iterations(found: Directive, scope: Scope, at: Position) -> list[Scope]:
     if any(fold(name) == fold(found.variable) for name in scope.context().names):
         raise PipelineError(at, f"The name '{found.variable}' is already in use")
-    assert found.expression is not None
-    collection = _evaluate(found.expression, scope, at)
+    collection = None if found.expression is None else _evaluate(found.expression, scope, at)
     if collection is None or collection == "":
         return []
     if isinstance(collection, MappingOf):

@@ -13,13 +13,13 @@ T = TypeVar("T", Stage, Job)
 
 def check_order(pipeline: Pipeline) -> list[PipelineError]:
     """Names used twice, dependencies on nothing, circles."""
-    errors = _check("stage", pipeline.stages, pipeline)
+    errors = _check("stage", pipeline.stages)
     for stage in pipeline.stages:
-        errors += _check("job", stage.jobs, stage)
+        errors += _check("job", stage.jobs)
     return errors
 
 
-def _check(what: str, items: Sequence[Stage | Job], owner: Pipeline | Stage) -> list[PipelineError]:
+def _check(what: str, items: Sequence[Stage | Job]) -> list[PipelineError]:
     errors: list[PipelineError] = []
     names: dict[str, Stage | Job] = {}
     for item in items:

@@ -103,7 +103,8 @@ def convert(parameter: Parameter, node: Node) -> Value:
     if parameter.values and str(to_value(node)) not in parameter.values:
         raise PipelineError(
             node.position,
-            f"The '{parameter.name}' parameter value '{to_value(node)}' is not allowed. Allowed values: {', '.join(parameter.values)}",
+            f"The '{parameter.name}' parameter value '{to_value(node)}' is not allowed. "
+            f"Allowed values: {', '.join(parameter.values)}",
         )
     return value
 

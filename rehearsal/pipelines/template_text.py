@@ -55,10 +55,9 @@ def directive(key: str) -> Directive | None:
         return None
     end = _end(stripped, len(_OPEN))
     inner = stripped[len(_OPEN) : end].strip()
-    if end + 2 != len(stripped) or not _is_directive(inner):
-        return None
     match = _DIRECTIVE.match(inner)
-    assert match is not None
+    if match is None or end + 2 != len(stripped):
+        return None
     keyword, rest = match.group(1), match.group(2).strip()
     match keyword:
         case "else" | "insert":

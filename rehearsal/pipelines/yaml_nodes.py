@@ -37,7 +37,7 @@ class PipelineError(Exception):
         self.message = message
 
 
-class PipelineErrors(Exception):
+class PipelineErrors(Exception):  # noqa: N818 - it is many
     """All mistakes that were found in a pipeline's YAML."""
 
     def __init__(self, errors: SequenceOf[PipelineError]) -> None:
@@ -93,7 +93,7 @@ def parse_yaml(text: str, name: str) -> Node:
         events = [event for event in yaml.parse(text) if isinstance(event, yaml.AliasEvent | yaml.NodeEvent)]
         for event in events:
             if event.anchor is not None:
-                # learn.microsoft.com/azure/devops/pipelines/yaml-schema: "Unsupported features include anchors, complex keys, and sets".
+                # learn.microsoft.com/azure/devops/pipelines/yaml-schema: unsupported are anchors, complex keys and sets.
                 raise PipelineError(_position(event.start_mark, name), "Anchors and aliases are not supported")
         document = yaml.compose(text, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
@@ -118,7 +118,8 @@ def _convert(node: yaml.Node, name: str) -> Node:
         return Scalar(None if plain and node.value in ("", "~", "null", "Null", "NULL") else node.value, position)
     if isinstance(node, yaml.SequenceNode):
         return Sequence(tuple(_convert(item, name) for item in node.value), position)
-    assert isinstance(node, yaml.MappingNode)
+    if not isinstance(node, yaml.MappingNode):
+        raise PipelineError(position, "Expected text, a sequence or a mapping")
     pairs: list[tuple[Scalar, Node]] = []
     seen: set[str] = set()
     for key, value in node.value:

@@ -11,8 +11,8 @@ from rehearsal.pipelines import tasks
 from rehearsal.pipelines.agent import pip_shim
 from rehearsal.pipelines.agent.job_state import JobState
 from rehearsal.pipelines.agent.step_state import StepState
-from rehearsal.pipelines.agent.task_runners import RUNNERS, TaskFailed
-from rehearsal.pipelines.agent.variables import ReadOnlyVariable
+from rehearsal.pipelines.agent.task_runners import RUNNERS, TaskFailedError
+from rehearsal.pipelines.agent.variables import ReadOnlyVariableError
 from rehearsal.pipelines.conditions import GOOD, RESULT_NAMES, decide, step_status
 from rehearsal.pipelines.events import Result, StepFinished, StepStarted
 from rehearsal.pipelines.expressions import ExpressionError
@@ -100,7 +100,7 @@ def _attempt(step: StepState) -> tuple[Result, str]:
         step.completed = None
         try:
             result = RUNNERS[step.step.task](step)
-        except (TaskFailed, ReadOnlyVariable, OSError) as error:
+        except (TaskFailedError, ReadOnlyVariableError, OSError) as error:
             step.reporter.issue("error", str(error))
             result = "failed"
         if step.completed is not None and result in GOOD:
@@ -121,10 +121,10 @@ def _deadline(job: JobState, step: Step) -> float | None:
 
 def _count(job: JobState, result: Result) -> None:
     """What a step's result makes of the job's: the worst counts."""
-    if job.cancel.is_set():
-        job.status = "canceled"
-    elif result == "failed" and job.deadline is not None and job.host.steady() >= job.deadline:
+    late = result == "failed" and job.deadline is not None and job.host.steady() >= job.deadline
+    if late:
         job.reporter.issue("error", "The job ran longer than its maximum time and was canceled.")
+    if late or job.cancel.is_set():
         job.status = "canceled"
     elif result in ("failed", "canceled") and job.status in GOOD:
         job.status = result

@@ -11,20 +11,20 @@ from rehearsal.pipelines.events import TestCase
 _LARGEST = 64 * 1024 * 1024
 
 
-class NoResults(Exception):
+class NoResultsError(Exception):
     """A file that holds no JUnit results; the text says why."""
 
 
 def read_junit(path: Path) -> tuple[TestCase, ...]:
-    """The cases of all suites in a file, in order. Raises NoResults."""
+    """The cases of all suites in a file, in order. Raises NoResultsError."""
     if path.stat().st_size > _LARGEST:
-        raise NoResults(f"{path.name} is larger than {_LARGEST // 1024 // 1024} MiB")
+        raise NoResultsError(f"{path.name} is larger than {_LARGEST // 1024 // 1024} MiB")
     try:
         root = ElementTree.parse(path).getroot()  # noqa: S314 - written by a step of this run; expat refuses entity bombs
     except ElementTree.ParseError as error:
-        raise NoResults(f"{path.name} is not XML: {error}") from error
+        raise NoResultsError(f"{path.name} is not XML: {error}") from error
     if root.tag not in ("testsuites", "testsuite"):
-        raise NoResults(f"{path.name} is not JUnit XML: it begins with <{root.tag}>")
+        raise NoResultsError(f"{path.name} is not JUnit XML: it begins with <{root.tag}>")
     return tuple(_case(element) for element in root.iter("testcase"))
 
 

@@ -29,7 +29,7 @@ _FLAGS = (
 _NOT_RUN = "not run in a rehearsal: it needs the outside"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A use of pip that a rehearsal cannot satisfy."""
 
 
@@ -42,17 +42,17 @@ def main(arguments: list[str]) -> int:
     try:
         lock = lock_of(rest)
         print(activate(Path(config_file), lock))
-    except Refused as refused:
+    except RefusedError as refused:
         print(f"##vso[task.logissue type=error]{refused}")
         return 1
     return 0
 
 
 def lock_of(arguments: list[str]) -> Path:
-    """The one lock file of a `pip install` command line. Raises Refused for any other use."""
+    """The one lock file of a `pip install` command line. Raises RefusedError for any other use."""
     shown = "pip " + " ".join(arguments)
     if arguments[:1] != ["install"]:
-        raise Refused(f"This rehearsal has no '{shown}': only 'pip install -r <lock file>' is possible here")
+        raise RefusedError(f"This rehearsal has no '{shown}': only 'pip install -r <lock file>' is possible here")
     locks: list[str] = []
     rest = iter(arguments[1:])
     for argument in rest:
@@ -63,28 +63,30 @@ def lock_of(arguments: list[str]) -> Path:
         elif argument.startswith("-r") and len(argument) > 2:
             locks.append(argument[2:])
         elif argument not in _FLAGS:
-            raise Refused(f"This rehearsal has no '{argument}' in '{shown}': it can not fetch anything from outside")
+            raise RefusedError(
+                f"This rehearsal has no '{argument}' in '{shown}': it can not fetch anything from outside"
+            )
     if len(locks) != 1:
-        raise Refused(f"This rehearsal needs exactly one lock file in '{shown}'")
+        raise RefusedError(f"This rehearsal needs exactly one lock file in '{shown}'")
     lock = Path(locks[0])
     if not lock.is_file():
-        raise Refused(f"Could not open requirements file: {lock}")
+        raise RefusedError(f"Could not open requirements file: {lock}")
     return lock
 
 
 def activate(config_file: Path, lock: Path) -> str:
-    """Make the environment of a lock file the job's Python; the returned text says so. Raises Refused."""
+    """Make the environment of a lock file the job's Python; the returned text says so. Raises RefusedError."""
     config = json.loads(config_file.read_text())
     digest = hashlib.sha256(lock.read_bytes()).hexdigest()
     environment = config["installed"].get(digest)
     if environment is None:
-        raise Refused(
+        raise RefusedError(
             f"{lock} (SHA-256 {digest[:12]}…) is not the lock that this rehearsal was set up with: "
             "install steps are satisfied from the environments made at set-up. Run the set-up again after changing a lock file."
         )
     active = config.get("active")
     if active not in (None, environment):
-        raise Refused(
+        raise RefusedError(
             f"This job has installed another lock file already; a rehearsal has one environment per lock, not both: {lock}"
         )
     write_shims(config_file, Path(environment))

@@ -76,13 +76,13 @@ def build_number(pattern: str, host: AgentHost) -> str:
     }
 
     def one(match: re.Match[str]) -> str:
-        token, form = match.group(1).lower(), match.group(2) or ""
-        if token == "date":
-            return re.sub("|".join(_DATE), lambda part: time.strftime(_DATE[part.group()], now), form or "yyyyMMdd")
-        if token == "rev":
+        part, form = match.group(1).lower(), match.group(2) or ""
+        if part == "date":
+            return re.sub("|".join(_DATE), lambda found: time.strftime(_DATE[found.group()], now), form or "yyyyMMdd")
+        if part == "rev":
             prefix, width = form.rstrip("r"), len(form) - len(form.rstrip("r"))
             return prefix + str(host.run_number).zfill(width)
-        return simple[token]
+        return simple[part]
 
     return _TOKEN.sub(one, pattern)
 

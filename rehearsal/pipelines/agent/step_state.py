@@ -9,7 +9,7 @@ from rehearsal.pipelines.agent import commands
 from rehearsal.pipelines.agent.job_state import JobState
 from rehearsal.pipelines.agent.processes import Ended, run_process
 from rehearsal.pipelines.agent.reporter import Reporter
-from rehearsal.pipelines.agent.variables import ReadOnlyVariable
+from rehearsal.pipelines.agent.variables import ReadOnlyVariableError
 from rehearsal.pipelines.events import Result
 from rehearsal.pipelines.model import Step
 
@@ -82,7 +82,7 @@ class StepState:
             return
         try:
             handler(command)
-        except (ReadOnlyVariable, ValueError, OSError) as error:
+        except (ReadOnlyVariableError, ValueError, OSError) as error:
             self.reporter.issue("error", f"Unable to process command '{command.name}': {error}")
             # [agent] Worker: a command that can not be processed makes its step fail.
             self.completed = ("failed", str(error))

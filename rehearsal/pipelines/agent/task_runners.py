@@ -1,4 +1,4 @@
-"""What each task does here. A runner returns the step's result, or raises TaskFailed with the text for the log."""
+"""What each task does here. A runner returns the step's result, or raises TaskFailedError with the text for the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rehearsal.pipelines import tasks
 from rehearsal.pipelines.agent.artifacts import ArtifactError, matches
-from rehearsal.pipelines.agent.junit import NoResults, read_junit
+from rehearsal.pipelines.agent.junit import NoResultsError, read_junit
 from rehearsal.pipelines.agent.processes import Ended
 from rehearsal.pipelines.agent.step_state import StepState
 from rehearsal.pipelines.agent.workspace import check_out
@@ -20,7 +20,7 @@ from rehearsal.pipelines.events import Result, TestCase
 _VERSION_SPEC = re.compile(r"(\d+)(?:\.(\d+|x))?(?:\.(\d+|x))?")
 
 
-class TaskFailed(Exception):
+class TaskFailedError(Exception):
     """A task that cannot do what it was asked; the text says why."""
 
 
@@ -52,7 +52,7 @@ def _bash(step: StepState) -> Result:
 def _azure_cli(step: StepState) -> Result:
     connection = step.job.host.service_connections.get(step.inputs["azureSubscription"])
     if connection is None:
-        raise TaskFailed(f"The service connection '{step.inputs['azureSubscription']}' does not exist")
+        raise TaskFailedError(f"The service connection '{step.inputs['azureSubscription']}' does not exist")
     has_az = shutil.which("az", path=step.job.host.environment.get("PATH"))
     reason = "a rehearsal leaves it to the script" if has_az else "no az is installed on this machine"
     step.reporter.line(f"`az login` is not done: {reason}. The script signs in with the service connection by itself.")
@@ -72,7 +72,7 @@ def _azure_cli(step: StepState) -> Result:
 
 def _write_script(step: StepState, text: str) -> Path:
     if not text.strip():
-        raise TaskFailed("The script is empty")
+        raise TaskFailedError("The script is empty")
     path = step.job.workspace.temp / f"script-{len(list(step.job.workspace.temp.glob('script-*')))}.sh"
     path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
     path.chmod(0o700)
@@ -85,11 +85,11 @@ def _bash_file(
     step: StepState, path: Path, arguments: str, folder: Path, environment: Mapping[str, str], fail_on_stderr: bool
 ) -> Result:
     if fail_on_stderr:
-        raise TaskFailed("This rehearsal has no failOnStderr")
+        raise TaskFailedError("This rehearsal has no failOnStderr")
     if not path.is_file():
-        raise TaskFailed(f"Script file not found: {path}")
+        raise TaskFailedError(f"Script file not found: {path}")
     if not folder.is_dir():
-        raise TaskFailed(f"Not found workingDirectory: {folder}")
+        raise TaskFailedError(f"Not found workingDirectory: {folder}")
     # The arguments are words for the shell, as in the tasks: quotes and variables in them work.
     line = f"bash --noprofile --norc {shlex.quote(str(path))} {arguments}"
     ended = step.run(["bash", "--noprofile", "--norc", "-c", f"exec {line}"], folder=folder, environment=environment)
@@ -100,9 +100,9 @@ def _result(ended: Ended) -> Result:
     if ended.how == "canceled":
         return "canceled"
     if ended.how == "timeout":
-        raise TaskFailed("The task has timed out.")
+        raise TaskFailedError("The task has timed out.")
     if ended.code != 0:
-        raise TaskFailed(f"Bash exited with code '{ended.code}'.")
+        raise TaskFailedError(f"Bash exited with code '{ended.code}'.")
     return "succeeded"
 
 
@@ -112,7 +112,7 @@ def _publish(step: StepState) -> Result:
             step.inputs["artifact"], step.folder(step.inputs["targetPath"])
         )
     except ArtifactError as error:
-        raise TaskFailed(str(error)) from error
+        raise TaskFailedError(str(error)) from error
     step.reporter.artifact(step.inputs["artifact"], folder, files, size)
     step.reporter.line(f"Published the artifact '{step.inputs['artifact']}': {files} files, {size:,} bytes")
     return "succeeded"
@@ -142,7 +142,7 @@ def _download_one(step: StepState, name: str, target: Path, patterns: str) -> No
     try:
         copied = step.job.artifacts.download(name, target, patterns)
     except ArtifactError as error:
-        raise TaskFailed(str(error)) from error
+        raise TaskFailedError(str(error)) from error
     step.reporter.line(f"Downloaded the artifact '{name}' to {target}: {copied} files")
 
 
@@ -152,7 +152,7 @@ def _use_python(step: StepState) -> Result:
     try:
         shown = subprocess.run(asking, capture_output=True, text=True, check=True, env=dict(step.job.host.environment))
     except (OSError, subprocess.CalledProcessError) as error:
-        raise TaskFailed(f"{base} does not run: {error}") from error
+        raise TaskFailedError(f"{base} does not run: {error}") from error
     version = shown.stdout.strip()
     if not version_matches(asked, version):
         text = f"The pipeline asks for Python {asked}; this rehearsal has {version} and goes on with it"
@@ -183,16 +183,16 @@ def _test_results(step: StepState) -> Result:
     if not found:
         text = f"No test result files matching '{step.inputs['testResultsFiles']}' were found in {folder}."
         if step.boolean("failTaskOnMissingResultsFile"):
-            raise TaskFailed(text)
+            raise TaskFailedError(text)
         step.reporter.issue("warning", text)
         return "succeeded"
     cases: list[TestCase] = []
     for path in found:
         try:
             read = read_junit(path)
-        except NoResults as error:
+        except NoResultsError as error:
             if step.boolean("failTaskOnFailureToPublishResults"):
-                raise TaskFailed(f"Failed to publish test results: {error}") from error
+                raise TaskFailedError(f"Failed to publish test results: {error}") from error
             step.reporter.issue("warning", str(error))
             continue
         if step.boolean("mergeTestResults"):
@@ -202,7 +202,7 @@ def _test_results(step: StepState) -> Result:
         step.reporter.line(f"Published {len(read)} test results of {path}")
         bad = [case for case in read if case.outcome in ("failed", "error")]
         if bad and step.boolean("failTaskOnFailedTests"):
-            raise TaskFailed(f"There are {len(bad)} failed tests: {', '.join(case.name for case in bad[:5])}")
+            raise TaskFailedError(f"There are {len(bad)} failed tests: {', '.join(case.name for case in bad[:5])}")
     if cases:
         step.reporter.tests(step.inputs["testRunTitle"] or "Test results", tuple(cases))
     return "succeeded"

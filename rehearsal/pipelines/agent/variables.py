@@ -23,7 +23,7 @@ class _Held:
     readonly: bool
 
 
-class ReadOnlyVariable(Exception):
+class ReadOnlyVariableError(Exception):
     """A step tried to overwrite a variable that may not change."""
 
 
@@ -35,10 +35,10 @@ class Variables:
         self._held: dict[str, _Held] = {}
 
     def assign(self, name: str, value: str, *, secret: bool = False, readonly: bool = False) -> None:
-        """Raises ReadOnlyVariable when that variable was set as read-only before."""
+        """Raises ReadOnlyVariableError when that variable was set as read-only before."""
         known = self._held.get(name.lower())
         if known is not None and known.readonly:
-            raise ReadOnlyVariable(f"Overwriting readonly variable '{name}' is not permitted.")
+            raise ReadOnlyVariableError(f"Overwriting readonly variable '{name}' is not permitted.")
         # Once secret, always secret: a later plain value of the same name is masked too.
         secret = secret or (known is not None and known.secret)
         if secret:

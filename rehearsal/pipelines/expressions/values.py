@@ -162,15 +162,12 @@ def to_text(value: Value) -> str:
 
 def to_version(value: Value) -> Version:
     """From a version, or from the text of a string or number. Raises CastError."""
-    match kind(value):
-        case "Version":
-            assert isinstance(value, Version)
-            return value
-        case "String" | "Number":
-            parsed = parse_version(to_text(value))
-            if parsed is not None:
-                return parsed
-    raise CastError(value, "Version")
+    if isinstance(value, Version):
+        return value
+    parsed = parse_version(to_text(value)) if kind(value) in ("String", "Number") else None
+    if parsed is None:
+        raise CastError(value, "Version")
+    return parsed
 
 
 def cast_like(left: Value, right: Value) -> Value:
