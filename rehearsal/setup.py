@@ -69,7 +69,9 @@ def _new_environment(folder: Path) -> list[str]:
     shutil.rmtree(folder, ignore_errors=True)
     bare = [sys.executable, "-m", "venv", "--without-pip", str(folder)]
     if subprocess.run(bare, capture_output=True, check=False).returncode:
-        raise SetupFailed(f"a virtual environment could not be made in {folder}: {made.stdout.strip()}{made.stderr.strip()}")
+        raise SetupFailed(
+            f"a virtual environment could not be made in {folder}: {made.stdout.strip()}{made.stderr.strip()}"
+        )
     outer = [sys.executable, "-m", "pip"]
     if subprocess.run([*outer, "--version"], capture_output=True, check=False).returncode:
         raise SetupFailed(
@@ -88,7 +90,11 @@ def _make_azurite() -> None:
         return
     _say("Azurite: installing rehearsal/azurite/package-lock.json")
     npm = shutil.which("npm", path=variables.get("PATH")) or "npm"
-    _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder)], "Azurite", variables)
+    _run(
+        [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder)],
+        "Azurite",
+        variables,
+    )
     (modules / STAMP).write_text(made_from)
 
 
@@ -100,7 +106,10 @@ def _variables_with_node() -> dict[str, str]:
     if not (shutil.which("npm", path=variables["PATH"]) and shutil.which("node", path=variables["PATH"])):
         _say("Node: this machine has none, so it comes from PyPI")
         requirements = str(ROOT / "requirements" / "node.txt")
-        _run([str(programs / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements], "Node")
+        _run(
+            [str(programs / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", requirements],
+            "Node",
+        )
     return variables
 
 

@@ -35,7 +35,7 @@ class Principal:
     kind: str
 
 
-class InvalidToken(Exception):  # noqa: N818 - named for what the services call it
+class InvalidToken(Exception):
     """A bearer token that a service refuses. The text is for a log and holds no part of the token."""
 
     def __init__(self, reason: Reason, text: str) -> None:

@@ -71,7 +71,7 @@ Send = Callable[[dict[str, Any]], Any]
 Receive = Callable[[], Any]
 
 
-class ConnectionCut(Exception):  # noqa: N818 - an event, not a failure of ours
+class ConnectionCut(Exception):
     """The connection was cut on purpose."""
 
 

@@ -24,7 +24,7 @@ LARGEST_HEAD = 64 * 1024
 LOOPBACK = "127.0.0.1"
 
 
-class PortInUse(Exception):  # noqa: N818
+class PortInUse(Exception):
     """The port that was asked for is taken."""
 
 

@@ -38,6 +38,15 @@ def read_secret(world: World, vault_resource_id: str, name: str) -> str | None:
     return Secrets(world.store, world.clock).value(str(vault["name"]), name) if vault else None
 
 
+def secret_names(world: World, vault_resource_id: str) -> list[str]:
+    """The names of a vault's secrets, for the same scopes."""
+    vault = world.resources.get(vault_resource_id)
+    if vault is None:
+        return []
+    listed = Secrets(world.store, world.clock).list_live(str(vault["name"]))
+    return [str(secret["id"]).rsplit("/", 1)[-1] for secret in listed]
+
+
 def create_app(world: World) -> Starlette:
     """Every vault that Resource Manager has deployed."""
     secrets = Secrets(world.store, world.clock)

@@ -23,7 +23,7 @@ STOP_LIMIT_SECONDS = 15.0
 _PR_SET_PDEATHSIG = 1
 
 
-class AzuriteFailed(Exception):  # noqa: N818
+class AzuriteFailed(Exception):
     """Azurite did not come up; the text says why and where its log is."""
 
 

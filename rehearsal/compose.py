@@ -1,0 +1,234 @@
+"""Put the stand-ins together into one local Azure, with the people and places that the configuration names."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal import azure_devops
+from rehearsal.azure_devops import AzureDevOps
+from rehearsal.databricks.app import create_app as databricks_app
+from rehearsal.databricks.workspaces import HOST, Workspaces
+from rehearsal.entra.app import create_app as entra_app
+from rehearsal.entra.directory import Directory, Principal
+from rehearsal.gateway.faults import Faults
+from rehearsal.gateway.gateway import Gateway
+from rehearsal.key_vault.app import create_app as key_vault_app
+from rehearsal.key_vault.app import read_secret, secret_names
+from rehearsal.pipelines.host import ServiceConnection
+from rehearsal.resource_manager.app import create_app as resource_manager_app
+from rehearsal.resource_manager.resources import Resources
+from rehearsal.resource_manager.roles import Roles
+from rehearsal.storage.accounts import StorageAccounts
+from rehearsal.storage.app import create_app as storage_app
+from rehearsal.storage.azurite import Azurite
+from rehearsal.store import Store
+from rehearsal.world import World
+from slipway.domain.environment import Environment
+
+# Names in this local Azure; ids are derived from them, so that every rehearsal has the same ones.
+NAMESPACE = uuid.UUID("5b0a1b6e-7a52-4d0e-9a53-6f6f1d7d3a10")
+ORGANISATION = "slipway"
+PROJECT = "Slipway"
+ADMIN = "Platform admin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admin:
+    """Who bootstraps: Owner of the subscriptions and admin of the workspaces, signing in with a client secret."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str
+
+    def variables(self) -> dict[str, str]:
+        """What azure-identity's EnvironmentCredential reads."""
+        return {
+            "AZURE_TENANT_ID": self.tenant_id,
+            "AZURE_CLIENT_ID": self.client_id,
+            "AZURE_CLIENT_SECRET": self.client_secret,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalAzure:
+    """The composed stand-ins, not started: the gateway and Azurite are started by the server that runs them."""
+
+    world: World
+    gateway: Gateway
+    azurite: Azurite
+    devops: AzureDevOps
+    workspaces: Workspaces
+    admins: Mapping[str, Admin]
+    connections: Mapping[str, ServiceConnection]
+    exports: dict[str, str]
+    closing: Sequence[Callable[[], Awaitable[None]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """An environment of the configuration, and the service connection that azure-pipelines.yml releases it with."""
+
+    environment: Environment
+    service_connection: str
+
+
+def compose(
+    folder: Path,
+    releases: Sequence[Release],
+    *,
+    datasets: Path,
+    clock: Callable[[], float],
+    role_delay_seconds: float,
+    port: int = 0,
+) -> LocalAzure:
+    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays.
+
+    Raises DamagedStore when the folder's store cannot be read.
+    """
+    store = Store(folder / "store.sqlite")
+    directory = Directory(store, clock)
+    world = World(
+        folder=folder,
+        store=store,
+        clock=clock,
+        directory=directory,
+        roles=Roles(store, clock, delay_seconds=role_delay_seconds),
+        resources=Resources(store),
+        storage_accounts=StorageAccounts(folder, store),
+    )
+    devops = AzureDevOps(directory, store, clock)
+    workspaces = Workspaces(store, folder, clock)
+    azurite = Azurite(folder / "azurite", world.storage_accounts)
+    faults = Faults()
+    exports: dict[str, str] = {}
+    workspace_app = databricks_app(
+        world,
+        workspaces,
+        run_environment=lambda: notebook_environment(exports),
+        datasets=datasets,
+        wheelhouse=None,
+        python=Path(sys.executable),
+        vault_secret=lambda vault, name: read_secret(world, vault, name),
+        vault_names=lambda vault: secret_names(world, vault),
+    )
+    storage_front = storage_app(world, azurite)
+    apps = [
+        ("login.microsoftonline.com", entra_app(world)),
+        ("management.azure.com", resource_manager_app(world)),
+        ("*.vault.azure.net", key_vault_app(world)),
+        ("*.blob.core.windows.net", storage_front),
+        ("*.dfs.core.windows.net", storage_front),
+        ("adb-*.azuredatabricks.net", workspace_app),
+        ("dev.azure.com", azure_devops.create_app(world, devops)),
+    ]
+    gateway = Gateway(apps, folder / "gateway", port=port, faults=faults)
+    admins = {release.environment.azure.tenant_id: _admin(world, release.environment) for release in releases}
+    connections = {release.service_connection: _seed(world, devops, workspaces, release) for release in releases}
+    return LocalAzure(
+        world=world,
+        gateway=gateway,
+        azurite=azurite,
+        devops=devops,
+        workspaces=workspaces,
+        admins=admins,
+        connections=connections,
+        exports=exports,
+        closing=[workspace_app.state.engine.close],
+    )
+
+
+def notebook_environment(exports: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a notebook's process: what it needs to run, and the way to the stand-ins."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, **exports, "OMP_NUM_THREADS": "1"}
+
+
+def _admin(world: World, environment: Environment) -> Admin:
+    tenant = environment.azure.tenant_id
+    kept = world.store.collection("compose/admins")
+    if tenant not in kept:
+        kept[tenant] = {"client_secret": secrets.token_urlsafe(24)}
+    admin = Admin(tenant_id=tenant, client_id=_id("admin", tenant), client_secret=kept[tenant]["client_secret"])
+    world.directory.add_tenant(tenant)
+    world.directory.add_service_principal(
+        tenant_id=tenant,
+        app_id=admin.client_id,
+        object_id=_id("admin object", tenant),
+        display_name=ADMIN,
+        client_secret=admin.client_secret,
+    )
+    return admin
+
+
+def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Release) -> ServiceConnection:
+    azure = release.environment.azure
+    admin = world.directory.by_object_id(_id("admin object", azure.tenant_id))
+    if admin is None:
+        raise AssertionError("the admin is seeded before the environments")
+    world.resources.add_subscription(azure.subscription_id, tenant_id=azure.tenant_id)
+    scope = f"/subscriptions/{azure.subscription_id}"
+    # Owner alone reaches no data: whoever operates a platform has the data roles too.
+    for role in ("Owner", "Storage Blob Data Owner", "Key Vault Administrator"):
+        world.roles.assign(scope=scope, principal_id=admin.object_id, role_name=role, immediately=True)
+    world.directory.add_service_principal(
+        tenant_id=azure.tenant_id,
+        app_id=azure.release_identity.client_id,
+        object_id=azure.release_identity.object_id,
+        display_name=f"Release of {release.environment.app}",
+    )
+    world.directory.add_federation(
+        app_id=azure.release_identity.client_id,
+        issuer=devops.issuer,
+        subject=f"sc://{ORGANISATION}/{PROJECT}/{release.service_connection}",
+    )
+    _seed_workspace(world, workspaces, release.environment, admin)
+    return _connect(devops, release)
+
+
+def _seed_workspace(world: World, workspaces: Workspaces, environment: Environment, admin: Principal) -> None:
+    resource_id = environment.databricks.workspace_resource_id
+    host = environment.databricks.host.removeprefix("https://")
+    if resource_id:
+        found = HOST.fullmatch(host)
+        number = found[1] if found else host
+        location = environment.azure.location
+        world.resources.add_databricks_workspace(resource_id, host=host, workspace_id=number, location=location)
+    workspaces.add(host, resource_id or "", admins=[admin.object_id])
+    run_as = environment.jobs.run_as.get("service_principal_name")
+    if run_as and run_as != environment.azure.release_identity.client_id:
+        identity = world.directory.add_service_principal(
+            tenant_id=environment.azure.tenant_id,
+            app_id=run_as,
+            object_id=_id("run as", run_as),
+            display_name=f"Jobs of {environment.app}",
+        )
+        workspaces.add_principal(host, identity)
+
+
+def _connect(devops: AzureDevOps, release: Release) -> ServiceConnection:
+    azure = release.environment.azure
+    connection = ServiceConnection(
+        id=_id("service connection", release.service_connection),
+        name=release.service_connection,
+        client_id=azure.release_identity.client_id,
+        tenant_id=azure.tenant_id,
+        subscription_id=azure.subscription_id,
+    )
+    devops.add_service_connection(
+        id=connection.id,
+        name=connection.name,
+        client_id=connection.client_id,
+        tenant_id=connection.tenant_id,
+        subscription_id=connection.subscription_id,
+    )
+    return connection
+
+
+def _id(kind: str, name: str) -> str:
+    return str(uuid.uuid5(NAMESPACE, f"{kind}:{name}"))

@@ -1,0 +1,195 @@
+"""A rehearsal: start the stand-ins, bootstrap the environments, run azure-pipelines.yml, report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rehearsal.compose import Release, compose
+from rehearsal.console import Log
+from rehearsal.dataset import Dataset
+from rehearsal.pipelines.events import Event
+from rehearsal.pipelines.host import AgentHost
+from rehearsal.pipelines.run import run_pipeline
+from rehearsal.recorder import Recorder
+from rehearsal.report import model
+from rehearsal.scripts import Scripts, child_environment
+from rehearsal.server import Server
+from rehearsal.setup import environment_folder
+from slipway.domain.environment import Environment
+
+PIPELINE = "azure-pipelines.yml"
+# Long enough to show a release that does not wait for its roles, short enough for a rehearsal.
+ROLE_DELAY_SECONDS = 2.0
+
+
+class BootstrapFailed(Exception):
+    """bootstrap_environment.py did not succeed; the text is its own output."""
+
+
+@dataclass
+class Both:
+    """Gives every event to several listeners."""
+
+    listeners: Sequence[Any]
+
+    def on_event(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener.on_event(event)
+
+
+@dataclass(kw_only=True)
+class Rehearsal:
+    """What one rehearsal works with. `releases` are in the order in which the pipeline releases them."""
+
+    repository: Path
+    folder: Path
+    releases: Sequence[Release]
+    dataset: Dataset
+    log: Log
+    port: int = 0
+    cancel: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+        self.recorder = Recorder(self._elapsed)
+        self.server = Server(self._compose)
+
+    def start(self) -> None:
+        """Start the stand-ins. Raises what Server.start raises."""
+        self.server.start()
+        self.log.say(f"Stand-ins are up on port {self.server.azure.gateway.port} after {self._elapsed():.1f} s", "dim")
+        self.log.say(f"Data: {self.dataset.note}", "dim")
+        admins = self.server.azure.admins
+        admin = admins[self.releases[0].environment.azure.tenant_id]
+        self.exports = {**self.server.azure.exports, **admin.variables()}
+        python = environment_folder("release") / "bin" / "python"
+        self.scripts = Scripts(self.repository, python, child_environment(self.exports))
+
+    def bootstrap(self, only: set[str] | None) -> None:
+        """Once for each environment, and again when its configuration has changed. Raises BootstrapFailed."""
+        done = self.server.azure.world.store.collection("rehearsal/bootstrapped")
+        for environment in self._environments(only):
+            made_from = _fingerprint(environment)
+            if self.server.call(lambda name=environment.name: done.get(name)) == made_from:  # type: ignore[misc]
+                continue
+            started = time.monotonic()
+            finished = self.scripts.run("bootstrap_environment", "--environment", environment.name)
+            self.log.detail(finished.stdout + finished.stderr)
+            if finished.returncode:
+                raise BootstrapFailed(f"{environment.name}:\n{finished.stdout}{finished.stderr}")
+            self.server.call(lambda name=environment.name, value=made_from: done.__setitem__(name, value))  # type: ignore[misc]
+            self.log.say(f"Bootstrapped {environment.name} in {time.monotonic() - started:.1f} s", "dim")
+
+    def release(self, only: set[str] | None) -> model.Report:
+        """Run the pipeline and gather the report. Raises PipelineErrors for wrong YAML."""
+        environments = self._environments(only)
+        names = [environment.name for environment in environments]
+        before = self.scripts.statuses(names)
+        started = time.time()
+        number = self.server.call(lambda: self.server.azure.world.store.next_id("runs"))
+        result = run_pipeline(
+            repository=self.repository,
+            pipeline_file=PIPELINE,
+            host=self._host(number),
+            listener=Both([self.recorder, self.log]),
+            work=self.folder / "agent",
+            only=only,
+            cancel=self.cancel,
+        )
+        after = self.scripts.statuses(names)
+        return model.Report(
+            number=number,
+            started=started,
+            seconds=self._elapsed(),
+            outcome=result.result,
+            commit=_commit(after),
+            environments=[self._row(environment, before, after) for environment in environments],
+            stages=self.recorder.stages,
+            suites=self.recorder.suites,
+            summaries=self.recorder.summaries,
+            issues=self.recorder.issues,
+            requests=dict(self.server.call(lambda: sorted(self.server.azure.gateway.requests.items()))),
+            notes=[f"Data: {self.dataset.note}."],
+        )
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def _compose(self) -> Any:
+        return compose(
+            self.folder,
+            self.releases,
+            datasets=self.dataset.folder,
+            clock=time.time,
+            role_delay_seconds=ROLE_DELAY_SECONDS,
+            port=self.port,
+        )
+
+    def _host(self, number: int) -> AgentHost:
+        devops = self.server.azure.devops
+        requirements = self.repository / "requirements"
+        # The rehearsal's environment holds all of the build's lock and more; the release's holds exactly its own.
+        installed = {
+            hashlib.sha256((requirements / f"{lock}.txt").read_bytes()).hexdigest(): environment_folder(lock)
+            for lock in ("release", "build")
+        }
+        return AgentHost(
+            environment=child_environment(self.server.azure.exports),
+            service_connections=self.server.azure.connections,
+            open_job=lambda job: self.server.call(lambda: devops.open_job(job)),
+            close_job=lambda job: self.server.call(lambda: devops.close_job(job)),
+            installed=installed,
+            base_python=Path(getattr(sys, "_base_executable", sys.executable)),
+            run_number=number,
+        )
+
+    def _environments(self, only: set[str] | None) -> list[Environment]:
+        return [release.environment for release in self.releases if only is None or release.environment.name in only]
+
+    def _row(
+        self,
+        environment: Environment,
+        before: Mapping[str, Mapping[str, Any] | None],
+        after: Mapping[str, Mapping[str, Any] | None],
+    ) -> model.EnvironmentResult:
+        stage = self.recorder.stage(self.recorder.environments.get(environment.name, environment.name))
+        suites = [suite for suite in self.recorder.suites if stage and suite.stage == environment.name]
+        return model.EnvironmentResult(
+            name=environment.name,
+            outcome=stage.outcome if stage else "skipped",
+            seconds=stage.seconds if stage else 0.0,
+            tests=suites[-1] if suites else None,
+            before=model.slots_from_status(before[environment.name]),
+            after=model.slots_from_status(after[environment.name]),
+            resources=self.server.call(lambda: self._resources(environment)),
+        )
+
+    def _resources(self, environment: Environment) -> list[model.Resource]:
+        azure = environment.azure
+        scope = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.resource_group}"
+        return [
+            model.Resource(type=found["type"], name=found["name"], location=found.get("location", ""))
+            for found in self.server.azure.world.resources.below(scope)
+        ]
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+
+def _fingerprint(environment: Environment) -> str:
+    return hashlib.sha256(json.dumps(environment.values, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _commit(statuses: Mapping[str, Mapping[str, Any] | None]) -> str:
+    for status in statuses.values():
+        if status and status.get("commit"):
+            return str(status["commit"])[:12]
+    return ""

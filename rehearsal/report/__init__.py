@@ -1,0 +1,1 @@
+"""What a rehearsal shows at its end: a table in the terminal, and one self-contained page."""
