@@ -118,7 +118,7 @@ SCHEMA = Keys(
                 ),
             }
         ),
-        "archive": Keys({"keep": Whole(2, 1000)}),
+        "archive": Keys({"keep": Whole(3, 1000)}),
     }
 )
 

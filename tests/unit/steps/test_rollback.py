@@ -1,0 +1,134 @@
+"""Going back: to the last stable release, with its own job settings, never to a candidate that was not live."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from slipway.errors import NotPossible, TestFailed
+from slipway.steps import status
+from tests.unit.steps.conftest import World
+from tests.unit.steps.fakes import failing_test
+
+
+def deploy(world: World, version: str) -> None:
+    world.change_notebook(f"text of {version}")
+    world.deploy(version)
+
+
+def live_text(world: World) -> str:
+    return world.slot_objects(world.state.live)["notebooks/score"].decode()
+
+
+def test_back_to_a_whole_slot_is_a_switch(world: World) -> None:
+    deploy(world, "1.0")
+    exact = json.dumps(world.workspace.jobs, sort_keys=True)
+    deploy(world, "1.1")
+    before = len(world.changes.log)
+    world.rollback()
+    assert json.dumps(world.workspace.jobs, sort_keys=True) == exact
+    assert world.state.live == "blue" and "text of 1.0" in live_text(world)
+    assert not [line for line in world.changes.log[before:] if line.startswith(("import", "submit"))]
+    assert [(e.version, e.outcome) for e in world.state.history] == [("1.0", "live"), ("1.1", "rolled_back")]
+
+
+def test_back_after_a_failed_candidate_overwrote_the_slot(world: World) -> None:
+    """R1, R2, a failing R3, then back: R1 is live again."""
+    deploy(world, "R1")
+    deploy(world, "R2")
+    world.workspace.answer = failing_test
+    with pytest.raises(TestFailed):
+        deploy(world, "R3")
+    world.rollback()
+    assert "text of R1" in live_text(world)
+    assert set(world.slots_of_jobs().values()) == {world.state.live}
+    assert {job["tags"]["slipway_version"] for job in world.jobs().values()} == {"R1"}
+    with pytest.raises(NotPossible, match="no stable release came before"):
+        world.rollback()
+
+
+def test_back_twice_and_forward_to_a_version(world: World) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        deploy(world, version)
+    world.rollback()
+    assert "text of 1.1" in live_text(world)
+    world.rollback()
+    assert "text of 1.0" in live_text(world)
+    assert {job["tags"]["slipway_slot"] for job in world.jobs().values()} == {world.state.live}
+    world.rollback(to="1.2")
+    assert "text of 1.2" in live_text(world)
+    with pytest.raises(NotPossible, match=r"Versions that can: 1\.0, 1\.1"):
+        world.rollback(to="9.9")
+
+
+def test_a_new_release_after_going_back_has_the_right_predecessor(world: World) -> None:
+    for version in ("1.0", "1.1"):
+        deploy(world, version)
+    world.rollback()
+    deploy(world, "1.2")
+    world.rollback()
+    assert "text of 1.0" in live_text(world)
+
+
+def test_nothing_to_go_back_to(world: World) -> None:
+    with pytest.raises(NotPossible, match="Nothing is live"):
+        world.rollback()
+    deploy(world, "1.0")
+    with pytest.raises(NotPossible, match="no stable release"):
+        world.rollback()
+    assert world.state.claim is None
+
+
+def test_settings_changed_by_hand_come_back_and_pauses_stay(world: World) -> None:
+    deploy(world, "1.0")
+    ids = {s["tags"]["slipway_job"]: i for i, s in world.workspace.jobs.items()}
+    world.workspace.jobs[ids["score"]]["job_clusters"][0]["new_cluster"]["num_workers"] = 7
+    deploy(world, "1.1")
+    world.workspace.jobs[ids["train"]]["schedule"]["pause_status"] = "PAUSED"
+    world.rollback()
+    jobs = world.jobs()
+    assert jobs["score"]["job_clusters"][0]["new_cluster"]["num_workers"] == 7
+    assert jobs["train"]["schedule"]["pause_status"] == "PAUSED"
+    assert jobs["score"]["schedule"]["pause_status"] == "UNPAUSED"
+
+
+def test_a_job_that_came_with_the_bad_release_is_paused(world: World) -> None:
+    train = world.root / "config" / "jobs" / "train.json"
+    text = train.read_text()
+    train.unlink()
+    deploy(world, "1.0")
+    train.write_text(text)
+    deploy(world, "1.1")
+    world.rollback()
+    assert world.jobs()["train"]["schedule"]["pause_status"] == "PAUSED"
+    assert world.slots_of_jobs()["score"] == "blue"
+
+
+def test_an_archive_that_lacks_files_is_noticed_before_anything_changes(world: World) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        deploy(world, version)
+    world.rollback()
+    for name in [n for n, data in world.store.blobs.items() if n.startswith("archive/files/") and b"1.0" in data]:
+        del world.store.blobs[name]
+    before = json.dumps(world.workspace.jobs)
+    with pytest.raises(NotPossible, match="lacks files"):
+        world.rollback()
+    assert json.dumps(world.workspace.jobs) == before and world.state.switch is None
+
+
+def test_status_shows_it_all(world: World) -> None:
+    deploy(world, "1.0")
+    deploy(world, "1.1")
+    job = world.state.jobs["score"].id
+    world.workspace.jobs[job]["schedule"]["pause_status"] = "PAUSED"
+    before = len(world.changes.log)
+    data = status.describe(world.session("status"))
+    text = status.as_text(json.loads(json.dumps(data)))
+    assert "live is 1.1 in green" in text and "released before" in text
+    assert "by hand; Slipway meant UNPAUSED" in text
+    assert len(world.changes.log) == before
+    empty = World(world.root, "test")
+    assert "nothing yet" in status.as_text(status.describe(empty.session("status")))
+    assert isinstance(argparse.Namespace(), argparse.Namespace)
