@@ -21,7 +21,7 @@ lint: setup
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
-	.venv/bin/lint-imports
+	PYTHONPATH=scripts:library/src:. .venv/bin/lint-imports
 	$(RUN) -m rehearsal.pipelines.check
 
 unit: setup

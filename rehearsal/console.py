@@ -22,8 +22,8 @@ PREFIXES = {kind: f"##[{kind}]" for kind in ("command", "section", "group", "war
 class Log:
     """Listens to a run and writes it down twice: whole into `file`, and into `stream` as much as a person follows.
 
-    A terminal shows stages, jobs and steps with a running line for what goes on now, and the whole log of a step that failed; anything
-    else (a pipe, a CI log) and `verbose` get every line.
+    A terminal shows stages, jobs and steps with a running line for what goes on now, and the whole log of a step that
+    failed; anything else (a pipe, a CI log) and `verbose` get every line.
     """
 
     def __init__(self, file: Path, stream: TextIO, *, verbose: bool) -> None:

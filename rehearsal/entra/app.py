@@ -112,7 +112,8 @@ def _issue(directory: Directory, tenant: str, form: Mapping[str, str], version: 
         raise TokenError(
             "unsupported_grant_type",
             70003,
-            f"The app requested an unsupported grant type '{form.get('grant_type', '')}'. This rehearsal has client_credentials only.",
+            f"The app requested an unsupported grant type '{form.get('grant_type', '')}'. "
+            "This rehearsal has client_credentials only.",
         )
     client = form.get("client_id", "")
     principal = directory.by_app_id(client, tenant)
