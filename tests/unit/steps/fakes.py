@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -104,7 +104,7 @@ class FakeWorkspace:
         self.changes = changes
         self.objects: dict[str, tuple[str, bytes]] = {}
         self.jobs: dict[int, dict[str, Any]] = {}
-        self.acls: dict[int, list[dict[str, str]]] = {}
+        self.acls: dict[int, Sequence[dict[str, str]]] = {}
         self.active: list[dict[str, Any]] = []
         self.submitted: list[dict[str, Any]] = []
         self.answer: Callable[[FakeWorkspace, dict[str, Any]], dict[str, Any]] = passing_test
@@ -113,7 +113,7 @@ class FakeWorkspace:
     def concurrently(self, calls: Iterable[Callable[[], T]], limit: int = 16) -> list[T]:
         return [call() for call in calls]
 
-    def list(self, path: str) -> list[Info]:
+    def list(self, path: str) -> Sequence[Info]:
         start = path + "/"
         names = {p for p in self.objects if p.startswith(start) and "/" not in p[len(start) :]}
         return [Info(name, self.objects[name][0]) for name in sorted(names)]
@@ -174,7 +174,7 @@ class FakeWorkspace:
     def delete_job(self, job_id: int) -> None:
         self.changes.change(f"delete job {job_id}", lambda: self.jobs.pop(job_id, None))
 
-    def add_permissions(self, kind: str, object_id: int, acl: list[dict[str, str]]) -> None:
+    def add_permissions(self, kind: str, object_id: int, acl: Sequence[dict[str, str]]) -> None:
         self.changes.change(f"permissions {object_id}", lambda: self.acls.__setitem__(object_id, acl))
 
     def list_runs(self, active_only: bool = True) -> Iterator[dict[str, Any]]:

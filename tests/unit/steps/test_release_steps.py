@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -32,7 +34,12 @@ def test_jobs_are_made_paused_and_start_only_after_all_are_there(world: World) -
     world.test()
     seen: list[str] = []
     create = world.workspace.create_job
-    world.workspace.create_job = lambda s: seen.append(s["schedule"]["pause_status"]) or create(s)  # type: ignore[method-assign,func-returns-value]
+
+    def noting(settings: Mapping[str, Any]) -> int:
+        seen.append(settings["schedule"]["pause_status"])
+        return create(settings)
+
+    world.workspace.create_job = noting  # type: ignore[method-assign]
     world.switch()
     assert seen == ["PAUSED", "PAUSED"]
     names = [entry.split()[0] for entry in world.changes.log]
