@@ -143,7 +143,9 @@ class IntoApp(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
         body = request.body
-        content = body if isinstance(body, (bytes, str)) or body is None else b"".join(body)
+        content: bytes | str | None = (
+            b"".join(body) if hasattr(body, "__iter__") and not isinstance(body, (bytes, str)) else body
+        )
         answer = self._client.request(
             str(request.method), str(request.url), headers=dict(request.headers), content=content
         )
@@ -268,8 +270,9 @@ class Site:
         self, run_id: int, who: Principal = ADMIN, until: Callable[[dict[str, Any]], bool] | None = None
     ) -> dict[str, Any]:
         """Look at a run until it has ended (or `until` holds)."""
+        run: dict[str, Any] = {}
         for _ in range(4000):
-            run: dict[str, Any] = self.ok(who, "GET", "/jobs/runs/get", {"run_id": run_id}, "2.2")
+            run = self.ok(who, "GET", "/jobs/runs/get", {"run_id": run_id}, "2.2")
             if until(run) if until else run["status"]["state"] == "TERMINATED":
                 return run
         raise AssertionError(f"the run does not get there: {json.dumps(run)}")
