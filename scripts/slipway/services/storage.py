@@ -52,6 +52,10 @@ class StateStore:
             max_single_get_size=_BLOCK,
             max_chunk_get_size=_BLOCK,
             transport=_transport(),
+            # This client's own retries start at 15 seconds and know no Retry-After (azure-storage-blob, ExponentialRetry).
+            initial_backoff=1,
+            increment_base=2,
+            random_jitter_range=1,
             **TRANSPORT,
         )
         self._client: ContainerClient = service.get_container_client(container)

@@ -11,7 +11,7 @@ from typing import Any
 from slipway.command import Context, run_step
 from slipway.domain.environment import Environment
 from slipway.errors import NotPossible
-from slipway.services.credentials import Credential, credential
+from slipway.services.credentials import credential
 from slipway.services.resource_manager.deployments import Deployment, Deployments
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.template_lines import Template, read_template
@@ -43,7 +43,8 @@ def deploy_resources(context: Context) -> None:
             log.info(f"  + everything that {template.file} declares ({len(template.content.get('resources', []))})")
             return
     deployment = _deployment(context, resources, template)
-    changes = _ask(context, identity, deployment)
+    deployments = Deployments(identity, environment.azure.subscription_id)
+    changes = _ask(context, deployments, deployment)
     if context.what_if:
         return
     if not any(change.changes for change in changes):
@@ -51,7 +52,7 @@ def deploy_resources(context: Context) -> None:
         return
     _refuse_destruction(context, changes)
     with log.section(f"Deploying {template.file} as {deployment.name}"):
-        _deployments(identity, environment).deploy(deployment)
+        deployments.deploy(deployment)
 
 
 def _ensure_group(context: Context, resources: Resources) -> bool:
@@ -131,9 +132,8 @@ def _version(context: Context) -> str:
     return str(found or "by-hand")
 
 
-def _ask(context: Context, identity: Credential, deployment: Deployment) -> Sequence[Change]:
+def _ask(context: Context, deployments: Deployments, deployment: Deployment) -> Sequence[Change]:
     log = context.log
-    deployments = _deployments(identity, context.environment)
     with log.section(f"Validating {deployment.template.file}"):
         deployments.validate(deployment)
     with log.section("What would change"):
@@ -160,7 +160,3 @@ def _refuse_destruction(context: Context, changes: Sequence[Change]) -> None:
             changed="Nothing was changed.",
             next_step="Run again with --allow-destructive if that is meant.",
         )
-
-
-def _deployments(identity: Credential, environment: Environment) -> Deployments:
-    return Deployments(identity, environment.azure.subscription_id)

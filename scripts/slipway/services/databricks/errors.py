@@ -48,19 +48,19 @@ class DatabricksError(ServiceError):
     failure: Failure | None = None
 
 
-class NotFound(DatabricksError):  # noqa: N818
+class NotFound(DatabricksError):
     """The object is not there."""
 
 
-class AlreadyExists(DatabricksError):  # noqa: N818
+class AlreadyExists(DatabricksError):
     """The object is there already."""
 
 
-class Throttled(DatabricksError):  # noqa: N818
+class Throttled(DatabricksError):
     """Still too many requests after all the waiting that is allowed."""
 
 
-class AccessRefused(AuthenticationError):  # noqa: N818
+class AccessRefused(AuthenticationError):
     """The workspace does not know the identity, or does not let it do this."""
 
     failure: Failure | None = None
