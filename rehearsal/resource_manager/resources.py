@@ -93,7 +93,7 @@ class Resources:
         return group
 
     def add_databricks_workspace(
-        self, resource_id: str, *, host: str, workspace_id: str, location: str, sku: str = "premium"
+        self, resource_id: str, *, host: str, location: str, workspace_id: str | None = None, sku: str = "premium"
     ) -> dict[str, Any]:
         """Seed a workspace that exists before any release, with its group. host: without "https://". Idempotent."""
         parsed = parse(resource_id)
@@ -112,7 +112,7 @@ class Resources:
                 "managedResourceGroupId": group_id(subscription, f"databricks-rg-{parsed.name}"),
                 "provisioningState": "Succeeded",
                 "workspaceUrl": host,
-                "workspaceId": workspace_id,
+                "workspaceId": workspace_id or host.removeprefix("adb-").split(".")[0],
             },
         }
         self.put(workspace)

@@ -1,0 +1,66 @@
+"""management.azure.com: finds the handler of a request, lets the caller in, and turns refusals into answers."""
+
+from __future__ import annotations
+
+import uuid
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rehearsal.resource_manager import routes_deployments, routes_groups, routes_resources
+from rehearsal.resource_manager.access import authenticate
+from rehearsal.resource_manager.deployments.service import Deployments
+from rehearsal.resource_manager.environment import endpoints
+from rehearsal.resource_manager.errors import ServiceError
+from rehearsal.resource_manager.exchange import Exchange, Rule, answer, failure
+from rehearsal.resource_manager.operations import Operations
+from rehearsal.resource_manager.providers.base import check_api_version
+from rehearsal.world import World
+
+# The first rule that fits counts: the more special ones come first.
+_RULES: tuple[Rule, ...] = (*routes_deployments.RULES, *routes_groups.RULES, *routes_resources.RULES)
+_METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
+
+
+def create_app(world: World) -> Starlette:
+    """Resource Manager over one world."""
+    operations = Operations(world)
+    deployments = Deployments(operations)
+
+    async def serve(request: Request) -> Response:
+        try:
+            response = await _serve(request, operations, deployments)
+        except ServiceError as error:
+            response = failure(error)
+        response.headers["x-ms-request-id"] = str(uuid.uuid4())
+        known = request.headers.get("x-ms-correlation-request-id")
+        response.headers["x-ms-correlation-request-id"] = known or str(uuid.uuid4())
+        return response
+
+    return Starlette(routes=[Route("/{path:path}", serve, methods=_METHODS)])
+
+
+async def _serve(request: Request, operations: Operations, deployments: Deployments) -> Response:
+    path = request.url.path.rstrip("/") or "/"
+    version = next((value for key, value in request.query_params.items() if key.lower() == "api-version"), None)
+    if path.lower() == "/metadata/endpoints":
+        return answer(endpoints(check_api_version(version)))
+    caller = authenticate(operations.world, request.headers.get("authorization"))
+    check_api_version(version)
+    text = (await request.body()).decode("utf-8-sig", "replace")
+    for candidate in _RULES:
+        match = candidate.pattern.fullmatch(path) if request.method in candidate.methods else None
+        if match is not None:
+            exchange = Exchange(
+                request=request,
+                path=path,
+                values={key: value for key, value in match.groupdict().items() if value is not None},
+                caller=caller,
+                operations=operations,
+                deployments=deployments,
+                text=text,
+            )
+            return await candidate.handler(exchange)
+    raise ServiceError(501, "NotImplementedInRehearsal", f"This rehearsal has no operation {request.method} {path}.")

@@ -1,0 +1,198 @@
+"""From a request to resources: the template's program, and those of the templates nested in it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from rehearsal.entra.directory import Principal
+from rehearsal.resource_manager.deployments.request import DeploymentRequest
+from rehearsal.resource_manager.environment import AZURE_CLOUD
+from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_here
+from rehearsal.resource_manager.identifiers import group_id, group_of, subscription_of
+from rehearsal.resource_manager.template.context import Target
+from rehearsal.resource_manager.template.errors import TemplateError
+from rehearsal.resource_manager.template.evaluate import Pending
+from rehearsal.resource_manager.template.graph import order
+from rehearsal.resource_manager.template.program import Given, Program, Resource, load, load_outer
+from rehearsal.world import World
+
+Json = Any
+DEPLOYMENT = "microsoft.resources/deployments"
+_DEEPEST = 5
+"""Nested templates inside one another (unverified: the service has a limit of 5 levels)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One resource to deploy. inner: the plan of a nested deployment, when its values are known already."""
+
+    resource: Resource
+    inner: Plan | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One deployment: where it goes, its program, and its steps in order."""
+
+    id: str
+    name: str
+    scope: str
+    mode: str
+    program: Program
+    steps: tuple[Step, ...] = field(default=())
+
+    def leaves(self) -> Iterator[tuple[Plan, Resource]]:
+        """Every resource that is no deployment, with the plan that it belongs to, nested ones included."""
+        for step in self.steps:
+            if step.inner is not None:
+                yield from step.inner.leaves()
+            elif step.resource.type.lower() != DEPLOYMENT:
+                yield self, step.resource
+
+
+def deployment_id(scope: str, name: str) -> str:
+    return f"{scope}/providers/Microsoft.Resources/deployments/{name}"
+
+
+class Planner:
+    """Makes plans over one world, in the name of one caller."""
+
+    def __init__(self, world: World, caller: Principal) -> None:
+        self._world = world
+        self._caller = caller
+
+    def plan(self, request: DeploymentRequest, scope: str) -> Plan:
+        """Raises TemplateError and ServiceError."""
+        target = self._target(request, scope)
+        given = self._given(target, request.parameters)
+        program = load(request.template, given)
+        return self._steps(request.name, scope, request.mode, program, depth=1)
+
+    def nested(self, parent: Plan, resource: Resource, body: dict[str, Json], *, depth: int = 2) -> Plan:
+        """The plan of a nested deployment, from its evaluated body. Raises TemplateError and ServiceError."""
+        properties = body.get("properties") or {}
+        if properties.get("templateLink") or "template" not in properties:
+            raise not_here(f"linked templates (nested deployment '{resource.name}')")
+        if str(properties.get("mode", "")).lower() != "incremental":
+            raise TemplateError(
+                f"The nested deployment '{resource.name}' {{position}} must be Incremental.", path=resource.path
+            )
+        scope = self._nested_scope(parent, resource)
+        path = (*resource.path, "properties", "template")
+        options = properties.get("expressionEvaluationOptions") or {}
+        inner = str(options.get("scope", "outer")).lower() == "inner" or parent.program.symbolic
+        if inner:
+            request = DeploymentRequest(
+                name=resource.name, mode="Incremental", template=properties["template"], parameters={}
+            )
+            target = self._target(request, scope)
+            given = replace(self._given(target, properties.get("parameters") or {}), path=path)
+            program = load(properties["template"], given)
+        else:
+            program = load_outer(properties["template"], parent.program, resource, scope=scope, path=path)
+        return self._steps(resource.name, scope, "Incremental", program, depth=depth)
+
+    def _steps(self, name: str, scope: str, mode: str, program: Program, *, depth: int) -> Plan:
+        if depth > _DEEPEST:
+            raise TemplateError(f"The nested deployment '{name}' is more than {_DEEPEST} levels deep.")
+        plan = Plan(id=deployment_id(scope, name), name=name, scope=scope, mode=mode, program=program)
+        steps = []
+        for resource in order(program):
+            inner = None
+            if resource.type.lower() == DEPLOYMENT:
+                body = resource.body()
+                # A nested template whose values are still unknown is looked at when the deployment gets there.
+                if not _pending(body.get("properties", {}).get("parameters")):
+                    inner = self.nested(plan, resource, body, depth=depth + 1)
+            steps.append(Step(resource=resource, inner=inner))
+        return replace(plan, steps=tuple(steps))
+
+    def _given(self, target: Target, parameters: Any) -> Given:
+        return Given(
+            target=target,
+            parameters=parameters,
+            now=datetime.fromtimestamp(self._world.clock(), UTC),
+            new_guid=lambda: str(uuid.uuid4()),
+        )
+
+    def _nested_scope(self, parent: Plan, resource: Resource) -> str:
+        from rehearsal.resource_manager.template.evaluate import resolve
+
+        raw, context = resource.raw, replace(resource.context, references_allowed=False)
+        own = resolve(raw.get("scope"), context)
+        if isinstance(own, str) and own:
+            return "" if own == "/" else own.rstrip("/")
+        subscription = resolve(raw.get("subscriptionId"), context) or subscription_of(parent.scope)
+        group = resolve(raw.get("resourceGroup"), context) or (
+            group_of(parent.scope) if "subscriptionId" not in raw else None
+        )
+        if group is not None:
+            return group_id(str(subscription), str(group))
+        return f"/subscriptions/{subscription}" if subscription else ""
+
+    def _target(self, request: DeploymentRequest, scope: str) -> Target:
+        subscription_id, group_name = subscription_of(scope), group_of(scope)
+        subscription = group = None
+        tenant = ""
+        if subscription_id is not None:
+            known = self._world.resources.subscription(subscription_id)
+            if known is None:
+                raise ServiceError(
+                    404, "SubscriptionNotFound", f"The subscription '{subscription_id}' could not be found."
+                )
+            tenant = known["tenantId"]
+            subscription = {key: known[key] for key in ("id", "subscriptionId", "tenantId", "displayName")}
+        if subscription_id is not None and group_name is not None:
+            group = self._world.resources.group(subscription_id, group_name) or _coming_group(scope, group_name)
+        return Target(
+            scope=group["id"] if group else scope,
+            tenant_id=tenant,
+            subscription=subscription,
+            group=group,
+            deployment=self._deployment(request, scope),
+            deployer={
+                "objectId": self._caller.object_id,
+                "tenantId": tenant,
+                "userPrincipalName": "" if self._caller.kind == "ServicePrincipal" else self._caller.display_name,
+            },
+            environment=AZURE_CLOUD,
+        )
+
+    @staticmethod
+    def _deployment(request: DeploymentRequest, scope: str) -> dict[str, Json]:
+        found: dict[str, Json] = {
+            "name": request.name,
+            "properties": {
+                "template": request.template,
+                "parameters": dict(request.parameters),
+                "mode": request.mode,
+                "provisioningState": "Accepted",
+            },
+        }
+        if group_of(scope) is None:
+            found["location"] = request.location
+        return found
+
+
+def _coming_group(scope: str, name: str) -> dict[str, Json]:
+    """A group that an earlier resource of the same template makes."""
+    return {"id": scope, "name": name, "type": "Microsoft.Resources/resourceGroups", "location": None, "properties": {}}
+
+
+def _pending(value: Json) -> bool:
+    if isinstance(value, dict):
+        return any(_pending(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_pending(item) for item in value)
+    return isinstance(value, Pending)
+
+
+def check_group(world: World, scope: str) -> None:
+    """Raises ServiceError 404 when a deployment's group is not there."""
+    subscription, group = subscription_of(scope), group_of(scope)
+    if subscription is not None and group is not None and world.resources.group(subscription, group) is None:
+        raise group_not_found(group)

@@ -1,0 +1,68 @@
+"""What is checked before a deployment starts: may the caller write each resource, and would its provider take it."""
+
+from __future__ import annotations
+
+import uuid
+
+from rehearsal.entra.directory import Principal
+from rehearsal.resource_manager.access import may, require
+from rehearsal.resource_manager.deployments.planning import Plan
+from rehearsal.resource_manager.errors import ServiceError
+from rehearsal.resource_manager.operations import Operations
+from rehearsal.resource_manager.providers.base import locked
+
+
+def check(operations: Operations, plan: Plan, caller: Principal) -> None:
+    """Raises ServiceError: 403 with every resource that the caller may not write, 400 with what providers refuse."""
+    denied: list[str] = []
+    refused: list[dict[str, object]] = []
+    for scope in {part.scope for part in _plans(plan)}:
+        require(operations.world, caller, scope, "Microsoft.Resources/deployments/write")
+    for _part, resource in plan.leaves():
+        try:
+            kind, write = operations.prepare(
+                resource.id, resource.body(), resource.api_version, caller, resource_type=resource.type
+            )
+        except ServiceError as error:
+            if error.status == 501:
+                raise
+            refused.append({**error.as_json(), "target": resource.id})
+            continue
+        action = f"{kind.actions}/write"
+        if not may(operations.world, caller, resource.id, action):
+            denied.append(
+                f"Authorization failed for template resource '{resource.name}' of type '{kind.name}'. The client "
+                f"'{caller.app_id}' with object id '{caller.object_id}' does not have permission to perform action "
+                f"'{action}' at scope '{resource.id}'."
+            )
+            continue
+        try:
+            locked(operations.world, resource.id, "write")
+            kind.check(write)
+        except ServiceError as error:
+            if error.status == 501:
+                raise
+            refused.append({**error.as_json(), "target": resource.id})
+    if denied:
+        raise _denied(denied)
+    if refused:
+        raise ServiceError(
+            400,
+            "InvalidTemplateDeployment",
+            f"The template deployment '{plan.name}' is not valid according to the validation procedure. The tracking id is "
+            f"'{uuid.uuid4()}'. See inner errors for details.",
+            details=refused,
+        )
+
+
+def _denied(texts: list[str]) -> ServiceError:
+    # Both sentences as public issues show them; the status is unverified.
+    if len(texts) == 1:
+        message = f"The template deployment failed with error: '{texts[0]}'."
+    else:
+        message = f"Deployment failed with multiple errors: '{':'.join(texts)}'"
+    return ServiceError(403, "InvalidTemplateDeployment", message)
+
+
+def _plans(plan: Plan) -> list[Plan]:
+    return [plan, *(inner for step in plan.steps if step.inner is not None for inner in _plans(step.inner))]

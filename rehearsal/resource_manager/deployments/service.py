@@ -1,0 +1,141 @@
+"""The deployments of every scope: start, look at, cancel, validate, ask what would change."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from rehearsal.entra.directory import Principal
+from rehearsal.resource_manager.access import require
+from rehearsal.resource_manager.deployments import preflight, records
+from rehearsal.resource_manager.deployments.planning import Plan, Planner, check_group, deployment_id
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, refused
+from rehearsal.resource_manager.deployments.runner import Runner
+from rehearsal.resource_manager.deployments.what_if import what_if
+from rehearsal.resource_manager.errors import ServiceError, not_here
+from rehearsal.resource_manager.identifiers import fold, group_of, subscription_of
+from rehearsal.resource_manager.operations import Operations
+from rehearsal.resource_manager.providers.base import timestamp
+from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError
+
+Json = Any
+_PATIENCE = 0.4
+"""Seconds that a status request waits for the end, so that clients seldom need a second one."""
+
+
+class Deployments:
+    """Needs a running event loop only to start a deployment."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._world = operations.world
+        self.history = records.History(operations.world)
+        self.history.interrupted()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._cancelled: set[str] = set()
+
+    def start(self, request: DeploymentRequest, scope: str, caller: Principal) -> tuple[dict[str, Json], bool]:
+        """Check, remember, and let it run; the record, and whether it is a new one. Raises ServiceError."""
+        require(self._world, caller, scope, "Microsoft.Resources/deployments/write")
+        before = self.history.get(deployment_id(scope, request.name))
+        if before is not None and before["properties"]["provisioningState"] in records.ACTIVE:
+            raise ServiceError(
+                409,
+                "DeploymentActive",
+                f"Unable to edit or replace deployment '{request.name}': previous deployment from "
+                f"'{before['properties']['timestamp']}' is still active. Please see https://aka.ms/arm-deploy for usage "
+                "details.",
+            )
+        plan = self._plan(request, scope, caller)
+        record = records.new_record(self._world, plan, request)
+        self.history.begin(record)
+        key = fold(plan.id)
+        self._cancelled.discard(key)
+        runner = Runner(self._operations, self.history, caller, self._cancelled, key)
+        self._running[key] = asyncio.get_running_loop().create_task(runner.run(plan, request, dict(record)))
+        return record, before is None
+
+    async def settle(self, key: str) -> None:
+        """Wait a little for a deployment to end."""
+        task = self._running.get(fold(key))
+        if task is not None:
+            await asyncio.wait([task], timeout=_PATIENCE)
+
+    def cancel(self, scope: str, name: str, caller: Principal) -> None:
+        """Raises ServiceError 409 for one that is over."""
+        require(self._world, caller, scope, "Microsoft.Resources/deployments/cancel/action")
+        record = self.get(scope, name, caller)
+        if record["properties"]["provisioningState"] not in records.ACTIVE:
+            raise ServiceError(
+                409,
+                "DeploymentCannotBeCancelled",
+                f"The deployment '{name}' cannot be cancelled because it is in the "
+                f"'{record['properties']['provisioningState']}' provisioning state.",
+            )
+        self._cancelled.add(fold(record["id"]))
+
+    def get(self, scope: str, name: str, caller: Principal) -> dict[str, Json]:
+        require(self._world, caller, scope, "Microsoft.Resources/deployments/read")
+        self._operations.check_place(scope)
+        record = self.history.get(deployment_id(scope, name))
+        if record is None:
+            raise ServiceError(404, "DeploymentNotFound", f"Deployment '{name}' could not be found.")
+        return record
+
+    def delete(self, scope: str, name: str, caller: Principal) -> None:
+        require(self._world, caller, scope, "Microsoft.Resources/deployments/delete")
+        record = self.get(scope, name, caller)
+        if record["properties"]["provisioningState"] in records.ACTIVE:
+            raise ServiceError(409, "DeploymentBeingDeleted", f"The deployment '{name}' is still active.")
+        self.history.delete(record["id"])
+
+    def validate(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
+        """The answer of a template that can be deployed. Raises ServiceError."""
+        require(self._world, caller, scope, "Microsoft.Resources/deployments/validate/action")
+        plan = self._plan(request, scope, caller)
+        record = records.new_record(self._world, plan, request)
+        record["properties"] |= {
+            "provisioningState": "Succeeded",
+            "validatedResources": [{"id": resource.id} for _part, resource in plan.leaves()],
+        }
+        return record
+
+    def what_if(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
+        """{"status", "properties": {"changes", …}}. Raises ServiceError."""
+        require(self._world, caller, scope, "Microsoft.Resources/deployments/whatIf/action")
+        try:
+            plan = self._plan(request, scope, caller, checked=request.result_format != "ResourceIdOnly")
+            result = what_if(self._operations, plan, caller, request.result_format)
+        except (TemplateError, ExpressionError) as error:
+            raise refused(error, request) from error
+        return {"status": "Succeeded", "properties": result}
+
+    def status(self, record: dict[str, Json]) -> dict[str, Json]:
+        """What the operation's own address answers."""
+        properties = record["properties"]
+        found = {"status": properties["provisioningState"]}
+        return {**found, "error": properties["error"]} if "error" in properties else found
+
+    def _plan(self, request: DeploymentRequest, scope: str, caller: Principal, *, checked: bool = True) -> Plan:
+        if subscription_of(scope) is None:
+            raise not_here("deployments to management groups or the tenant")
+        self._operations.check_place(scope)
+        check_group(self._world, scope)
+        if group_of(scope) is None and not request.location:
+            raise ServiceError(
+                400,
+                "LocationRequired",
+                f"The location property is required for the deployment '{request.name}' at subscription scope.",
+            )
+        if group_of(scope) is None and request.mode == "Complete":
+            raise ServiceError(400, "InvalidDeployment", "Deployments to a subscription must be Incremental.")
+        try:
+            plan = Planner(self._world, caller).plan(request, scope)
+            if checked:
+                preflight.check(self._operations, plan, caller)
+        except (TemplateError, ExpressionError) as error:
+            raise refused(error, request) from error
+        return plan
+
+
+__all__ = ["Deployments", "timestamp"]

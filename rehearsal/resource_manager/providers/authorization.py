@@ -1,0 +1,176 @@
+"""Microsoft.Authorization: role assignments, role definitions, locks (learn.microsoft.com/rest/api/authorization)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rehearsal.resource_manager.access import require
+from rehearsal.resource_manager.errors import ServiceError, not_here
+from rehearsal.resource_manager.identifiers import fold, parse
+from rehearsal.resource_manager.providers.base import ResourceType, Write
+from rehearsal.resource_manager.role_definitions import BUILT_IN
+from rehearsal.resource_manager.roles import UnknownRoleError
+from rehearsal.resource_manager.template.evaluate import Pending
+
+Json = Any
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_CHANGEABLE = ("description", "condition", "conditionVersion")
+
+
+class RoleAssignment(ResourceType):
+    name = "Microsoft.Authorization/roleAssignments"
+    read_only = (
+        "properties.createdBy",
+        "properties.createdOn",
+        "properties.delegatedManagedIdentityResourceId",
+        "properties.scope",
+        "properties.updatedBy",
+        "properties.updatedOn",
+    )
+
+    def get(self, resource_id: str) -> dict[str, Json] | None:
+        return self.world.roles.get(resource_id)
+
+    def list(self, scope: str) -> list[dict[str, Json]]:
+        return list(self.world.roles.at(scope or "/", below=True))
+
+    def check(self, write: Write) -> None:
+        if not _GUID.fullmatch(write.id.name):
+            raise ServiceError(
+                400,
+                "InvalidRoleAssignmentId",
+                f"The role assignment ID '{write.id.name}' is not valid. It must be a GUID.",
+            )
+        given = write.properties
+        for key in ("roleDefinitionId", "principalId"):
+            if not given.get(key):
+                raise ServiceError(400, "InvalidCreateRoleAssignmentRequest", f"The property '{key}' is required.")
+        role = given["roleDefinitionId"]
+        if not isinstance(role, Pending):
+            self._check_role(str(role))
+        principal = given["principalId"]
+        if isinstance(principal, Pending):
+            return
+        self._check_principal(write, str(principal))
+        self._check_unique(write, str(principal), str(role))
+
+    def _check_role(self, role: str) -> None:
+        try:
+            self.world.roles.definition(role)
+        except UnknownRoleError as error:
+            name = role.rsplit("/", 1)[-1]
+            raise ServiceError(
+                400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{name}' does not exist."
+            ) from error
+
+    def _check_principal(self, write: Write, principal_id: str) -> None:
+        if not _GUID.fullmatch(principal_id):
+            raise ServiceError(400, "InvalidPrincipalId", f"A valid principal ID must be provided: '{principal_id}'.")
+        principal = self.world.directory.by_object_id(principal_id)
+        tenant = self.tenant(write)
+        if principal is None:
+            raise ServiceError(
+                400,
+                "PrincipalNotFound",
+                f"Principal {principal_id.replace('-', '')} does not exist in the directory {tenant}. Check that you have "
+                "the correct principal ID. If you are creating this principal and then immediately assigning a role, this "
+                "error might be related to a replication delay. In this case, set the role assignment principalType "
+                "property to a value, such as ServicePrincipal, User, or Group.  See "
+                "https://aka.ms/docs-principaltype",
+            )
+        kind = write.properties.get("principalType")
+        if kind is not None and not isinstance(kind, Pending) and kind != principal.kind:
+            raise ServiceError(
+                400,
+                "UnmatchedPrincipalType",
+                f"The PrincipalId '{principal_id.replace('-', '')}' has type '{principal.kind}' , which is different from "
+                f"specified PrinciaplType '{kind}'.",
+            )
+
+    def _check_unique(self, write: Write, principal_id: str, role: str) -> None:
+        if isinstance(write.properties["roleDefinitionId"], Pending):
+            return
+        if write.existing is not None:
+            before = write.existing["properties"]
+            same_role = fold(before["roleDefinitionId"]).rsplit("/", 1)[-1] == fold(role).rsplit("/", 1)[-1]
+            if before["principalId"].lower() != principal_id.lower() or not same_role:
+                raise ServiceError(
+                    400,
+                    "RoleAssignmentUpdateNotPermitted",
+                    "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.",
+                )
+            return
+        other = self.world.roles.find(write.id.scope or "/", principal_id, role)
+        if other is not None:
+            raise ServiceError(
+                409,
+                "RoleAssignmentExists",
+                "The role assignment already exists. The ID of the existing role assignment is "
+                f"{other['name'].replace('-', '')}.",
+            )
+
+    def build(self, write: Write) -> dict[str, Json]:
+        before = (write.existing or {}).get("properties", {})
+        properties = {**before, **write.properties}
+        role = properties["roleDefinitionId"]
+        if before and not isinstance(role, Pending) and fold(role) == fold(before["roleDefinitionId"]):
+            properties["roleDefinitionId"] = before["roleDefinitionId"]
+        properties.setdefault("principalType", "ServicePrincipal")
+        return {"id": str(write.id), "name": write.id.name, "type": self.name, "properties": properties}
+
+    def put(self, write: Write) -> dict[str, Json]:
+        given = {key: write.properties[key] for key in _CHANGEABLE if key in write.properties}
+        if given.get("condition"):
+            raise not_here("role assignments with a condition")
+        if write.existing is not None:
+            return self.world.roles.update(str(write.id), given)
+        return self.world.roles.assign(
+            scope=write.id.scope or "/",
+            principal_id=str(write.properties["principalId"]),
+            role_definition_id=str(write.properties["roleDefinitionId"]),
+            name=write.id.name,
+            principal_type=str(write.properties.get("principalType", "ServicePrincipal")),
+            created_by=write.caller.object_id,
+            properties=given,
+        )
+
+    def delete(self, resource_id: str) -> None:
+        self.world.roles.remove(resource_id)
+
+
+class RoleDefinition(ResourceType):
+    """The built-in roles, to read; custom ones are not part of this rehearsal."""
+
+    name = "Microsoft.Authorization/roleDefinitions"
+
+    def get(self, resource_id: str) -> dict[str, Json] | None:
+        try:
+            parsed = parse(resource_id)
+            return self.world.roles.definition(parsed.name).as_json(parsed.scope)
+        except (UnknownRoleError, ValueError):
+            return None
+
+    def list(self, scope: str) -> list[dict[str, Json]]:
+        return [definition.as_json(scope) for definition in BUILT_IN]
+
+    def check(self, write: Write) -> None:
+        raise not_here("custom role definitions (Microsoft.Authorization/roleDefinitions/write)")
+
+    def delete(self, resource_id: str) -> None:
+        raise not_here("custom role definitions (Microsoft.Authorization/roleDefinitions/delete)")
+
+
+class Lock(ResourceType):
+    name = "Microsoft.Authorization/locks"
+
+    def check(self, write: Write) -> None:
+        level = write.properties.get("level")
+        if not isinstance(level, Pending) and level not in ("CanNotDelete", "ReadOnly"):
+            raise ServiceError(
+                400, "InvalidLockLevel", f"The lock level '{level}' is not valid: CanNotDelete or ReadOnly."
+            )
+        require(self.world, write.caller, str(write.id), "Microsoft.Authorization/locks/write")
+
+
+TYPES = (RoleAssignment, RoleDefinition, Lock)

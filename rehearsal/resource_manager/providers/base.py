@@ -1,0 +1,188 @@
+"""A resource type: how a write is checked, what it makes of a resource, and what else happens then."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rehearsal.entra.directory import Principal
+from rehearsal.resource_manager.errors import ServiceError, not_here
+from rehearsal.resource_manager.identifiers import ResourceId, contains, fold, group_of, subscription_of
+from rehearsal.resource_manager.template.evaluate import Pending
+from rehearsal.world import World
+
+Json = Any
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(-(preview|alpha|beta|rc|privatepreview))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """A PUT of one resource. Before a deployment runs, values in `body` may still be Pending."""
+
+    id: ResourceId
+    body: Mapping[str, Json]
+    api_version: str
+    caller: Principal
+    existing: dict[str, Json] | None
+
+    @property
+    def properties(self) -> Mapping[str, Json]:
+        return self.body.get("properties") or {}
+
+    @property
+    def group(self) -> str | None:
+        return group_of(str(self.id))
+
+    @property
+    def subscription(self) -> str:
+        return subscription_of(str(self.id)) or ""
+
+
+class ResourceType:
+    """One type. A subclass names itself and its rules; reading and keeping are the same for most.
+
+    tracked: lives in a group and has a location. read_only: dotted paths that what-if leaves out, as the service does.
+    slow: a new one is answered with 202 and a Location, others with created_status. actions: what its permissions are
+    called, where that is not the name.
+    """
+
+    name = ""
+    tracked = False
+    slow = False
+    created_status = 201
+    read_only: tuple[str, ...] = ()
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    @property
+    def actions(self) -> str:
+        return self.name
+
+    # Reading
+
+    def get(self, resource_id: str) -> dict[str, Json] | None:
+        """The resource as GET returns it."""
+        return self.world.resources.get(resource_id)
+
+    def list(self, scope: str) -> list[dict[str, Json]]:
+        return self.world.resources.below(scope, self.name)
+
+    # Writing
+
+    def check(self, write: Write) -> None:
+        """Refuse a write that the provider refuses, without changing anything. Raises ServiceError."""
+
+    def build(self, write: Write) -> dict[str, Json]:
+        """The resource that the write makes, as far as that can be told without making it. Changes nothing."""
+        return self.basis(write, dict(write.properties))
+
+    def put(self, write: Write) -> dict[str, Json]:
+        """Make it so; the resource as GET returns it."""
+        resource = self.build(write)
+        self.world.resources.put(resource)
+        return resource
+
+    def delete(self, resource_id: str) -> None:
+        self.world.resources.delete(resource_id)
+
+    def action(self, name: str, resource_id: str, body: Json, caller: Principal) -> Json:
+        """POST …/<name>. Raises ServiceError."""
+        raise not_here(f"operation {self.name}/{name}")
+
+    # Help for subclasses
+
+    def basis(self, write: Write, properties: Mapping[str, Json]) -> dict[str, Json]:
+        """id, name, type, and what a body brings along beside its properties."""
+        found: dict[str, Json] = {
+            "id": str(write.id) if write.existing is None else write.existing["id"],
+            "name": write.id.name,
+            "type": self.name,
+        }
+        if "location" in write.body:
+            found["location"] = location(write.body["location"])
+        for key in ("tags", "sku", "kind", "identity", "zones", "plan"):
+            if write.body.get(key) is not None:
+                found[key] = write.body[key]
+        return {**found, "properties": dict(properties)}
+
+    def tenant(self, write: Write) -> str:
+        subscription = self.world.resources.subscription(write.subscription)
+        return "" if subscription is None else str(subscription["tenantId"])
+
+    def moment(self) -> str:
+        return timestamp(self.world.clock())
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since the epoch as the service writes moments."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+
+def location(value: Json) -> Json:
+    """Locations are kept without spaces, in lower case."""
+    return value if isinstance(value, Pending) or not isinstance(value, str) else value.replace(" ", "").lower()
+
+
+def check_api_version(value: str | None) -> str:
+    """Raises ServiceError when a request has none, or none of the right form; versions as such are not told apart here."""
+    if not value:
+        raise ServiceError(
+            400,
+            "MissingApiVersionParameter",
+            "The api-version query parameter (?api-version=) is required for all requests.",
+        )
+    if not _DATE.fullmatch(value):
+        raise ServiceError(400, "InvalidApiVersionParameter", f"The api-version '{value}' is invalid.")
+    return value
+
+
+def check_location(write: Write, kind: ResourceType) -> None:
+    """Tracked resources have a location and stay where they are."""
+    given = write.body.get("location")
+    if given is None:
+        raise ServiceError(400, "LocationRequired", "The location property is required for this definition.")
+    if write.existing is None or isinstance(given, Pending):
+        return
+    there = write.existing.get("location")
+    if location(given) != location(there):
+        raise ServiceError(
+            409,
+            "InvalidResourceLocation",
+            f"The resource '{write.id.name}' already exists in location '{there}' in resource group '{write.group}'. A "
+            f"resource with the same name cannot be created in location '{location(given)}'. Please select a new resource "
+            "name.",
+        )
+
+
+def chosen(write: Write, key: str, default: Json) -> Json:
+    """A property from the body, else from what is there, else the default: for types whose PUT keeps what it is not given."""
+    if key in write.properties:
+        return write.properties[key]
+    before = (write.existing or {}).get("properties", {})
+    return copy.deepcopy(before.get(key, default))
+
+
+def locked(world: World, resource_id: str, operation: str) -> None:
+    """Raises ServiceError 409 when a lock at the resource, above it, or (for delete) inside it forbids the operation.
+
+    learn.microsoft.com/azure/azure-resource-manager/management/lock-resources
+    """
+    levels = ("CanNotDelete", "ReadOnly") if operation == "delete" else ("ReadOnly",)
+    holding = []
+    for lock in world.resources.below("", "Microsoft.Authorization/locks"):
+        scope = lock["id"][: lock["id"].lower().rindex("/providers/microsoft.authorization/locks")]
+        reaches = contains(scope, resource_id) or (operation == "delete" and contains(resource_id, scope))
+        if reaches and lock["properties"].get("level") in levels and fold(lock["id"]) != fold(resource_id):
+            holding.append(scope)
+    if holding:
+        raise ServiceError(
+            409,
+            "ScopeLocked",
+            f"The scope '{resource_id}' cannot perform {operation} operation because following scope(s) are locked: "
+            f"'{','.join(holding)}'. Please remove the lock and try again.",
+        )

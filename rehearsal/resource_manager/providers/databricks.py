@@ -1,0 +1,22 @@
+"""Microsoft.Databricks/workspaces: those that exist before a release, to read; making one takes minutes in Azure."""
+
+from __future__ import annotations
+
+from rehearsal.resource_manager.errors import not_here
+from rehearsal.resource_manager.providers.base import ResourceType, Write
+
+
+class Workspace(ResourceType):
+    name = "Microsoft.Databricks/workspaces"
+    tracked = True
+
+    def check(self, write: Write) -> None:
+        raise not_here(
+            f"creation of Databricks workspaces (Microsoft.Databricks/workspaces/write of '{write.id.name}')"
+        )
+
+    def delete(self, resource_id: str) -> None:
+        raise not_here("deletion of Databricks workspaces (Microsoft.Databricks/workspaces/delete)")
+
+
+TYPES = (Workspace,)

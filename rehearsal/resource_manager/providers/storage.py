@@ -1,0 +1,248 @@
+"""Microsoft.Storage: accounts, blob services, containers (learn.microsoft.com/rest/api/storagerp).
+
+A PUT of an account that exists keeps what it is not given (Storage Accounts - Create).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rehearsal.entra.directory import Principal
+from rehearsal.resource_manager.errors import ServiceError, not_found, not_here
+from rehearsal.resource_manager.identifiers import fold, group_of, parse
+from rehearsal.resource_manager.providers.base import ResourceType, Write, check_location, chosen
+from rehearsal.resource_manager.template.evaluate import Pending
+
+Json = Any
+_NAME = re.compile(r"[a-z0-9]{3,24}")
+# learn.microsoft.com/rest/api/storagerp/containers: 3 to 63 letters, digits and single dashes.
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*|\$(root|web|logs)")
+_SKUS = {
+    f"{tier}_{copies}"
+    for tier, kinds in {
+        "Standard": ("LRS", "ZRS", "GRS", "GZRS", "RAGRS", "RAGZRS"),
+        "Premium": ("LRS", "ZRS"),
+        "StandardV2": ("LRS", "ZRS", "GRS", "GZRS"),
+        "PremiumV2": ("LRS", "ZRS"),
+    }.items()
+    for copies in kinds
+}
+_KINDS = ("Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage")
+_FIXED = ("isHnsEnabled", "isNfsV3Enabled")
+_DEFAULTS: dict[str, Json] = {
+    "minimumTlsVersion": "TLS1_2",
+    "allowBlobPublicAccess": False,
+    "supportsHttpsTrafficOnly": True,
+    "accessTier": "Hot",
+}
+
+
+class StorageAccount(ResourceType):
+    name = "Microsoft.Storage/storageAccounts"
+    tracked = True
+    slow = True
+    read_only = (
+        "sku.tier",
+        "properties.creationTime",
+        "properties.encryption",
+        "properties.keyCreationTime",
+        "properties.primaryEndpoints",
+        "properties.primaryLocation",
+        "properties.privateEndpointConnections",
+        "properties.provisioningState",
+        "properties.statusOfPrimary",
+    )
+
+    def check(self, write: Write) -> None:
+        check_location(write, self)
+        name = write.id.name
+        if not _NAME.fullmatch(name):
+            raise ServiceError(
+                400,
+                "AccountNameInvalid",
+                f"{name} is not a valid storage account name. Storage account name must be between 3 and 24 characters in "
+                "length and use numbers and lower-case letters only.",
+            )
+        other = self.world.resources.find(self.name, name)
+        if other is not None and fold(other["id"]) != fold(str(write.id)):
+            raise ServiceError(409, "StorageAccountAlreadyTaken", f"The storage account named {name} is already taken.")
+        self._check_sku(write)
+        self._check_fixed(write)
+
+    def _check_sku(self, write: Write) -> None:
+        sku = (write.body.get("sku") or {}).get("name")
+        if not isinstance(sku, Pending) and sku not in _SKUS:
+            raise ServiceError(
+                400,
+                "InvalidValuesForRequestParameters",
+                "Values for request parameters are invalid: skuName. For more information, see - "
+                "https://aka.ms/storageaccountskuconstraints",
+            )
+        kind = write.body.get("kind")
+        if not isinstance(kind, Pending) and kind not in _KINDS:
+            raise ServiceError(
+                400, "InvalidValuesForRequestParameters", "Values for request parameters are invalid: kind."
+            )
+
+    def _check_fixed(self, write: Write) -> None:
+        if write.existing is None:
+            return
+        for key in _FIXED:
+            if key in write.properties and write.properties[key] != write.existing["properties"].get(key, False):
+                raise ServiceError(
+                    409,
+                    "AccountPropertyCannotBeUpdated",
+                    f"The property '{key}' was specified in the input, but it cannot be updated as it is read-only. For "
+                    "more information, see - https://aka.ms/storageaccountupdate",
+                )
+
+    def build(self, write: Write) -> dict[str, Json]:
+        account = write.id.name
+        before = (write.existing or {}).get("properties", {})
+        properties = {**before, **_DEFAULTS, **{k: v for k, v in before.items() if k in _DEFAULTS}, **write.properties}
+        properties["networkAcls"] = self._network(chosen(write, "networkAcls", {}))
+        resource = self.basis(write, properties)
+        if write.existing is not None and "tags" not in resource and "tags" in write.existing:
+            resource["tags"] = write.existing["tags"]
+        name = str((write.body.get("sku") or {}).get("name"))
+        resource["sku"] = {"name": name, "tier": name.split("_")[0]}
+        made = before.get("creationTime") or self.moment()
+        resource["properties"] |= {
+            "creationTime": made,
+            "keyCreationTime": {"key1": made, "key2": made},
+            "encryption": before.get("encryption") or _encryption(made),
+            "primaryEndpoints": {
+                service: f"https://{account}.{service}.core.windows.net/"
+                for service in ("dfs", "blob", "queue", "table", "file")
+            },
+            "primaryLocation": resource.get("location"),
+            "privateEndpointConnections": [],
+            "statusOfPrimary": "available",
+            "provisioningState": "Succeeded",
+        }
+        return resource
+
+    @staticmethod
+    def _network(given: Json) -> dict[str, Json]:
+        rules = [
+            {"value": rule["value"], "action": rule.get("action", "Allow")} if isinstance(rule, dict) else rule
+            for rule in given.get("ipRules") or []
+        ]
+        return {
+            "resourceAccessRules": given.get("resourceAccessRules") or [],
+            "bypass": given.get("bypass", "AzureServices"),
+            "virtualNetworkRules": given.get("virtualNetworkRules") or [],
+            "ipRules": rules,
+            "defaultAction": given.get("defaultAction", "Allow"),
+        }
+
+    def put(self, write: Write) -> dict[str, Json]:
+        resource = super().put(write)
+        self.world.storage_accounts.ensure(write.id.name)
+        service = f"{resource['id']}/blobServices/default"
+        if self.world.resources.get(service) is None:
+            self.world.resources.put(_blob_service(service))
+        return resource
+
+    def delete(self, resource_id: str) -> None:
+        super().delete(resource_id)
+        self.world.storage_accounts.remove(parse(resource_id).name)
+
+    def action(self, name: str, resource_id: str, body: Json, caller: Principal) -> Json:
+        if name.lower() != "listkeys":
+            raise not_here(f"operation {self.name}/{name}")
+        resource = self.get(resource_id)
+        if resource is None:
+            raise not_found(self.name, parse(resource_id).name, group_of(resource_id))
+        made = resource["properties"]["creationTime"]
+        keys = self.world.storage_accounts.ensure(resource["name"])
+        return {
+            "keys": [
+                {"creationTime": made, "keyName": f"key{number}", "value": value, "permissions": "FULL"}
+                for number, value in enumerate(keys, start=1)
+            ]
+        }
+
+
+class BlobService(ResourceType):
+    """The one blob service of an account, `default`."""
+
+    name = "Microsoft.Storage/storageAccounts/blobServices"
+    created_status = 200
+
+    def check(self, write: Write) -> None:
+        if write.id.name.lower() != "default":
+            raise ServiceError(
+                400, "InvalidServiceName", f"The blob service '{write.id.name}' must be named 'default'."
+            )
+
+    def build(self, write: Write) -> dict[str, Json]:
+        before = (write.existing or {}).get("properties") or _blob_service("")["properties"]
+        return self.basis(write, {**before, **write.properties})
+
+
+class Container(ResourceType):
+    name = "Microsoft.Storage/storageAccounts/blobServices/containers"
+    read_only = (
+        "etag",
+        "properties.deleted",
+        "properties.defaultEncryptionScope",
+        "properties.denyEncryptionScopeOverride",
+        "properties.hasImmutabilityPolicy",
+        "properties.hasLegalHold",
+        "properties.lastModifiedTime",
+        "properties.leaseState",
+        "properties.leaseStatus",
+        "properties.remainingRetentionDays",
+    )
+
+    def check(self, write: Write) -> None:
+        if not _CONTAINER.fullmatch(write.id.name):
+            raise ServiceError(
+                400,
+                "ContainerOperationFailure",
+                f"The specified resource name '{write.id.name}' contains invalid characters or has an invalid length.",
+            )
+
+    def build(self, write: Write) -> dict[str, Json]:
+        before = (write.existing or {}).get("properties")
+        resource = self.basis(
+            write,
+            {
+                "deleted": False,
+                "remainingRetentionDays": 0,
+                "defaultEncryptionScope": "$account-encryption-key",
+                "denyEncryptionScopeOverride": False,
+                "publicAccess": "None",
+                "leaseStatus": "Unlocked",
+                "leaseState": "Available",
+                "lastModifiedTime": self.moment(),
+                "hasImmutabilityPolicy": False,
+                "hasLegalHold": False,
+                **(before or {}),
+                **write.properties,
+            },
+        )
+        resource["etag"] = (write.existing or {}).get("etag", f'"0x{int(self.world.clock() * 1e7):X}"')
+        return resource
+
+
+def _encryption(made: str) -> dict[str, Json]:
+    service = {"keyType": "Account", "enabled": True, "lastEnabledTime": made}
+    return {"services": {"file": service, "blob": service}, "keySource": "Microsoft.Storage"}
+
+
+def _blob_service(resource_id: str) -> dict[str, Json]:
+    return {
+        "id": resource_id,
+        "name": "default",
+        "type": BlobService.name,
+        "properties": {
+            "cors": {"corsRules": []},
+            "deleteRetentionPolicy": {"allowPermanentDelete": False, "enabled": False},
+        },
+    }
+
+
+TYPES = (StorageAccount, BlobService, Container)

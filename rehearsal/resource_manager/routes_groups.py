@@ -1,0 +1,235 @@
+"""Subscriptions, providers and resource groups (learn.microsoft.com/rest/api/resources)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from rehearsal.resource_manager.access import require
+from rehearsal.resource_manager.errors import ServiceError, group_not_found
+from rehearsal.resource_manager.exchange import Exchange, Later, Rule, answer, nothing, page, rule
+from rehearsal.resource_manager.identifiers import contains, group_id
+from rehearsal.resource_manager.providers.base import locked
+from rehearsal.resource_manager.resources import GROUP_TYPE
+
+Json = Any
+_SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)"
+_GROUP = _SUBSCRIPTION + r"/resourcegroups/(?P<group>[^/]+)"
+_ACTIONS = "Microsoft.Resources/subscriptions/resourceGroups"
+_LOCATIONS = {
+    "westeurope": "West Europe",
+    "northeurope": "North Europe",
+    "germanywestcentral": "Germany West Central",
+    "eastus": "East US",
+    "westus2": "West US 2",
+}
+_API_VERSIONS = {
+    "Microsoft.Authorization": ["2022-04-01", "2020-05-01", "2018-01-01-preview"],
+    "Microsoft.DataFactory": ["2018-06-01"],
+    "Microsoft.Databricks": ["2024-05-01", "2023-02-01"],
+    "Microsoft.KeyVault": ["2024-11-01", "2023-07-01", "2022-07-01"],
+    "Microsoft.ManagedIdentity": ["2024-11-30", "2023-01-31"],
+    "Microsoft.Resources": ["2025-04-01", "2021-04-01"],
+    "Microsoft.Storage": ["2025-01-01", "2024-01-01", "2023-05-01"],
+}
+
+
+def _visible(exchange: Exchange, subscription_id: str) -> bool:
+    """A subscription shows itself to whoever has a role somewhere in it."""
+    scope = f"/subscriptions/{subscription_id}"
+    held = exchange.world.roles.at(scope, below=True)
+    return any(one["properties"]["principalId"].lower() == exchange.caller.object_id.lower() for one in held)
+
+
+async def _subscriptions(exchange: Exchange) -> Response:
+    known = exchange.world.resources.subscriptions()
+    return page(exchange, [one for one in known if _visible(exchange, one["subscriptionId"])])
+
+
+async def _subscription(exchange: Exchange) -> Response:
+    exchange.operations.check_place(exchange.path)
+    wanted = exchange.values["subscription"]
+    if not _visible(exchange, wanted):
+        require(exchange.world, exchange.caller, exchange.path, "Microsoft.Resources/subscriptions/read")
+    return answer(exchange.world.resources.subscription(wanted))
+
+
+async def _locations(exchange: Exchange) -> Response:
+    exchange.operations.check_place(exchange.path)
+    found = [
+        {
+            "id": f"/subscriptions/{exchange.values['subscription']}/locations/{name}",
+            "name": name,
+            "type": "Region",
+            "displayName": shown,
+            "regionalDisplayName": shown,
+        }
+        for name, shown in _LOCATIONS.items()
+    ]
+    return page(exchange, found)
+
+
+async def _tenants(exchange: Exchange) -> Response:
+    tenants = sorted({one["tenantId"] for one in exchange.world.resources.subscriptions()})
+    return page(exchange, [{"id": f"/tenants/{one}", "tenantId": one, "displayName": "Rehearsal"} for one in tenants])
+
+
+async def _providers(exchange: Exchange) -> Response:
+    return page(exchange, [_provider(exchange, namespace) for namespace in _namespaces(exchange)])
+
+
+async def _one_provider(exchange: Exchange) -> Response:
+    wanted = exchange.values["namespace"].lower()
+    for namespace in _namespaces(exchange):
+        if namespace.lower() == wanted:
+            return answer(_provider(exchange, namespace))
+    raise ServiceError(
+        404,
+        "InvalidResourceNamespace",
+        f"The resource namespace '{exchange.values['namespace']}' is invalid, or not part of this rehearsal.",
+    )
+
+
+def _namespaces(exchange: Exchange) -> list[str]:
+    exchange.operations.check_place(exchange.path)
+    return sorted({kind.name.split("/")[0] for kind in exchange.operations.providers.all()})
+
+
+def _provider(exchange: Exchange, namespace: str) -> dict[str, Json]:
+    kinds = [kind.name for kind in exchange.operations.providers.all() if kind.name.startswith(namespace + "/")]
+    return {
+        "id": f"/subscriptions/{exchange.values['subscription']}/providers/{namespace}",
+        "namespace": namespace,
+        "registrationState": "Registered",
+        "registrationPolicy": "RegistrationRequired",
+        "resourceTypes": [
+            {
+                "resourceType": kind.split("/", 1)[1],
+                "locations": list(_LOCATIONS.values()),
+                "apiVersions": _API_VERSIONS[namespace],
+                "capabilities": "None",
+            }
+            for kind in kinds
+        ],
+    }
+
+
+def _scope(exchange: Exchange) -> str:
+    return group_id(exchange.values["subscription"], exchange.values["group"])
+
+
+async def _put_group(exchange: Exchange) -> Response:
+    scope = _scope(exchange)
+    kind, write = exchange.operations.prepare(
+        scope, exchange.object(), exchange.api_version, exchange.caller, resource_type=GROUP_TYPE
+    )
+    group = exchange.operations.put(kind, write)
+    return answer(group, 201 if write.existing is None else 200)
+
+
+def _group(exchange: Exchange, action: str) -> dict[str, Json]:
+    require(exchange.world, exchange.caller, _scope(exchange), f"{_ACTIONS}/{action}")
+    exchange.operations.check_place(_scope(exchange), parent=False)
+    group = exchange.world.resources.get(_scope(exchange))
+    if group is None:
+        raise group_not_found(exchange.values["group"])
+    return group
+
+
+async def _get_group(exchange: Exchange) -> Response:
+    return answer(_group(exchange, "read"))
+
+
+async def _head_group(exchange: Exchange) -> Response:
+    try:
+        _group(exchange, "read")
+    except ServiceError as error:
+        if error.status != 404:
+            raise
+        return nothing(404)
+    return nothing(204)
+
+
+async def _patch_group(exchange: Exchange) -> Response:
+    group = _group(exchange, "write")
+    locked(exchange.world, group["id"], "write")
+    body = exchange.object()
+    if "tags" in body:
+        group["tags"] = body["tags"] or {}
+    exchange.world.resources.put(group)
+    return answer(group)
+
+
+async def _delete_group(exchange: Exchange) -> Response:
+    group = _group(exchange, "delete")
+    locked(exchange.world, group["id"], "delete")
+    for resource in reversed(exchange.world.resources.below(group["id"])):
+        if exchange.world.resources.get(resource["id"]) is not None:
+            exchange.operations.providers.kind(resource["type"]).delete(resource["id"])
+    for assignment in list(exchange.world.roles.at(group["id"], below=True)):
+        if contains(group["id"], assignment["properties"]["scope"]):
+            exchange.world.roles.remove(assignment["id"])
+    for record in exchange.deployments.history.at(group["id"]):
+        exchange.deployments.history.delete(record["id"])
+    exchange.world.resources.delete(group["id"])
+    return Later(exchange.world).keep(exchange, 200, None)
+
+
+async def _groups(exchange: Exchange) -> Response:
+    scope = f"/subscriptions/{exchange.values['subscription']}"
+    exchange.operations.check_place(scope)
+    found = exchange.world.resources.below(scope, GROUP_TYPE)
+    allowed = exchange.world.roles.allowed
+    seen = [one for one in found if allowed(exchange.caller.object_id, one["id"], f"{_ACTIONS}/read")]
+    return page(exchange, [one for one in seen if _tagged(one, exchange.filters())])
+
+
+def _tagged(resource: dict[str, Json], filters: dict[str, str]) -> bool:
+    tags = resource.get("tags") or {}
+    name, value = filters.get("tagname"), filters.get("tagvalue")
+    return name is None or (name in tags and value in (None, tags[name]))
+
+
+async def _resources(exchange: Exchange) -> Response:
+    scope = exchange.path.rsplit("/", 1)[0]
+    exchange.operations.check_place(scope)
+    filters, found = exchange.filters(), []
+    for resource in exchange.world.resources.below(scope):
+        kind = resource["type"]
+        if not exchange.operations.providers.knows(kind) or not exchange.operations.providers.kind(kind).tracked:
+            continue
+        if not exchange.world.roles.allowed(exchange.caller.object_id, resource["id"], f"{kind}/read"):
+            continue
+        fits = all(
+            filters.get(key, str(resource.get(own, ""))).lower() == str(resource.get(own, "")).lower()
+            for key, own in (("resourcetype", "type"), ("name", "name"), ("location", "location"))
+        )
+        if fits and _tagged(resource, filters):
+            shown = ("id", "name", "type", "location", "tags", "sku", "kind", "identity")
+            found.append({key: resource[key] for key in shown if key in resource})
+    return page(exchange, found)
+
+
+async def _later(exchange: Exchange) -> Response:
+    return await Later(exchange.world).fetch(exchange)
+
+
+RULES: tuple[Rule, ...] = (
+    rule("GET", r"/subscriptions", _subscriptions),
+    rule("GET", r"/tenants", _tenants),
+    rule("GET", _SUBSCRIPTION, _subscription),
+    rule("GET", _SUBSCRIPTION + r"/locations", _locations),
+    rule("GET", _SUBSCRIPTION + r"/providers", _providers),
+    rule("GET", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)", _one_provider),
+    rule("POST", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)/register", _one_provider),
+    rule("GET", _SUBSCRIPTION + r"/operationresults/(?P<number>[^/]+)", _later),
+    rule("GET", _SUBSCRIPTION + r"/resourcegroups", _groups),
+    rule("PUT", _GROUP, _put_group),
+    rule("GET", _GROUP, _get_group),
+    rule("HEAD", _GROUP, _head_group),
+    rule("PATCH", _GROUP, _patch_group),
+    rule("DELETE", _GROUP, _delete_group),
+    rule("GET", _GROUP + r"/resources", _resources),
+    rule("GET", _SUBSCRIPTION + r"/resources", _resources),
+)
