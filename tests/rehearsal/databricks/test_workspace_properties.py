@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -79,7 +80,7 @@ def test_the_tree_and_the_disk_agree(site: Site, todo: list[tuple[str, str, bool
 def received(body: bytes, cuts: list[int], boundary: str, limit: int = 10_000) -> tuple[dict[str, str], bytes | None]:
     """The form read from a body that arrives in pieces: fields, and the file's bytes."""
     edges = sorted({0, len(body), *(min(cut, len(body)) for cut in cuts)})
-    pieces = [body[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [body[a:b] for a, b in itertools.pairwise(edges)]
 
     async def stream() -> AsyncIterator[bytes]:
         for piece in pieces:

@@ -142,10 +142,8 @@ class IntoApp(BaseAdapter):
         self._client = client
 
     def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
-        body = request.body
-        content: bytes | str | None = (
-            b"".join(body) if hasattr(body, "__iter__") and not isinstance(body, (bytes, str)) else body
-        )
+        body: Any = request.body
+        content = body if body is None or isinstance(body, bytes | str) else b"".join(body)
         answer = self._client.request(
             str(request.method), str(request.url), headers=dict(request.headers), content=content
         )
