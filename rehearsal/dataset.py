@@ -6,8 +6,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from bikeshare.sample import make_hours
-
 # Where Databricks lays the hourly bike-share data, below /databricks-datasets.
 HOURLY = Path("bikeSharing/data-001/hour.csv")
 DAYS = 731
@@ -41,6 +39,8 @@ def find_dataset(wanted: Path | None, repository: Path, folder: Path) -> Dataset
 def _made(folder: Path) -> Dataset:
     target = folder / HOURLY
     if not target.is_file():
+        from bikeshare.sample import make_hours  # brings pandas, which a rehearsal with real data does not need
+
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_suffix(".part")
         make_hours(DAYS, SEED).to_csv(half, index=False)

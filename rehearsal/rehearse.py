@@ -189,7 +189,7 @@ def _fingerprint(environment: Environment) -> str:
 
 
 def _commit(statuses: Mapping[str, Mapping[str, Any] | None]) -> str:
-    for status in statuses.values():
-        if status and status.get("commit"):
-            return str(status["commit"])[:12]
-    return ""
+    """The commit of the newest slot that was released."""
+    slots = [slot for status in statuses.values() if status for slot in status["slots"].values() if slot]
+    newest = max(slots, key=lambda slot: str(slot["published"]), default=None)
+    return str(newest["commit"])[:12] if newest else ""

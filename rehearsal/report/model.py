@@ -41,11 +41,12 @@ class TestSuite:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
+    """paused is None for a job that has no schedule."""
+
     name: str
     job_id: int
     slot: str
     paused: bool | None
-    schedule: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +117,11 @@ def slots_from_status(status: Mapping[str, Any] | None) -> Slots:
     versions = {name: slot.get("version") or "" for name, slot in (status.get("slots") or {}).items() if slot}
     jobs = [
         Job(
-            name=job.get("key") or job.get("name") or "",
-            job_id=int(job.get("job_id") or job.get("id") or 0),
+            name=job.get("name") or key,
+            job_id=int(job["id"]),
             slot=job.get("slot") or "",
-            paused=job.get("paused"),
-            schedule=job.get("schedule") or "",
+            paused=None if job.get("pause_status") is None else job["pause_status"] == "PAUSED",
         )
-        for job in status.get("jobs") or []
+        for key, job in (status.get("jobs") or {}).items()
     ]
     return Slots(live=status.get("live"), versions=versions, jobs=jobs)
