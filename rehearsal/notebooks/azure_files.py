@@ -1,3 +1,4 @@
+# ruff: noqa: TID251 - dbutils.fs is a client of Azure storage
 """Files in Azure storage for dbutils.fs and for looking whether a path is there, over the Blob service.
 
 The rehearsal's storage has no hierarchical namespace behind it: a folder is there when a blob lies in it, or when it
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from rehearsal.notebooks.errors import ExecutionError
 from rehearsal.notebooks.paths import WILDCARD, AzurePlace, glob_pattern
+from rehearsal.notebooks.spark_settings import ServicePrincipal
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -151,3 +153,12 @@ class AzureFiles:
         container = self._container(place)
         for name in self.names(place):
             container.delete_blob(name)
+
+
+def client_credential(credential: str | ServicePrincipal) -> Any:
+    """The same credential for the vendor's Python client."""
+    if isinstance(credential, str):
+        return credential
+    from azure.identity import ClientSecretCredential
+
+    return ClientSecretCredential(credential.tenant_id, credential.client_id, credential.client_secret)

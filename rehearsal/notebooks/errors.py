@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class NotInRehearsal(NotImplementedError):  # noqa: N818 - a refusal
+class NotInRehearsal(NotImplementedError):
     """Something that Databricks has and this rehearsal does not; the text names it."""
 
     def __init__(self, name: str, instead: str = "") -> None:
@@ -11,7 +11,7 @@ class NotInRehearsal(NotImplementedError):  # noqa: N818 - a refusal
         self.name = name
 
 
-class InvalidSpecification(Exception):  # noqa: N818
+class InvalidSpecification(Exception):
     """The specification of a run is not usable. The text never repeats a value, because a value may be a secret."""
 
 
@@ -47,7 +47,7 @@ class ExecutionError(Py4JJavaError):
     """An error of dbutils.fs; notebooks look for `java.io.FileNotFoundException` in its text."""
 
 
-class WorkflowException(Py4JJavaError):  # noqa: N818 - the service's name
+class WorkflowException(Py4JJavaError):
     """A notebook started by `dbutils.notebook.run` failed or took too long (docs: notebook workflows)."""
 
     def __init__(self, state: str) -> None:
@@ -56,7 +56,7 @@ class WorkflowException(Py4JJavaError):  # noqa: N818 - the service's name
         )
 
 
-class NotebookNotFound(Exception):  # noqa: N818
+class NotebookNotFound(Exception):
     """There is no notebook at that path."""
 
 

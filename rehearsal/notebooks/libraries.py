@@ -25,7 +25,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from rehearsal.notebooks.errors import NotInRehearsal
 
 
-class LibraryProblem(Exception):  # noqa: N818
+class LibraryProblem(Exception):
     """A library can't be installed; the text names it and says why."""
 
 

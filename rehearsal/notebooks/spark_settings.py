@@ -11,7 +11,6 @@ import re
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from rehearsal.notebooks.errors import NotInRehearsal, Py4JJavaError
 from rehearsal.notebooks.paths import AzurePlace
@@ -141,12 +140,3 @@ def _variables(credential: str | ServicePrincipal) -> dict[str, str]:
         "AZURE_CLIENT_SECRET": credential.client_secret,
         "AZURE_TENANT_ID": credential.tenant_id,
     }
-
-
-def client_credential(credential: str | ServicePrincipal) -> Any:
-    """The same credential for the vendor's Python client."""
-    if isinstance(credential, str):
-        return credential
-    from azure.identity import ClientSecretCredential
-
-    return ClientSecretCredential(credential.tenant_id, credential.client_id, credential.client_secret)

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rehearsal.notebooks.azure_files import AzureFiles
 from rehearsal.notebooks.dbutils import DBUtils
 from rehearsal.notebooks.dbutils.files import FileSystem
 from rehearsal.notebooks.dbutils.jobs import Jobs, TaskValues
@@ -23,13 +22,12 @@ from rehearsal.notebooks.display import RefusedName, display, display_html
 from rehearsal.notebooks.errors import NotebookExit, NotebookNotFound, WorkflowException
 from rehearsal.notebooks.interpreter import Interpreter, Tools
 from rehearsal.notebooks.libraries import Libraries
-from rehearsal.notebooks.paths import AzurePlace, Folders
+from rehearsal.notebooks.paths import Folders
 from rehearsal.notebooks.per_notebook import PerNotebook
 from rehearsal.notebooks.pip_command import pip
 from rehearsal.notebooks.redaction import Redactor
-from rehearsal.notebooks.spark import Spark, hook, use_container
-from rehearsal.notebooks.spark_paths import SparkPaths
-from rehearsal.notebooks.spark_settings import SailStorage, Settings, client_credential
+from rehearsal.notebooks.spark import NotebookSession, Spark
+from rehearsal.notebooks.spark_hooks import hook
 from rehearsal.notebooks.specification import Specification
 from rehearsal.notebooks.trace import Cells, one_line, user_trace
 from rehearsal.notebooks.workspace import Notebook, NotebookTree, full_path, seen_from
@@ -47,18 +45,13 @@ class Task:
         self._directories = directories
         self._redactor = redactor
         self._folders = folders
-        self._settings = PerNotebook(self._new_settings())
-        self._azure = AzureFiles(self._client_credential)
-        self._clients: dict[tuple[str, object], Any] = {}
         self.task_values = TaskValues(specification.task_values)
         self.cells = Cells()
         self.libraries = Libraries(specification.scratch / "libraries", specification.wheelhouse, self._real)
         self._tools = Tools(NotebookTree(folders.notebooks), self.cells, self._pip)
-        self._spark = Spark()
-        self._sail = SailStorage(lambda address: use_container(self._touching, address))
-        self._touching: Any = None
+        self._spark = Spark(folders)
+        hook(self._spark.find)
         self._utilities: PerNotebook[DBUtils | None] = PerNotebook(None)
-        hook(SparkPaths(folders, self._open_container, self._azure.kind_with_wildcards), self._settings)
         _offer_dbutils_module(self._utilities)
 
     def run(self) -> str | None:
@@ -77,10 +70,9 @@ class Task:
         self, notebook: Notebook, values: Mapping[str, str], names: dict[str, Any], depth: int
     ) -> str | None:
         _import_from(self._real(notebook.folder))
-        session = self._spark.session()
-        self._touching = self._touching or session
+        session = self._spark.open_session(self._facts())
         widgets = Widgets(values)
-        utilities = self._new_utilities(notebook, widgets, depth)
+        utilities = self._new_utilities(notebook, widgets, session, depth)
         self._utilities.set(utilities)
 
         def fresh() -> dict[str, Any]:
@@ -88,7 +80,7 @@ class Task:
             return {
                 "__name__": "__main__",
                 "__builtins__": builtins,
-                "spark": session,
+                "spark": session.spark,
                 "dbutils": utilities,
                 "display": display,
                 "displayHTML": display_html,
@@ -103,7 +95,7 @@ class Task:
             return ended.value
         return None
 
-    def _new_utilities(self, notebook: Notebook, widgets: Widgets, depth: int) -> DBUtils:
+    def _new_utilities(self, notebook: Notebook, widgets: Widgets, session: NotebookSession, depth: int) -> DBUtils:
         specification = self._specification
         facts = Facts(
             path=notebook.path.removeprefix("/Workspace"),
@@ -118,8 +110,8 @@ class Task:
             return self._run_child(seen_from(notebook.folder, path), seconds, arguments, depth + 1)
 
         return DBUtils(
-            fs=FileSystem(self._folders, self._azure),
-            jobs=Jobs(self.task_values),
+            fs=FileSystem(self._folders, session.azure),
+            jobs=Jobs(self.task_values if depth == 0 else TaskValues(None)),
             notebook=NotebookUtility(facts, run_child),
             secrets=Secrets(specification.secrets, self._redactor),
             widgets=widgets,
@@ -160,33 +152,19 @@ class Task:
     @contextlib.contextmanager
     def _own_notebook(self, folder: str) -> Iterator[None]:
         self._directories.enter(folder)
-        self._settings.enter(self._new_settings())
         self._utilities.enter(None)
         try:
             yield
         finally:
             self._directories.leave()
-            self._settings.leave()
             self._utilities.leave()
 
-    def _new_settings(self) -> Settings:
-        specification = self._specification
-        return Settings(
-            {
-                "spark.databricks.workspaceUrl": specification.workspace_host,
-                "spark.databricks.clusterUsageTags.clusterOwnerOrgId": specification.workspace_id,
-            }
-        )
-
-    def _open_container(self, place: AzurePlace) -> None:
-        self._sail.open(place, self._settings.get().azure_credential(place.account))
-
-    def _client_credential(self, account: str) -> Any:
-        credential = self._settings.get().azure_credential(account)
-        known = (account, credential)
-        if known not in self._clients:
-            self._clients[known] = client_credential(credential)
-        return self._clients[known]
+    def _facts(self) -> dict[str, str]:
+        """Settings that a cluster has from the start."""
+        return {
+            "spark.databricks.workspaceUrl": self._specification.workspace_host,
+            "spark.databricks.clusterUsageTags.clusterOwnerOrgId": self._specification.workspace_id,
+        }
 
     def _real(self, path: str) -> Path:
         place = self._folders.local(path)

@@ -12,9 +12,12 @@ LIMIT = 48 * 1024  # bytes of one value's JSON
 
 
 class TaskValues:
-    """given: values that earlier tasks set, by task and key. set_here collects what this run sets."""
+    """given: values that earlier tasks set, by task and key; None outside a job. set_here: what this run sets.
 
-    def __init__(self, given: Mapping[str, Mapping[str, Any]]) -> None:
+    A notebook that another one started is not the task's own notebook: there it is as outside a job (unverified).
+    """
+
+    def __init__(self, given: Mapping[str, Mapping[str, Any]] | None) -> None:
         self._given = given
         self.set_here: dict[str, Any] = {}
 
@@ -28,11 +31,17 @@ class TaskValues:
             raise ValueError(f"The JSON of the task value {key} is longer than 48 KiB")
         self.set_here[key] = json.loads(text)
 
-    def get(self, taskKey: str, key: str, default: Any = None, debugValue: Any = None) -> Any:  # noqa: N803, ARG002
+    def get(self, taskKey: str, key: str, default: Any = None, debugValue: Any = None) -> Any:  # noqa: N803
         """A value that an earlier task set.
 
-        Raises ValueError when there is none and no default; debugValue is only for notebooks outside a job.
+        Raises ValueError when there is none and no default. Outside a job it gives debugValue, TypeError when that is None.
         """
+        if self._given is None:
+            if debugValue is None:
+                raise TypeError(
+                    "Must pass debugValue when calling get outside of a job context. debugValue cannot be None."
+                )
+            return debugValue
         values = self._given.get(taskKey, {})
         if key in values:
             return values[key]
