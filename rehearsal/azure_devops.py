@@ -42,7 +42,7 @@ class AzureDevOps:
     def add_service_connection(
         self,
         *,
-        id: str,  # noqa: A002 - what Azure DevOps calls it
+        id: str,
         name: str,
         client_id: str,
         tenant_id: str,

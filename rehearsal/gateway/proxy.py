@@ -1,0 +1,149 @@
+"""The protocol on the gateway's port: CONNECT into TLS, the control door, and refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+LARGEST_HEAD = 64 * 1024
+HTTPS = "443"
+SHUTDOWN_SECONDS = 2.0  # how long a closed connection waits for the client's farewell
+_FORBIDDEN, _TOO_LONG = HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+@dataclass(kw_only=True)
+class Doors:
+    """What the protocol needs of the gateway.
+
+    context: the TLS context for a hostname, None when no stand-in owns it. services, control: what serves a connection to a
+    production hostname, and one to the control door, whose addresses begin with `control_prefix`.
+    refused: is told what was refused. transports: every connection that is open.
+    """
+
+    context: Callable[[str], ssl.SSLContext | None]
+    services: uvicorn.Config
+    control: uvicorn.Config
+    control_prefix: str
+    refused: Callable[[str], None]
+    state: ServerState = field(default_factory=ServerState)
+    transports: set[asyncio.Transport] = field(default_factory=set)
+
+
+class Connection(HttpToolsProtocol):
+    """A connection of uvicorn's that knows which hostname it was opened for, and that a fault can cut."""
+
+    def __init__(self, config: uvicorn.Config, state: ServerState, host: str) -> None:
+        super().__init__(config, state, {})
+        self._host = host
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["slipway.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+        self.scope["slipway.host"] = self._host  # type: ignore[typeddict-unknown-key]
+
+
+class _Waiting(asyncio.Protocol):
+    """Holds what a client sends between the end of the TLS handshake and the moment when HTTP takes over."""
+
+    def __init__(self) -> None:
+        self.early: list[bytes] = []
+        self.lost = False
+
+    def data_received(self, data: bytes) -> None:
+        self.early.append(data)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.lost = True
+
+
+class Front(asyncio.Protocol):
+    """Reads the head of a proxy request and decides."""
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._head = b""
+        self._task: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server gives
+        self._transport = transport
+        self._doors.transports.add(transport)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self._transport is not None:
+            self._doors.transports.discard(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None or self._task is not None:
+            return
+        self._head += data
+        if b"\r\n\r\n" not in self._head:
+            if len(self._head) > LARGEST_HEAD:
+                self._refuse(_TOO_LONG, "The head of the request is too long", "")
+            return
+        method, target, *_ = [*self._head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", ""]
+        if method == "CONNECT":
+            self._connect(target, self._transport)
+        elif target.startswith(self._doors.control_prefix):
+            self._to_control(self._transport)
+        else:
+            where = target.partition("?")[0]
+            self._doors.refused(f"plain HTTP: {method} {where}")
+            self._refuse(_FORBIDDEN, "A rehearsal reaches nothing over plain HTTP", where)
+
+    def _connect(self, target: str, transport: asyncio.Transport) -> None:
+        host, _, port = target.lower().rpartition(":")
+        context = self._doors.context(host) if port == HTTPS else None
+        if context is None:
+            self._doors.refused(target)
+            self._refuse(
+                _FORBIDDEN, "No stand-in of this rehearsal owns it, and a rehearsal reaches nothing else", target
+            )
+            return
+        transport.pause_reading()
+        transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self._task = asyncio.get_running_loop().create_task(self._secure(host, context, transport))
+
+    async def _secure(self, host: str, context: ssl.SSLContext, transport: asyncio.Transport) -> None:
+        waiting = _Waiting()
+        try:
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, waiting, context, server_side=True, ssl_shutdown_timeout=SHUTDOWN_SECONDS
+            )
+        except (OSError, EOFError):  # the client doesn't trust us or went away: its own log says which
+            return
+        finally:
+            self._doors.transports.discard(transport)
+        if secured is None or waiting.lost:
+            return
+        connection = Connection(self._doors.services, self._doors.state, host)
+        secured.set_protocol(connection)
+        connection.connection_made(secured)
+        for data in waiting.early:
+            connection.data_received(data)
+
+    def _to_control(self, transport: asyncio.Transport) -> None:
+        self._doors.transports.discard(transport)
+        connection = Connection(self._doors.control, self._doors.state, "")
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+        connection.data_received(self._head)
+
+    def _refuse(self, status: HTTPStatus, text: str, what: str) -> None:
+        """Answer and close. Python clients show the reason phrase alone, so it names what was refused."""
+        if self._transport is None:
+            return
+        named = "".join(character if " " <= character <= "~" else "?" for character in what)[:200]
+        body = f"Slipway rehearsal: {text}{': ' if named else ''}{named}\n".encode()
+        reason = f"Refused by the rehearsal{' ' if named else ''}{named}"
+        head = f"HTTP/1.1 {status.value} {reason}\r\ncontent-type: text/plain\r\ncontent-length: {len(body)}"
+        self._transport.write(f"{head}\r\nconnection: close\r\n\r\n".encode() + body)
+        self._transport.close()
