@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from rehearsal.entra.directory import InvalidToken
 from rehearsal.storage.azurite import Azurite
+from rehearsal.storage.containers import DeployedContainers
 from rehearsal.storage.permissions import needed
 from rehearsal.storage.signature import authorization
 from rehearsal.world import World
@@ -40,6 +41,8 @@ def create_app(world: World, azurite: Azurite) -> Starlette:
         timeout=httpx.Timeout(300, connect=10), trust_env=False, limits=httpx.Limits(max_connections=64)
     )
 
+    containers = DeployedContainers(world, client)
+
     async def handle(request: Request) -> Response:
         account = request.url.hostname.split(".")[0] if request.url.hostname else ""
         try:
@@ -47,6 +50,9 @@ def create_app(world: World, azurite: Azurite) -> Starlette:
         except _Refused as refused:
             return _answer(refused)
         await azurite.ready()
+        resource = world.resources.find(ACCOUNTS, account) or {}
+        container = request.url.path.strip("/").partition("/")[0]
+        await containers.ensure(azurite.base_url, account, str(resource.get("id")), container)
         return await _passed_on(client, azurite.base_url, request, headers)
 
     return Starlette(routes=[Route("/{path:path}", handle, methods=METHODS)])
