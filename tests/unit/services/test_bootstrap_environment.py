@@ -17,6 +17,7 @@ PRINCIPAL = "9b8a7c6d-5e4f-4d3c-8b2a-1f0e9d8c7b6a"
 SUBSCRIPTION = "/subscriptions/2c9d8e7f-6a5b-4c3d-8e1f-0a9b8c7d6e5f"
 ROOT_FOLDER = {"path": "/Workspace/Slipway/bikeshare/dev", "object_type": "DIRECTORY", "object_id": 12}
 NO_PATH = Answer(404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"})
+NO_GROUP = Answer(404, {"error": {"code": "ResourceGroupNotFound", "message": "could not be found"}})
 REFUSED = Answer(403, {"error_code": "PERMISSION_DENIED", "message": "not an admin"})
 
 
@@ -55,8 +56,8 @@ def access(*entries: tuple[str, str, str]) -> Answer:
 @pytest.fixture
 def nothing(wire: Wire) -> Wire:
     """Nothing is there; everything may be made."""
-    wire.on("HEAD", "/resourcegroups/", Answer(404, b""))
-    wire.on("PUT", "/resourcegroups/", Answer(201, {}))
+    wire.on("GET", r"/resourcegroups/[^/]*\?", NO_GROUP)
+    wire.on("PUT", r"/resourcegroups/[^/]*\?", Answer(201, {}))
     wire.on("POST", "/whatIf", what_if("Create"))
     wire.on("PUT", "/deployments/slipway-dev-state", Answer(201, {"properties": {"provisioningState": "Succeeded"}}))
     wire.on("GET", "/roleAssignments", Answer(body={"value": []}))
@@ -73,7 +74,7 @@ def nothing(wire: Wire) -> Wire:
 @pytest.fixture
 def everything(nothing: Wire) -> Wire:
     """All of it is there."""
-    nothing.on("HEAD", "/resourcegroups/", Answer(204, b""))
+    nothing.on("GET", r"/resourcegroups/[^/]*\?", Answer(body={"location": "westeurope"}))
     nothing.on("POST", "/whatIf", what_if("NoChange"))
     nothing.on("GET", "/roleAssignments", assignments(*ROLES))
     nothing.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": [{"applicationId": CLIENT}]}))

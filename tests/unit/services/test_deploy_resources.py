@@ -25,6 +25,7 @@ TEMPLATE = {
 }
 DEPLOYMENT = r"/deployments/slipway-dev-1\.4\.0"
 NOT_FOUND = Answer(404, {"error": {"code": "ResourceNotFound", "message": "no"}})
+NO_GROUP = Answer(404, {"error": {"code": "ResourceGroupNotFound", "message": "could not be found"}})
 SUCCEEDED = {"properties": {"provisioningState": "Succeeded"}}
 
 
@@ -42,7 +43,7 @@ def azure(wire: Wire, step: Step) -> Wire:
     (step.release / "arm").mkdir()
     (step.release / "arm/main.json").write_text(json.dumps(TEMPLATE, indent=2))
     (step.release / "release.json").write_text('{"version": "1.4.0"}')
-    wire.on("HEAD", "/resourcegroups/rg-bikeshare-dev", Answer(204, b""))
+    wire.on("GET", r"/resourcegroups/rg-bikeshare-dev\?", Answer(body={"location": "westeurope"}))
     wire.on("GET", "/factories/adf-bikeshare-dev", NOT_FOUND)
     wire.on("POST", f"{DEPLOYMENT}/validate", Answer(body=SUCCEEDED))
     wire.on("POST", f"{DEPLOYMENT}/whatIf", what_if("Create"))
@@ -87,8 +88,8 @@ def test_an_existing_factory_is_not_deployed_over(azure: Wire, step: Step) -> No
 
 
 def test_a_missing_group_is_made(azure: Wire, step: Step) -> None:
-    azure.on("HEAD", "/resourcegroups/rg-bikeshare-dev", Answer(404, b""))
-    azure.on("PUT", "/resourcegroups/rg-bikeshare-dev", Answer(201, {"name": "rg-bikeshare-dev"}))
+    azure.on("GET", r"/resourcegroups/rg-bikeshare-dev\?", NO_GROUP)
+    azure.on("PUT", r"/resourcegroups/rg-bikeshare-dev\?", Answer(201, {"name": "rg-bikeshare-dev"}))
     azure.on("PUT", DEPLOYMENT, Answer(201, SUCCEEDED))
     deploy_resources(step.context())
     assert put_body_of_group(azure) == {
@@ -102,16 +103,16 @@ def put_body_of_group(wire: Wire) -> Any:
 
 
 def test_a_missing_group_that_may_not_be_made(azure: Wire, step: Step) -> None:
-    azure.on("HEAD", "/resourcegroups/rg-bikeshare-dev", Answer(404, b""))
+    azure.on("GET", r"/resourcegroups/rg-bikeshare-dev\?", NO_GROUP)
     refused = {"error": {"code": "AuthorizationFailed", "message": "The client does not have authorization"}}
-    azure.on("PUT", "/resourcegroups/rg-bikeshare-dev", Answer(403, refused))
+    azure.on("PUT", r"/resourcegroups/rg-bikeshare-dev\?", Answer(403, refused))
     with pytest.raises(AuthenticationError, match="rg-bikeshare-dev") as caught:
         deploy_resources(step.context())
     assert "bootstrap_environment" in caught.value.next_step
 
 
 def test_what_if_of_a_missing_group_asks_no_more(azure: Wire, step: Step) -> None:
-    azure.on("HEAD", "/resourcegroups/rg-bikeshare-dev", Answer(404, b""))
+    azure.on("GET", r"/resourcegroups/rg-bikeshare-dev\?", NO_GROUP)
     deploy_resources(step.context(what_if=True))
     assert len(azure.sent) == 1
     assert "+ rg-bikeshare-dev" in step.text

@@ -36,8 +36,13 @@ class Resources:
         self.subscription_id = subscription_id
 
     def group_exists(self, name: str) -> bool:
-        with translated(f"looking for resource group {name}", next_step=_NO_GROUP):
-            return bool(self._client.resource_groups.check_existence(name))
+        # A GET, for its refusal says why; that of check_existence (HEAD) has no body.
+        with translated(f"looking for resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
+            try:
+                self._client.resource_groups.get(name)
+            except ResourceNotFoundError:
+                return False
+            return True
 
     def create_group(self, name: str, location: str, tags: Mapping[str, str]) -> None:
         """Makes the group, or says again what it is."""
@@ -103,7 +108,8 @@ class Resources:
 
 
 _NO_GROUP = (
-    "The identity may not see or make this resource group: a platform admin runs scripts/bootstrap_environment.py once."
+    "A platform admin runs scripts/bootstrap_environment.py once, which makes the group and gives the roles; new roles "
+    "take up to 10 minutes to work."
 )
 _NO_ASSIGN = "Giving roles takes Owner, User Access Administrator or Role Based Access Control Administrator there."
 
