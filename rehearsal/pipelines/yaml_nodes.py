@@ -37,7 +37,7 @@ class PipelineError(Exception):
         self.message = message
 
 
-class PipelineErrors(Exception):  # noqa: N818 - it is many
+class PipelineErrors(Exception):
     """All mistakes that were found in a pipeline's YAML."""
 
     def __init__(self, errors: SequenceOf[PipelineError]) -> None:

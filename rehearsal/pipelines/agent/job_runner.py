@@ -126,7 +126,7 @@ def _count(job: JobState, result: Result) -> None:
         job.reporter.issue("error", "The job ran longer than its maximum time and was canceled.")
     if late or job.cancel.is_set():
         job.status = "canceled"
-    elif result in ("failed", "canceled") and job.status in GOOD:
-        job.status = result
-    elif result == "succeededWithIssues" and job.status == "succeeded":
+    elif (result in ("failed", "canceled") and job.status in GOOD) or (
+        result == "succeededWithIssues" and job.status == "succeeded"
+    ):
         job.status = result

@@ -186,26 +186,30 @@ def _test_results(step: StepState) -> Result:
             raise TaskFailedError(text)
         step.reporter.issue("warning", text)
         return "succeeded"
-    cases: list[TestCase] = []
-    for path in found:
-        try:
-            read = read_junit(path)
-        except NoResultsError as error:
-            if step.boolean("failTaskOnFailureToPublishResults"):
-                raise TaskFailedError(f"Failed to publish test results: {error}") from error
-            step.reporter.issue("warning", str(error))
-            continue
-        if step.boolean("mergeTestResults"):
-            cases.extend(read)
-        else:
-            step.reporter.tests(step.inputs["testRunTitle"] or path.stem, read)
-        step.reporter.line(f"Published {len(read)} test results of {path}")
-        bad = [case for case in read if case.outcome in ("failed", "error")]
-        if bad and step.boolean("failTaskOnFailedTests"):
-            raise TaskFailedError(f"There are {len(bad)} failed tests: {', '.join(case.name for case in bad[:5])}")
-    if cases:
-        step.reporter.tests(step.inputs["testRunTitle"] or "Test results", tuple(cases))
+    read = [(path, cases) for path in found if (cases := _read_results(step, path)) is not None]
+    everything = tuple(case for _, cases in read for case in cases)
+    if step.boolean("mergeTestResults"):
+        step.reporter.tests(step.inputs["testRunTitle"] or "Test results", everything)
+    else:
+        for path, cases in read:
+            step.reporter.tests(step.inputs["testRunTitle"] or path.stem, cases)
+    bad = [case.name for case in everything if case.outcome in ("failed", "error")]
+    if bad and step.boolean("failTaskOnFailedTests"):
+        raise TaskFailedError(f"There are {len(bad)} failed tests: {', '.join(bad[:5])}{', …' if len(bad) > 5 else ''}")
     return "succeeded"
+
+
+def _read_results(step: StepState, path: Path) -> tuple[TestCase, ...] | None:
+    """The cases of a file; None, and a warning, when it holds no results."""
+    try:
+        cases = read_junit(path)
+    except NoResultsError as error:
+        if step.boolean("failTaskOnFailureToPublishResults"):
+            raise TaskFailedError(f"Failed to publish test results: {error}") from error
+        step.reporter.issue("warning", str(error))
+        return None
+    step.reporter.line(f"Published {len(cases)} test results of {path}")
+    return cases
 
 
 def _cache(step: StepState) -> Result:

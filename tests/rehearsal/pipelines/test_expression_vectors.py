@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,7 +21,7 @@ def cases() -> list[dict[str, Any]]:
     return list(json.loads(VECTORS.read_text())["cases"]) if VECTORS.is_file() else []
 
 
-def _thaw(value: Any) -> Any:
+def _given(value: Any, _: Sequence[Any]) -> Any:
     if isinstance(value, dict) and "__version__" in value:
         return Version(*(int(part) for part in value["__version__"].split(".")))
     return value
@@ -29,8 +31,8 @@ def _thaw(value: Any) -> Any:
 @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case['test']}:{case['expr']}")
 def test_as_microsofts_own_tests_expect(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in case.get("functions", {}).items():
-        function = Function(name, 0, 0, lambda _, value=value: _thaw(value))  # type: ignore[misc]
-        monkeypatch.setitem(FUNCTIONS, name.lower(), function)  # type: ignore[arg-type]
+        function = Function(name, 0, 0, partial(_given, value))
+        monkeypatch.setitem(cast(dict[str, Function], FUNCTIONS), name.lower(), function)
     if case["mode"] == "throws":
         with pytest.raises(ExpressionError) as caught:
             evaluate(parse(case["expr"]), Context())
