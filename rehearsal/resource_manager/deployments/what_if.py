@@ -32,7 +32,10 @@ def what_if(operations: Operations, plan: Plan, caller: Principal, result_format
             "level": "Warning",
             "code": "NestedDeploymentShortCircuited",
             "target": resource.id,
-            "message": "The nested deployment is not looked into, because its parameters wait for other resources.",
+            # The service's text, as github.com/Azure/arm-template-whatif/issues/157 shows it.
+            "message": "A nested deployment got short-circuited and all its resources got skipped from validation. This is "
+            "due to a nested template having a parameter that was not fully evaluated (e.g. contains a reference() "
+            "function). Please see https://aka.ms/WhatIfEvalStopped for more guidance.",
         }
         for resource in unseen
     ]
