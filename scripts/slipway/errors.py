@@ -85,12 +85,12 @@ class ServiceError(SlipwayError):
     exit_code = 6
 
 
-class TestFailed(SlipwayError):  # noqa: N818 - the kinds are named for what happened
+class TestFailed(SlipwayError):
     exit_code = 7
     __test__ = False  # pytest: not a test class
 
 
-class Conflict(SlipwayError):  # noqa: N818
+class Conflict(SlipwayError):
     exit_code = 8
 
 
@@ -98,5 +98,5 @@ class StateMoved(Conflict):
     """A compare-and-swap lost: the stored state is no longer the one that was read."""
 
 
-class NotPossible(SlipwayError):  # noqa: N818
+class NotPossible(SlipwayError):
     exit_code = 9

@@ -19,7 +19,7 @@ Instant = Annotated[float, "instant"]
 """Seconds since the epoch; in JSON a UTC time that people can read (milliseconds are kept)."""
 
 
-class Damaged(ValueError):  # noqa: N818 - what the data is
+class Damaged(ValueError):
     """The data does not have the form that it must have; the text holds the path."""
 
 

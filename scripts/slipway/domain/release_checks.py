@@ -125,7 +125,7 @@ def _jobs(files: Mapping[str, Path], environments: Sequence[Environment]) -> Ite
             target = _target(files, environment)
 
             def complain(where: str, problem: str, name: str = environment.name) -> None:
-                problems.setdefault((where, problem), []).append(name)  # noqa: B023 - used within this turn only
+                problems.setdefault((where, problem), []).append(name)
 
             settings = render_job(key, definition, target, complain)
             if environment.name not in str(settings.get("name", "")):

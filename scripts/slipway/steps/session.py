@@ -136,7 +136,7 @@ class Session:
             return replace(state, claim=held, fence=max(state.fence, held.number))
 
         held = self.update(taking).claim
-        assert held is not None  # noqa: S101 - just taken
+        assert held is not None
         self.number = held.number
         if former is not None and former.number != held.number:
             how = "taken over from" if self.now() < former.expires else "expired; it was that of"

@@ -136,7 +136,7 @@ def _create(session: Session, step: Step) -> int:
 
 
 def _reset(session: Session, step: Step, touched: list[str]) -> None:
-    assert step.id is not None  # noqa: S101 - resets gives only jobs with an id
+    assert step.id is not None
     try:
         session.workspace.reset_job(step.id, step.settings)
     except SlipwayError as error:

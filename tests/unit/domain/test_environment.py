@@ -109,7 +109,7 @@ def test_hostile_and_unknown_names_are_refused_and_the_known_listed(root: Path, 
 
 def test_a_file_that_can_not_be_read_is_one_mistake(root: Path) -> None:
     (only,) = mistakes(root, "a: [")
-    assert only.startswith("config/environments/dev.yml:1: not valid YAML")
+    assert only.startswith("config/environments/dev.yml:2: not valid YAML")
     (root / "config" / "environments" / "dev.yml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="can't be read"):
         load_environment(root, "dev")
