@@ -155,9 +155,10 @@ class StateStore:
         return NotPossible(f"There is no {self._place(name)}.", changed="Nothing was changed.")
 
     def _refuse_missing_container(self, error: ResourceNotFoundError) -> None:
-        if getattr(error, "error_code", "") == "ContainerNotFound":
+        """Only BlobNotFound is about the blob; other 404s say that the container or the account is not there."""
+        if getattr(error, "error_code", "") != "BlobNotFound":
             raise NotPossible(
-                f"Storage account {self.account} has no container {self.container}.",
+                f"There is no storage account {self.account} with a container {self.container}.",
                 changed="Nothing was changed.",
                 next_step="Run scripts/bootstrap_environment.py for this environment once.",
             ) from error

@@ -80,7 +80,7 @@ def test_without_bootstrap(wire: Wire, store: StateStore) -> None:
         lambda: store.write("state.json", b"", etag=None),
         lambda: store.delete("state.json"),
     ):
-        with pytest.raises(NotPossible, match="no container dev") as caught:
+        with pytest.raises(NotPossible, match="no storage account stx with a container dev") as caught:
             call()
         assert "bootstrap_environment" in caught.value.next_step
 
