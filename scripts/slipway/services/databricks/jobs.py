@@ -41,11 +41,19 @@ class Jobs:
         self._jobs.update_job(job_id, dict(new_settings), version=VERSION)
 
     def get_job(self, job_id: int) -> dict[str, Any] | None:
-        """The job with its whole settings, from every page; None when there is no such job."""
+        """The job with its whole settings, from every page; None when there is no such job.
+
+        The service takes `run_as` and never shows it again (a write-only setting in databricks-sdk's JobSettings): what it
+        shows instead, `run_as_user_name`, is put back into the settings.
+        """
         try:
-            return self._whole("/jobs/get", {"job_id": job_id}, "settings")
+            job = self._whole("/jobs/get", {"job_id": job_id}, "settings")
         except NotFound:
             return None
+        name = job.get("run_as_user_name")
+        if name and "run_as" not in job["settings"]:
+            job["settings"]["run_as"] = {"user_name" if "@" in name else "service_principal_name": name}
+        return job
 
     def list_jobs(self, expand_tasks: bool = False, name: str | None = None) -> Iterator[dict[str, Any]]:
         """Every job the identity may see; `name` is compared by the service, without regard to case."""
