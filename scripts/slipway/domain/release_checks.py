@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from slipway.domain.environment import Environment
 from slipway.domain.job import KEY, Target, parse_definition, render_job
@@ -120,19 +121,27 @@ def _jobs(files: Mapping[str, Path], environments: Sequence[Environment]) -> Ite
         yield from findings
         if definition is None:
             continue
-        problems: dict[tuple[str, str], list[str]] = {}
-        for environment in environments:
-            target = _target(files, environment)
-
-            def complain(where: str, problem: str, name: str = environment.name) -> None:
-                problems.setdefault((where, problem), []).append(name)
-
-            settings = render_job(key, definition, target, complain)
-            if environment.name not in str(settings.get("name", "")):
-                complain("name", "must hold {{ environment }}: environments may share a workspace")
+        problems = _rendering_problems(key, definition, files, environments)
         for (where, problem), names in problems.items():
             which = "" if len(names) == len(environments) else f" (in {', '.join(names)})"
             yield Finding(name, where, problem + which, _line_of(text, where))
+
+
+def _rendering_problems(
+    key: str, definition: Mapping[str, Any], files: Mapping[str, Path], environments: Sequence[Environment]
+) -> dict[tuple[str, str], list[str]]:
+    """(key path, problem) -> the environments that have it."""
+    problems: dict[tuple[str, str], list[str]] = {}
+    for environment in environments:
+        found: list[tuple[str, str]] = []
+        settings = render_job(
+            key, definition, _target(files, environment), lambda *problem, found=found: found.append(problem)
+        )
+        if environment.name not in str(settings.get("name", "")):
+            found.append(("name", "must hold {{ environment }}: environments may share a workspace"))
+        for problem in found:
+            problems.setdefault(problem, []).append(environment.name)
+    return problems
 
 
 def _tests(files: Mapping[str, Path], environments: Sequence[Environment]) -> Iterator[Finding]:

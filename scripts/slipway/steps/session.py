@@ -135,10 +135,9 @@ class Session:
             held = claims.take(state.claim, state.fence, self.holder, now=self.now(), take_over=take_over)
             return replace(state, claim=held, fence=max(state.fence, held.number))
 
-        held = self.update(taking).claim
-        assert held is not None
-        self.number = held.number
-        if former is not None and former.number != held.number:
+        self.update(taking)
+        self.number = self.state.fence if self.state.claim is None else self.state.claim.number
+        if former is not None and former.number != self.number:
             how = "taken over from" if self.now() < former.expires else "expired; it was that of"
             self.log.warning(f"The claim was {how} {former.who}, releasing {former.release} ({former.run}).")
 

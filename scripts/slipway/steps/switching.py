@@ -136,9 +136,8 @@ def _create(session: Session, step: Step) -> int:
 
 
 def _reset(session: Session, step: Step, touched: list[str]) -> None:
-    assert step.id is not None
     try:
-        session.workspace.reset_job(step.id, step.settings)
+        session.workspace.reset_job(int(step.id or 0), step.settings)
     except SlipwayError as error:
         raise _named(error, f"Job {step.key} ({step.id}) could not be set") from error
     touched.append(step.key)
