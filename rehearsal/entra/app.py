@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-import jwt
-from jwt.types import Options
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP, Directory
+from rehearsal.entra.federation import check_assertion
+from rehearsal.entra.refusals import TokenError, missing
 from rehearsal.world import World
 
 HOST = "https://login.microsoftonline.com"
@@ -35,14 +35,6 @@ RESOURCES = frozenset(
         AZURE_DATABRICKS_APP,
     }
 )
-
-
-class TokenError(Exception):
-    """A refusal of the token endpoint: OAuth error, AADSTS number, sentence, HTTP status."""
-
-    def __init__(self, error: str, number: int, text: str, status: int = 400) -> None:
-        super().__init__(text)
-        self.error, self.number, self.text, self.status = error, number, text, status
 
 
 def create_app(world: World) -> Starlette:
@@ -108,14 +100,17 @@ def create_app(world: World) -> Starlette:
 def _issue(directory: Directory, tenant: str, form: Mapping[str, str], version: int) -> dict[str, Any]:
     if not directory.has_tenant(tenant):
         raise _unknown_tenant(tenant)
-    if form.get("grant_type") != "client_credentials":
+    for name in ("grant_type", "client_id"):
+        if not form.get(name):
+            raise missing(name)
+    if form["grant_type"] != "client_credentials":
         raise TokenError(
             "unsupported_grant_type",
             70003,
-            f"The app requested an unsupported grant type '{form.get('grant_type', '')}'. "
+            f"The app requested an unsupported grant type '{form['grant_type']}'. "
             "This rehearsal has client_credentials only.",
         )
-    client = form.get("client_id", "")
+    client = form["client_id"]
     principal = directory.by_app_id(client, tenant)
     if principal is None:
         raise TokenError(
@@ -136,10 +131,12 @@ def _issue(directory: Directory, tenant: str, form: Mapping[str, str], version: 
 
 def _audience(form: Mapping[str, str], version: int) -> str:
     """What the token is for, spelled as it was asked for; a scope's slash before `.default` belongs to the resource."""
-    if version == 1:
-        wanted = form.get("resource", "")
-    else:
-        scope = form.get("scope", "").split(" ")[0]
+    name = "resource" if version == 1 else "scope"
+    if not form.get(name):
+        raise missing(name)
+    wanted = form[name]
+    if version != 1:
+        scope = wanted.split(" ")[0]
         if not scope.endswith("/.default"):
             raise TokenError(
                 "invalid_scope",
@@ -161,10 +158,8 @@ def _audience(form: Mapping[str, str], version: int) -> str:
 def _authenticate(directory: Directory, client: str, form: Mapping[str, str]) -> None:
     if "client_assertion" in form:
         if form.get("client_assertion_type") != ASSERTION_TYPE:
-            raise TokenError(
-                "invalid_request", 900144, "The client_assertion_type is missing or not the JWT bearer type."
-            )
-        _check_assertion(directory, client, form["client_assertion"])
+            raise missing("client_assertion_type")
+        check_assertion(directory, client, form["client_assertion"])
     elif not form.get("client_secret"):
         raise TokenError(
             "invalid_client",
@@ -180,43 +175,6 @@ def _authenticate(directory: Directory, client: str, form: Mapping[str, str]) ->
             f"client secret ID, for a secret added to app '{client}'.",
             401,
         )
-
-
-def _check_assertion(directory: Directory, client: str, assertion: str) -> None:
-    try:
-        claims = jwt.decode(assertion, options={"verify_signature": False})
-    except jwt.InvalidTokenError as error:
-        raise TokenError("invalid_client", 50027, "JWT token is invalid or malformed.", 401) from error
-    issuer, subject = str(claims.get("iss", "")), str(claims.get("sub", ""))
-    matches = [
-        known for known in directory.federations(client) if known["issuer"] == issuer and known["subject"] == subject
-    ]
-    if not matches:
-        raise TokenError(
-            "invalid_client",
-            700213,
-            "No matching federated identity record found for presented assertion subject "
-            f"'{subject}'. Check your federated identity credential Subject, Audience and Issuer against the presented assertion.",
-            401,
-        )
-    audience = claims.get("aud")
-    if audience not in [known["audience"] for known in matches]:
-        raise TokenError(
-            "invalid_client",
-            700212,
-            f"No matching federated identity record found for presented assertion audience '{audience}'.",
-            401,
-        )
-    if int(claims.get("exp") or 0) <= directory.now():
-        raise TokenError(
-            "invalid_client", 700024, "Client assertion is not within its valid time range. Ask for a new one.", 401
-        )
-    key = directory.issuer_key(issuer)
-    unchecked: Options = {"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
-    try:
-        jwt.decode(assertion, key or "", algorithms=["RS256"], options=unchecked)
-    except (jwt.InvalidTokenError, ValueError) as error:
-        raise TokenError("invalid_client", 7000270, "The assertion's signature could not be validated.", 401) from error
 
 
 def _unknown_tenant(tenant: str) -> TokenError:

@@ -79,9 +79,9 @@ class Directory:
     ) -> Principal:
         """Idempotent; a client secret given again replaces the old one. Only the secret's hash is kept."""
         principal = Principal(object_id, app_id, display_name, "ServicePrincipal")
-        self._principals[object_id] = {**asdict(principal), "tenant_id": tenant_id}
+        self._principals[object_id.lower()] = {**asdict(principal), "tenant_id": tenant_id}
         if client_secret is not None:
-            self._secrets[app_id] = sha256(client_secret.encode()).hexdigest()
+            self._secrets[app_id.lower()] = sha256(client_secret.encode()).hexdigest()
         return principal
 
     def add_managed_identity(self, *, tenant_id: str, resource_id: str, display_name: str) -> Principal:
@@ -95,7 +95,7 @@ class Directory:
         )
 
     def by_object_id(self, object_id: str) -> Principal | None:
-        return _principal(self._principals.get(object_id.lower()) or self._principals.get(object_id))
+        return _principal(self._principals.get(object_id.lower()))
 
     def by_app_id(self, app_id: str, tenant_id: str | None = None) -> Principal | None:
         for record in self._principals.values():
@@ -104,24 +104,24 @@ class Directory:
         return None
 
     def tenant_of(self, object_id: str) -> str | None:
-        record = self._principals.get(object_id)
+        record = self._principals.get(object_id.lower())
         return record["tenant_id"] if record else None
 
     # Credentials
 
     def secret_matches(self, app_id: str, client_secret: str) -> bool:
-        kept = str(self._secrets.get(app_id) or "")
+        kept = str(self._secrets.get(app_id.lower()) or "")
         return hmac.compare_digest(kept, sha256(client_secret.encode()).hexdigest())
 
     def add_federation(self, *, app_id: str, issuer: str, subject: str, audience: str = FEDERATION_AUDIENCE) -> None:
         """Let tokens of `issuer` for `subject` sign in as the application. Idempotent."""
         record = {"issuer": issuer, "subject": subject, "audience": audience}
-        known = self._federations.get(app_id) or []
+        known = self._federations.get(app_id.lower()) or []
         if record not in known:
-            self._federations[app_id] = [*known, record]
+            self._federations[app_id.lower()] = [*known, record]
 
     def federations(self, app_id: str) -> list[dict[str, str]]:
-        return list(self._federations.get(app_id) or [])
+        return list(self._federations.get(app_id.lower()) or [])
 
     def trust_issuer(self, issuer: str, public_key_pem: str) -> None:
         """The key with which an outside issuer signs: what discovery would fetch from it."""
@@ -147,13 +147,14 @@ class Directory:
             "iat": now,
             "nbf": now,
             "exp": now + lifetime,
+            "idp": issuer,
             "oid": principal.object_id,
             "sub": principal.object_id,
             "tid": tenant_id,
             "idtyp": "app",
             "ver": f"{version}.0",
             "uti": uuid.uuid4().hex,
-            ("appid" if version == 1 else "azp"): app_id,
+            ("appid" if version == 1 else "azp"): principal.app_id,
         }
         return self.key.sign(claims)
 
@@ -162,7 +163,7 @@ class Directory:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                self.key.public_pem,
+                self.key.public,
                 algorithms=["RS256"],
                 options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )

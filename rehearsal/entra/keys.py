@@ -20,13 +20,13 @@ class SigningKey:
         if not isinstance(key, rsa.RSAPrivateKey):
             raise TypeError("a signing key is an RSA key")
         self._private = key
-        public = key.public_key()
-        self.public_pem = public.public_bytes(
+        self.public = key.public_key()
+        self.public_pem = self.public.public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         ).decode()
         self.key_id = sha256(self.public_pem.encode()).hexdigest()[:24]
         self.jwk: dict[str, Any] = {
-            **RSAAlgorithm.to_jwk(public, as_dict=True),
+            **RSAAlgorithm.to_jwk(self.public, as_dict=True),
             "kid": self.key_id,
             "x5t": self.key_id,
             "use": "sig",
