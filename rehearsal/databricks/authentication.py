@@ -26,7 +26,7 @@ MANAGEMENT_AUDIENCES = (
     "https://management.azure.com/",
     "https://management.azure.com",
 )
-MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"
+MANAGEMENT_TOKEN = "X-Databricks-Azure-SP-Management-Token"  # noqa: S105 - the name of a header
 RESOURCE_ID = "X-Databricks-Azure-Workspace-Resource-Id"
 
 

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.databricks import notebook_process, parameters, paths
-from rehearsal.databricks.errors import ApiError
+from rehearsal.databricks import notebook_process, parameters, paths, preflight
 from rehearsal.databricks.members import Member
-from rehearsal.databricks.outcomes import NOTEBOOK_MISSING, WORKLOAD_FAILED, end_of_run, verdict
+from rehearsal.databricks.outcomes import WORKLOAD_FAILED, end_of_run, verdict
 from rehearsal.databricks.runs import (
     ENDED,
     INTERNAL_ERROR,
@@ -29,7 +28,6 @@ from rehearsal.databricks.runs import (
     Task,
     tasks_by_key,
 )
-from rehearsal.databricks.tree import NOTEBOOK
 from rehearsal.databricks.workspace import Workspace
 
 MOST_PROCESSES = 2
@@ -140,10 +138,10 @@ class Engine:
         workspace.runs.keep(run)
         async with self._places:
             identity = workspace.members.by_key(run["run_as"])
-            problem = _cannot_read(workspace, identity, task)
-            if identity is None or problem:
-                message = problem or f"The identity {run['run_as']} is not in the workspace."
-                workspace.runs.end(task, INTERNAL_ERROR, "FAILED", "RESOURCE_NOT_FOUND", "CLIENT_ERROR", message)
+            problem = preflight.problem(workspace, identity, task["settings"])
+            if problem or identity is None:
+                code, message = problem or ("UNAUTHORIZED_ERROR", f"{run['run_as']} is not in the workspace.")
+                workspace.runs.end(task, INTERNAL_ERROR, "FAILED", code, "CLIENT_ERROR", message)
             else:
                 await self._notebook(workspace, run, task, identity)
             workspace.runs.keep(run)
@@ -202,8 +200,9 @@ class Engine:
             self._finish_cancelled(workspace, run)
         elif not work.cancelled() and (error := work.exception()):
             log.error("run %s of %s broke off", run_id, workspace.host, exc_info=error)
-            message = "The rehearsal's own engine failed; its log says why."
-            workspace.runs.end(run, INTERNAL_ERROR, "FAILED", "INTERNAL_ERROR", "INTERNAL_ERROR", message)
+            message = f"The rehearsal's own engine failed ({_reason(error)})."
+            for thing in [*(task for task in run["tasks"] if task["phase"] not in ENDED), run]:
+                workspace.runs.end(thing, INTERNAL_ERROR, "FAILED", "INTERNAL_ERROR", "INTERNAL_ERROR", message)
             workspace.runs.keep(run)
         self._start_queued(workspace, run["job_id"])
 
@@ -226,18 +225,6 @@ class Engine:
             self.start(workspace, run)
 
 
-def _cannot_read(workspace: Workspace, identity: Member | None, task: Task) -> str:
-    """Why the notebook can't be opened, in the service's words (a recorded run); empty when it can."""
-    path = task["settings"]["notebook_task"]["notebook_path"]
-    try:
-        echo = paths.collapse(path)
-        if identity and workspace.tree.readable(identity, paths.key_of(echo), echo).kind == NOTEBOOK:
-            return ""
-    except ApiError:
-        pass
-    return NOTEBOOK_MISSING.format(path=path, identity=identity.name if identity else "")
-
-
 def _take_over(workspace: Workspace, task: Task, ended: notebook_process.Ended) -> None:
     """What the process left becomes the task's end and output."""
     if ended.result is None:
@@ -252,6 +239,13 @@ def _take_over(workspace: Workspace, task: Task, ended: notebook_process.Ended) 
         workspace.runs.end(task, TERMINATED, "SUCCESS", "SUCCESS", "SUCCESS", "")
     else:
         workspace.runs.end(task, TERMINATED, "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", WORKLOAD_FAILED)
+
+
+def _reason(error: BaseException) -> str:
+    """The first error of a group of tasks; its kind alone when it says nothing."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _again(task: Task) -> bool:

@@ -221,6 +221,8 @@ def _task(raw: dict[str, Any], keys: set[str], clusters: set[str]) -> dict[str, 
     for field, lowest in (("timeout_seconds", 0), ("max_retries", -1), ("min_retry_interval_millis", 0)):
         _number(task, field, lowest, 2**31 - 1)
     _typed(task, "libraries", list)
+    if not all(isinstance(library, dict) for library in task.get("libraries", [])):
+        raise malformed("Could not parse request object: libraries must be a list of objects")
     task["notebook_task"] = _notebook(task.get("notebook_task"), key)
     _check_compute(task, clusters)
     _check_dependencies(task, keys)
@@ -234,7 +236,7 @@ def _notebook(raw: Any, key: str) -> dict[str, Any]:
         raise not_simulated("notebook tasks from Git")
     if not str(raw["notebook_path"]).startswith("/"):
         raise invalid("Only absolute paths are currently supported. Paths must begin with '/'.")
-    parameters = raw.get("base_parameters", {})
+    parameters = raw.get("base_parameters") or {}
     if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
         raise malformed("Could not parse request object: base_parameters must be a map of strings")
     return {"source": "WORKSPACE"} | raw

@@ -12,10 +12,6 @@ from dataclasses import dataclass
 from rehearsal.databricks.runs import INTERNAL_ERROR, TERMINATED, Run
 
 WORKLOAD_FAILED = "Workload failed, see run output for details"
-NOTEBOOK_MISSING = (
-    'Unable to access the notebook "{path}" in the workspace. Either it does not exist, or the identity used to run this job, '
-    "{identity}, lacks the required permissions."
-)
 GOOD = ("SUCCESS", "EXCLUDED")
 FAILED = ("FAILED", "TIMEDOUT", "UPSTREAM_FAILED")
 CANCELED = ("CANCELED", "UPSTREAM_CANCELED")

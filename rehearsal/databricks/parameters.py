@@ -39,7 +39,7 @@ def job_parameters(settings: Mapping[str, Any], given: Mapping[str, str]) -> lis
 def for_task(run: Run, task: Task, workspace_id: str, host: str) -> dict[str, str]:
     """The notebook's parameters: base, over them the run's notebook_params, over all the job's parameters of the same key."""
     job = {p["name"]: p["value"] for p in run["parameters"]["job"]}
-    base = task["settings"]["notebook_task"].get("base_parameters", {})
+    base = task["settings"]["notebook_task"].get("base_parameters") or {}
     merged = base | run["parameters"]["notebook"] | job
     known = references(run, task, workspace_id, host)
     return {name: expand(value, known) for name, value in merged.items()}

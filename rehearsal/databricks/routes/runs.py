@@ -83,9 +83,10 @@ async def list_runs(call: Call) -> Answer:
         raise invalid(f"limit must be between 1 and {MOST_LISTED}, was {limit}")
     since, until = call.number("start_time_from", 0), call.number("start_time_to", 2**62)
     kind = call.text("run_type")
+    runs = call.workspace.runs.active(job_id or None)[::-1] if active else call.workspace.runs.all()
     found = [
         run
-        for run in call.workspace.runs.all()
+        for run in runs
         if (not job_id or run["job_id"] == job_id)
         and (not active or run["phase"] not in ENDED)
         and (not completed or run["phase"] in ENDED)

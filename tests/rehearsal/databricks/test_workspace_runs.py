@@ -158,7 +158,7 @@ def test_what_a_notebook_is_given(site: Site) -> None:
         site.notebook(f"{FOLDER}/{name}", f"show {name}")
     site.notebook(f"{FOLDER}/environment", "environment")
     parameters = {"base_parameters": {"a": "{{job.run_id}}", "b": "{{ unknown.x }}"}}
-    libraries = [{"whl": "/Workspace/x/y.whl"}]
+    libraries = [{"whl": "/Volumes/a/b/c/y.whl"}]
 
     def shown(name: str, **more: Any) -> Any:
         return json.loads(
@@ -435,3 +435,25 @@ def test_a_snapshot_tells_all_but_secrets(site: Site) -> None:
     assert "open-sesame" not in json.dumps(snapshot)
     with pytest.raises(KeyError):
         site.workspaces.snapshot("adb-1.1.azuredatabricks.net")
+
+
+def test_libraries_are_looked_at_before_the_notebook_starts(site: Site) -> None:
+    site.notebook(f"{FOLDER}/nb", "exit 1")
+    site.ok(RELEASE, "POST", "/workspace/import", {"path": "/Users/app-release/w.whl", "content": "", "format": "RAW"})
+    there, missing, old = "/Workspace/Users/app-release/w.whl", "/Workspace/Users/app-release/no.whl", "dbfs:/w.whl"
+    runs = {path: site.wait(submit(site, task(libraries=[{"whl": path}]))) for path in (there, missing, old)}
+    assert [results(run)["main"] for run in runs.values()] == ["SUCCESS", "FAILED", "FAILED"]
+    details = runs[missing]["tasks"][0]["status"]["termination_details"]
+    assert details["code"] == "LIBRARY_INSTALLATION_ERROR"
+    assert f"{missing}: the file does not exist" in details["message"]
+    settings = {"tasks": [task(libraries=[{"whl": there}])], "run_as": {"service_principal_name": "app-jobs"}}
+    run = site.wait(site.ok(ADMIN, "POST", "/jobs/runs/submit", settings, "2.2")["run_id"])
+    assert "app-jobs lacks the permission" in run["state"]["state_message"]
+
+
+def test_a_failure_of_the_engine_ends_the_run_and_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.notebook(f"{FOLDER}/nb", "exit 1")
+    monkeypatch.setattr("rehearsal.databricks.parameters.for_task", lambda *_: 1 / 0)
+    run = site.wait(submit(site, task(), task("other")))
+    assert (run["state"]["life_cycle_state"], results(run)) == ("INTERNAL_ERROR", {"main": "FAILED", "other": "FAILED"})
+    assert "ZeroDivisionError" in run["state"]["state_message"]

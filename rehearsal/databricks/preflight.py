@@ -1,0 +1,58 @@
+"""What is checked before a notebook starts: whether the run's identity may read it, and the libraries that it asks for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from rehearsal.databricks import paths
+from rehearsal.databricks.errors import ApiError
+from rehearsal.databricks.members import Member
+from rehearsal.databricks.tree import FILE, NOTEBOOK
+from rehearsal.databricks.workspace import Workspace
+
+NOTEBOOK_MISSING = (
+    'Unable to access the notebook "{path}" in the workspace. Either it does not exist, or the identity used to run this job, '
+    "{identity}, lacks the required permissions."
+)
+# The beginning was seen in runs that clients quote (astronomer-providers issue 460); the rest is unverified.
+LIBRARY_FAILED = "Library installation failed for library due to user error. Error messages:\n{library}: {reason}"
+FIRST_WITHOUT_DBFS_LIBRARIES = (15, 1)
+
+
+def problem(workspace: Workspace, identity: Member | None, settings: dict[str, Any]) -> tuple[str, str] | None:
+    """Termination code and message of what keeps a task from starting, or None."""
+    path = settings["notebook_task"]["notebook_path"]
+    if identity is None or not _readable(workspace, identity, path, NOTEBOOK):
+        # In the words of a recorded run.
+        return "RESOURCE_NOT_FOUND", NOTEBOOK_MISSING.format(path=path, identity=identity.name if identity else "")
+    for library in settings.get("libraries", []):
+        for kind in ("whl", "jar", "requirements"):
+            reason = _library(workspace, identity, library.get(kind), settings)
+            if reason:
+                message = LIBRARY_FAILED.format(library=library[kind], reason=reason)
+                return "LIBRARY_INSTALLATION_ERROR", message
+    return None
+
+
+def _library(workspace: Workspace, identity: Member, path: Any, settings: dict[str, Any]) -> str:
+    """Why a library that lies in the workspace or on DBFS can't be installed; empty when it can, or lies elsewhere."""
+    if not isinstance(path, str) or path.startswith("/Volumes/"):
+        return ""
+    if path.startswith("dbfs:"):
+        # From runtime 15.1 on, libraries on the DBFS root are not installed (product docs).
+        version = re.match(r"(\d+)\.(\d+)", str((settings.get("new_cluster") or {}).get("spark_version", "")))
+        if version and (int(version[1]), int(version[2])) >= FIRST_WITHOUT_DBFS_LIBRARIES:
+            return "libraries on the DBFS root are not supported from Databricks Runtime 15.1 on"
+        return ""
+    if path.startswith("/") and not _readable(workspace, identity, path, FILE):
+        return f"the file does not exist, or {identity.name} lacks the permission to read it"
+    return ""
+
+
+def _readable(workspace: Workspace, identity: Member, path: str, kind: str) -> bool:
+    try:
+        echo = paths.collapse(path)
+        return workspace.tree.readable(identity, paths.key_of(echo), echo).kind == kind
+    except ApiError:
+        return False
