@@ -1,0 +1,370 @@
+"""Templates, parameters and directives: what comes out, and where a mistake is."""
+
+from __future__ import annotations
+
+import pytest
+
+from rehearsal.pipelines.expansion import Expander
+from rehearsal.pipelines.expressions import Value, to_text
+from rehearsal.pipelines.files import Files
+from rehearsal.pipelines.yaml_nodes import PipelineErrors, to_value
+from tests.rehearsal.pipelines.project import Project
+
+
+def expanded(project: Project, parameters: dict[str, Value] | None = None, **variables: str) -> Value:
+    expander = Expander(Files(project.root), {name.replace("_", "."): value for name, value in variables.items()})
+    node = expander.pipeline("azure-pipelines.yml", parameters or {})
+    assert expander.errors == []
+    return to_value(node)
+
+
+def steps(project: Project, body: str, parameters: dict[str, Value] | None = None) -> Value:
+    project.write(main=body)
+    return expanded(project, parameters)["steps"]
+
+
+def error(project: Project, parameters: dict[str, Value] | None = None) -> str:
+    with pytest.raises(PipelineErrors) as caught:
+        project.compile(parameters)
+    return str(caught.value)
+
+
+def test_text_keeps_and_joins_values(project: Project) -> None:
+    body = """
+        parameters:
+          - {name: flag, type: boolean, default: true}
+          - {name: count, type: number, default: 3}
+          - {name: word, type: string, default: x}
+          - {name: list, type: object, default: [1, two]}
+        steps:
+          - bash: ${{ parameters.word }}-${{ parameters.count }}-${{ parameters.flag }}${{ parameters.missing }}
+            env:
+              LIST: ${{ join('+', parameters.list) }}
+              QUOTED: ${{ 'a }} b' }}
+              ${{ upper(parameters.word) }}: $(runtime) $[ runtime ]
+          - ${{ parameters.list }}
+        """
+    assert steps(project, body.replace("          - ${{ parameters.list }}\n", "")) == [
+        {"bash": "x-3-True", "env": {"LIST": "1+two", "QUOTED": "a }} b", "X": "$(runtime) $[ runtime ]"}}
+    ]
+
+
+def test_branches_in_sequences_and_mappings(project: Project) -> None:
+    body = """
+        parameters:
+          - {name: where, type: string, default: test}
+        steps:
+          - ${{ if eq(parameters.where, 'dev') }}:
+              - bash: dev
+          - ${{ elseif eq(parameters.where, 'test') }}:
+              - bash: test
+              - bash: second
+          - ${{ else }}:
+              - bash: other
+          - bash: always
+            ${{ if eq(parameters.where, 'test') }}:
+              displayName: in test
+              env:
+                ${{ if eq(parameters.where, 'dev') }}:
+                  A: dev
+                ${{ else }}:
+                  A: not dev
+            ${{ elseif eq(parameters.where, 'prod') }}:
+              displayName: in prod
+          - ${{ if eq(parameters.where, 'prod') }}:
+              bash: prod only
+        """
+    assert steps(project, body) == [
+        {"bash": "test"},
+        {"bash": "second"},
+        {"bash": "always", "displayName": "in test", "env": {"A": "not dev"}},
+    ]
+    assert steps(project, body, {"where": "prod"}) == [
+        {"bash": "other"},
+        {"bash": "always", "displayName": "in prod"},
+        {"bash": "prod only"},
+    ]
+
+
+def test_each_goes_through_sequences_and_mappings(project: Project) -> None:
+    body = """
+        parameters:
+          - name: environments
+            type: object
+            default:
+              - {name: dev, tags: {a: 1, b: 2}}
+              - {name: test}
+          - {name: none, type: object, default: }
+        steps:
+          - ${{ each environment in parameters.environments }}:
+              - bash: ${{ environment.name }}
+                env:
+                  ${{ each tag in environment.tags }}:
+                    ${{ tag.key }}: ${{ tag.value }}
+          - ${{ each nothing in parameters.none }}:
+              - bash: never
+        """
+    assert steps(project, body) == [{"bash": "dev", "env": {"a": "1", "b": "2"}}, {"bash": "test", "env": {}}]
+
+
+def test_insert_and_spliced_lists(project: Project) -> None:
+    body = """
+        parameters:
+          - {name: more, type: object, default: {B: "2", C: "3"}}
+          - {name: before, type: stepList, default: [{bash: first}, {bash: "${x}"}]}
+        steps:
+          - ${{ parameters.before }}
+          - bash: last
+            env:
+              A: 1
+              ${{ insert }}: ${{ parameters.more }}
+        """
+    assert steps(project, body) == [
+        {"bash": "first"},
+        {"bash": "${x}"},
+        {"bash": "last", "env": {"A": "1", "B": "2", "C": "3"}},
+    ]
+
+
+def test_what_an_expression_gives_is_not_expanded_again(project: Project) -> None:
+    body = """
+        parameters:
+          - {name: text, type: string, default: ""}
+        steps:
+          - bash: ${{ parameters.text }}
+        """
+    assert steps(project, body, {"text": "${{ 1 }}"}) == [{"bash": "${{ 1 }}"}]
+
+
+def test_templates_of_every_kind_with_relative_and_absolute_paths(project: Project) -> None:
+    project.write(
+        main="""
+        variables:
+          - template: templates/variables/common.yml
+            parameters: {colour: blue}
+          - {name: own, value: "${{ variables.colour }}er"}
+        stages:
+          - template: templates/stages/one.yml
+            parameters: {name: first}
+        """,
+        templates__variables__common="""
+        parameters:
+          - {name: colour, type: string}
+        variables:
+          colour: ${{ parameters.colour }}
+        """,
+        templates__stages__one="""
+        parameters:
+          - {name: name, type: string}
+        stages:
+          - stage: ${{ parameters.name }}
+            variables: {depth: stage}
+            jobs:
+              - template: ../jobs/two.yml
+                parameters:
+                  name: ${{ parameters.name }}_job
+        """,
+        templates__jobs__two="""
+        parameters:
+          name: legacy
+        jobs:
+          - job: ${{ parameters.name }}
+            variables: {depth: job}
+            steps:
+              - template: /templates/steps/three.yml@self
+              - template: ..\\\\steps\\\\three.yml
+        """,
+        templates__steps__three="""
+        steps:
+          - bash: echo ${{ variables.colour }} ${{ variables.own }} ${{ variables.depth }}
+        """,
+    )
+    found = expanded(project)
+    job = found["stages"][0]["jobs"][0]
+    assert job["job"] == "first_job"
+    assert job["steps"] == [{"bash": "echo blue blueer job"}] * 2
+    assert found["variables"] == [{"name": "colour", "value": "blue"}, {"name": "own", "value": "blueer"}]
+
+
+def test_variables_of_the_run_are_known_before_it(project: Project) -> None:
+    body = """
+        steps:
+          - ${{ if ne(variables['Build.Reason'], 'PullRequest') }}:
+              - bash: deploy
+          - ${{ else }}:
+              - bash: check
+    """
+    project.write(main=body)
+    assert expanded(project, Build_Reason="IndividualCI")["steps"] == [{"bash": "deploy"}]
+    assert expanded(project, Build_Reason="PullRequest")["steps"] == [{"bash": "check"}]
+
+
+def test_runtime_values_are_not_known_before_the_run(project: Project) -> None:
+    body = """
+        variables:
+          later: $[ variables.x ]
+        steps:
+          - bash: a${{ variables.later }}b
+    """
+    assert steps(project, body) == [{"bash": "ab"}]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "given", "expected"),
+    [
+        ("type: string", "5", "5"),
+        ("type: string, default: d", None, "d"),
+        ("type: string, values: [a, b]", "b", "b"),
+        ("type: number", "1,000.5", "1000.5"),
+        ("type: boolean", "TRUE", "True"),
+        ("type: stringList", ["a", "b"], "a+b"),
+        ("type: object", ["a"], "a"),
+    ],
+)
+def test_parameters_take_what_their_type_says(project: Project, declaration: str, given: Value, expected: str) -> None:
+    text = "${{ join('+', parameters.p) }}" if isinstance(given, list) else "${{ parameters.p }}"
+    body = f"parameters:\n  - {{name: p, {declaration}}}\nsteps:\n  - bash: '{text.replace(chr(39), chr(39) * 2)}'\n"
+    found = steps(project, body, {} if given is None else {"P": given})
+    assert to_text(found[0]["bash"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("declaration", "given", "says"),
+    [
+        ("type: string", {}, "A value for the 'p' parameter must be provided."),
+        ("type: string", {"p": ["a"]}, "The 'p' parameter value is not a valid string."),
+        ("type: number", {"p": "abc"}, "The 'p' parameter value 'abc' is not a valid number."),
+        ("type: number", {"p": ""}, "is not a valid number."),
+        ("type: boolean", {"p": "yes"}, "The 'p' parameter value 'yes' is not a valid boolean."),
+        ("type: boolean", {"p": "$(x)"}, "is not a valid boolean."),
+        ("type: boolean, default: perhaps", {}, "is not a valid boolean."),
+        ("type: string, values: [a, b]", {"p": "c"}, "value 'c' is not allowed. Allowed values: a, b"),
+        ("type: string, values: [a, b], default: z", {}, "value 'z' is not allowed"),
+        ("type: stepList", {"p": "x"}, "is not a valid stepList."),
+        ("type: step", {"p": ["x"]}, "is not a valid step."),
+        ("type: stringList", {"p": [["x"]]}, "is not a valid stringList."),
+        ("type: strng", {"p": ""}, "Unexpected value 'strng'"),
+        ("typ: string", {"p": ""}, "Unexpected value 'typ'"),
+        ("type: string, default: '${{ 1 }}'", {}, "not allowed in this context"),
+        ("type: string", {"p": "", "q": ""}, "Unexpected parameter 'q'"),
+    ],
+)
+def test_parameters_that_are_wrong(project: Project, declaration: str, given: dict[str, Value], says: str) -> None:
+    project.write(main=f"parameters:\n  - {{name: p, {declaration}}}\nsteps:\n  - bash: x\n")
+    assert says in error(project, given)
+
+
+CASES = {
+    "else without if": ("- ${{ else }}:\n  - bash: x", "2:5", "'else' must follow 'if' or 'elseif'"),
+    "else after else": (
+        "- ${{ if true }}:\n  - bash: x\n- ${{ else }}:\n  - bash: x\n- ${{ else }}:\n  - bash: x",
+        "6:5",
+        "'else' must follow",
+    ),
+    "else after something": (
+        "- ${{ if true }}:\n  - bash: x\n- bash: y\n- ${{ else }}:\n  - bash: x",
+        "5:5",
+        "must follow",
+    ),
+    "text in a branch": ("- ${{ if true }}: x", "2:21", "Expected a sequence"),
+    "sequence in a mapping": ("- bash: x\n  ${{ if true }}:\n  - a", "4:5", "Expected a mapping"),
+    "misspelt directive": ("- ${{ eech x in y }}:\n  - bash: x", "2:5", "Unexpected symbol: 'x'"),
+    "each without in": ("- ${{ each x of y }}:\n  - bash: x", "2:5", "Expected 'each <name> in <expression>'"),
+    "each over text": ("- ${{ each x in 'text' }}:\n  - bash: x", "2:5", "Expected a sequence or a mapping"),
+    "name in use": ("- ${{ each parameters in variables }}:\n  - bash: x", "2:5", "'parameters' is already in use"),
+    "insert of text": ("- bash: x\n  ${{ insert }}: text", "3:20", "Expected a mapping"),
+    "insert twice": ("- bash: x\n  ${{ insert }}:\n    bash: y", "4:7", "'bash' is already defined"),
+    "insert with more": ("- ${{ insert x }}: {}", "2:5", "'insert' takes no expression"),
+    "not closed": ("- bash: ${{ variables.x }", "2:11", "The expression is not closed"),
+    "syntax in an untaken branch": ("- ${{ if false }}:\n  - bash: ${{ eq(1) }}", "3:13", "Too few parameters"),
+    "directive as text": ("- bash: ${{ if true }}", "2:11", "The directive 'if' is not allowed in this context"),
+    "unknown name": ("- bash: ${{ nothing.x }}", "2:11", "Unrecognized value: 'nothing'"),
+    "list in text": ("- bash: a${{ split('a,b', ',') }}", "2:11", "Unable to convert from Array to String"),
+    "key that is no text": ("- ${{ 5 }}: x", "2:5", "The expression of a key must give text"),
+    "template missing": ("- template: no.yml", "2:5", "File /no.yml not found"),
+    "template outside": ("- template: ../secret.yml", "2:5", "File /../secret.yml not found"),
+    "other repository": ("- template: a.yml@templates", "2:5", "no templates of another repository"),
+    "template with more": ("- template: t.yml\n  displayName: x", "3:5", "Unexpected value 'displayName'"),
+    "template without path": ("- template:", "2:14", "Unexpected value for 'template'"),
+    "unknown parameter": ("- template: t.yml\n  parameters: {nam: x, word: y}", "3:23", "Unexpected parameter 'nam'"),
+    "missing parameter": ("- template: t.yml", "2:5", "A value for the 'word' parameter must be provided."),
+    "text among steps": ("- just text", "2:5", "Expected a mapping in a sequence of steps"),
+    "wrong kind of template": ("- template: jobs.yml", "1:1", "Unexpected value 'jobs': this is a template of steps"),
+    "empty template": ("- template: empty.yml", "1:1", "A template of steps needs 'steps'"),
+    "loop": ("- template: loop.yml", "2:5", "Templates are nested deeper than 20 levels"),
+    "too many": (
+        "- ${{ each n in split('" + "1," * 101 + "', ',') }}:\n  - template: many.yml",
+        "3:7",
+        "More than 100 files",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mistakes_name_their_place(project: Project, case: str) -> None:
+    body, place, says = CASES[case]
+    project.file("azure-pipelines.yml", "steps:\n" + "".join(f"  {line}\n" for line in body.splitlines()))
+    project.write(
+        t="parameters:\n- {name: word, type: string}\nsteps:\n- bash: x\n",
+        jobs="jobs: []\n",
+        empty="parameters: []\n",
+        loop="steps:\n  - template: loop.yml\n",
+        many="steps:\n  - bash: x\n",
+    )
+    found = error(project)
+    line, column = place.split(":")
+    assert says in found
+    assert f"(Line: {line}, Col: {column})" in found
+
+
+def test_all_mistakes_are_told_at_once(project: Project) -> None:
+    project.write(
+        main="""
+        stages:
+          - stage: one
+            jobs:
+              - job: a
+                steps:
+                  - bash: ${{ unknown.x }}
+                  - template: missing.yml
+                  - bosh: x
+              - jib: b
+          - stage: two
+            dependsOn: [three]
+            conditon: x
+            jobs: []
+        """
+    )
+    found = error(project)
+    for says in ("Unrecognized value: 'unknown'", "/missing.yml not found", "'bosh'", "'jib'", "'conditon'"):
+        assert says in found
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "The file is empty"),
+        ("- a\n", "Expected a mapping"),
+        ("a: [1\n", "The YAML cannot be read"),
+        ("a: 1\n\tb: 2\n", "The YAML cannot be read"),
+        ("a: 1\na: 2\n", "'a' is already defined"),
+        ("a: &x 1\nb: *x\n", "Anchors and aliases are not supported"),
+        ("? [a]\n: b\n", "A key must be text"),
+        ("steps: x\n", "Expected a sequence of steps"),
+        ("extends: {template: x.yml}\n", "no 'extends'"),
+        ("a: 1\n---\nb: 1\n", "The YAML cannot be read"),
+        ("parameters: text\nsteps: []\n", "Expected a sequence of parameters"),
+        ("parameters: [{type: string}]\nsteps: []\n", "A parameter needs a 'name'"),
+        ("parameters: [{name: a}, {name: A}]\nsteps: []\n", "declared twice"),
+        ("variables: x\nsteps: [{bash: x}]\n", "Expected a mapping or a sequence of variables"),
+        ("variables: {a: [b]}\nsteps: [{bash: x}]\n", "The variable 'a' must be text"),
+    ],
+)
+def test_files_that_are_no_pipelines(project: Project, text: str, says: str) -> None:
+    project.file("azure-pipelines.yml", text)
+    assert says in error(project)
+
+
+def test_a_file_that_is_not_utf_8(project: Project) -> None:
+    (project.root / "azure-pipelines.yml").write_bytes(b"steps: \xff\xfe")
+    assert "not UTF-8" in error(project)
