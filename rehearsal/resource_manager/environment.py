@@ -1,4 +1,7 @@
-"""What environment() and /metadata/endpoints say about this cloud (learn.microsoft.com/…/template-functions-deployment#environment)."""
+"""What environment() and /metadata/endpoints say about this cloud.
+
+Source: learn.microsoft.com/azure/azure-resource-manager/templates/template-functions-deployment#environment.
+"""
 
 from __future__ import annotations
 

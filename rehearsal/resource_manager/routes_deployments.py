@@ -6,12 +6,15 @@ import uuid
 
 from starlette.responses import Response
 
-from rehearsal.resource_manager.deployments.request import DeploymentRequest, read
+from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.deployments.records import template_hash
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, read
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.exchange import POLL, Exchange, Rule, answer, nothing, page, rule
 
-_ALL = r"(?P<scope>.*)/providers/Microsoft\.Resources/deployments"
+_SCOPE = r"(?P<scope>(?:/subscriptions/[^/]+(?:/resourcegroups/[^/]+)?|/providers/Microsoft\.Management/managementGroups/[^/]+)?)"
+# The operations of a deployment in a group are listed without the provider in the path.
+_ALL = _SCOPE + r"(?:/providers/Microsoft\.Resources)?/deployments"
 _ONE = _ALL + r"/(?P<name>[^/]+)"
 
 
@@ -51,6 +54,7 @@ async def _delete(exchange: Exchange) -> Response:
 
 async def _list(exchange: Exchange) -> Response:
     scope = exchange.values["scope"]
+    require(exchange.world, exchange.caller, scope, "Microsoft.Resources/deployments/read")
     exchange.operations.check_place(scope)
     wanted = exchange.filters().get("provisioningstate")
     found = exchange.deployments.history.at(scope)
@@ -90,7 +94,7 @@ async def _what_if(exchange: Exchange) -> Response:
     return answer(exchange.deployments.what_if(_read(exchange), exchange.values["scope"], exchange.caller))
 
 
-async def _export(exchange: Exchange) -> Response:
+async def _export(_exchange: Exchange) -> Response:
     raise not_here("operation Microsoft.Resources/deployments/exportTemplate")
 
 

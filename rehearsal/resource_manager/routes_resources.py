@@ -42,7 +42,7 @@ async def _head(exchange: Exchange) -> Response:
 
 
 async def _list(exchange: Exchange) -> Response:
-    scope, _, last = exchange.path.rpartition("/")
+    scope, _, _name = exchange.path.rpartition("/")
     head, namespace, *rest = _after_providers(exchange.path)
     if len(rest) == 1:
         scope = head
@@ -57,14 +57,14 @@ def _after_providers(path: str) -> list[str]:
 
 
 def _wanted(resource: dict[str, Json], scope: str, filters: dict[str, str]) -> bool:
-    """The filters of role assignments and definitions (learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest)."""
+    """The filters of role assignments and definitions (…/azure/role-based-access-control/role-assignments-list-rest)."""
     properties = resource["properties"]
     principal = filters.get("principalid") or filters.get("assignedto")
     if principal and str(properties.get("principalId", "")).lower() != principal.lower():
         return False
     if "atscope" in filters and len(fold(str(properties.get("scope", scope)))) > len(fold(scope)):
         return False
-    return filters.get("rolename", properties.get("roleName")) == properties.get("roleName")
+    return bool(filters.get("rolename", properties.get("roleName")) == properties.get("roleName"))
 
 
 async def _put(exchange: Exchange) -> Response:
@@ -86,7 +86,7 @@ async def _patch(exchange: Exchange) -> Response:
     merged["properties"] = {**before.get("properties", {}), **(body.get("properties") or {})}
     kind, write = operations.prepare(exchange.path, merged, exchange.api_version, exchange.caller)
     if kind.tracked:
-        check_location(write, kind)
+        check_location(write)
     return answer(operations.put(kind, write))
 
 

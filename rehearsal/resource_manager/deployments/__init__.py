@@ -1,1 +1,4 @@
-"""Deployments of templates: checked, asked about (what-if), run, and remembered (learn.microsoft.com/rest/api/resources/deployments)."""
+"""Deployments of templates: checked, asked about (what-if), run, remembered.
+
+Source: learn.microsoft.com/rest/api/resources/deployments.
+"""

@@ -1,4 +1,7 @@
-"""Two states of a resource compared, as what-if tells it (learn.microsoft.com/azure/azure-resource-manager/templates/deploy-what-if)."""
+"""Two states of a resource compared, as what-if tells it.
+
+Source: learn.microsoft.com/azure/azure-resource-manager/templates/deploy-what-if.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _FAILED = (
 )
 
 
-class CancelledError(Exception):
+class Cancelled(Exception):
     """The deployment was cancelled between two resources."""
 
 
@@ -55,7 +55,7 @@ class Answers:
             "scope": "",
         }
 
-    def invoke(self, function: str, resource_id: str, api_version: str, body: Json) -> Json:
+    def invoke(self, function: str, resource_id: str, _api_version: str, body: Json) -> Json:
         try:
             return self.operations.action(resource_id, function, body, self.caller)
         except ServiceError as error:
@@ -94,7 +94,7 @@ class Runner:
                 record["properties"]["outputs"] = evaluate_outputs(plan.program, self._answers())
             if not errors and plan.mode == "Complete":
                 self._complete(plan)
-        except CancelledError:
+        except Cancelled:
             state, made = "Canceled", []
             error = {
                 "code": "DeploymentCanceled",
@@ -126,7 +126,7 @@ class Runner:
         for step in plan.steps:
             await asyncio.sleep(0)
             if self.top in self.cancelled:
-                raise CancelledError
+                raise Cancelled
             key = fold(step.resource.id)
             if failed.intersection(waits[key]):
                 failed.add(key)
@@ -176,7 +176,7 @@ class Runner:
         self.history.begin(record)
         await self.run(inner, made, record)
         if record["properties"]["provisioningState"] == "Canceled":
-            raise CancelledError
+            raise Cancelled
         error: dict[str, Json] | None = record["properties"].get("error")
         return error
 

@@ -17,6 +17,7 @@ from rehearsal.resource_manager.identifiers import fold, group_of, subscription_
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.base import timestamp
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError
+from rehearsal.resource_manager.template.outputs import check_outputs
 
 Json = Any
 _PATIENCE = 0.4
@@ -131,6 +132,7 @@ class Deployments:
             raise ServiceError(400, "InvalidDeployment", "Deployments to a subscription must be Incremental.")
         try:
             plan = Planner(self._world, caller).plan(request, scope)
+            check_outputs(plan.program)
             if checked:
                 preflight.check(self._operations, plan, caller)
         except (TemplateError, ExpressionError) as error:

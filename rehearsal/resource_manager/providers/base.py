@@ -1,5 +1,7 @@
 """A resource type: how a write is checked, what it makes of a resource, and what else happens then."""
 
+# ruff: noqa: ARG002 - every type answers to the same calls, whether it needs their arguments or not
+
 from __future__ import annotations
 
 import copy
@@ -141,7 +143,7 @@ def check_api_version(value: str | None) -> str:
     return value
 
 
-def check_location(write: Write, kind: ResourceType) -> None:
+def check_location(write: Write) -> None:
     """Tracked resources have a location and stay where they are."""
     given = write.body.get("location")
     if given is None:

@@ -32,7 +32,7 @@ class Factory(ResourceType):
     )
 
     def check(self, write: Write) -> None:
-        check_location(write, self)
+        check_location(write)
         name = write.id.name
         if not _NAME.fullmatch(name):
             raise ServiceError(

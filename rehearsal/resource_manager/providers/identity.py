@@ -42,7 +42,7 @@ class UserAssignedIdentity(ResourceType):
     read_only = ("properties.principalId", "properties.clientId", "properties.tenantId")
 
     def check(self, write: Write) -> None:
-        check_location(write, self)
+        check_location(write)
 
     def build(self, write: Write) -> dict[str, Json]:
         resource = self.basis(write, (write.existing or {}).get("properties", {}))

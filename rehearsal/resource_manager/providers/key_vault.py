@@ -25,7 +25,7 @@ class Vault(ResourceType):
     read_only = ("properties.vaultUri", "properties.provisioningState", "systemData")
 
     def check(self, write: Write) -> None:
-        check_location(write, self)
+        check_location(write)
         name, given = write.id.name, write.properties
         if not _NAME.fullmatch(name):
             raise ServiceError(

@@ -3,6 +3,8 @@
 A PUT of an account that exists keeps what it is not given (Storage Accounts - Create).
 """
 
+# ruff: noqa: ARG002 - every type answers to the same calls, whether it needs their arguments or not
+
 from __future__ import annotations
 
 import re
@@ -29,6 +31,8 @@ _SKUS = {
     for copies in kinds
 }
 _KINDS = ("Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage")
+# Written in any case, kept in this one.
+_SPELLING = {word.lower(): word for word in (*_SKUS, *_KINDS)}
 _FIXED = ("isHnsEnabled", "isNfsV3Enabled")
 _DEFAULTS: dict[str, Json] = {
     "minimumTlsVersion": "TLS1_2",
@@ -55,7 +59,7 @@ class StorageAccount(ResourceType):
     )
 
     def check(self, write: Write) -> None:
-        check_location(write, self)
+        check_location(write)
         name = write.id.name
         if not _NAME.fullmatch(name):
             raise ServiceError(
@@ -72,7 +76,7 @@ class StorageAccount(ResourceType):
 
     def _check_sku(self, write: Write) -> None:
         sku = (write.body.get("sku") or {}).get("name")
-        if not isinstance(sku, Pending) and sku not in _SKUS:
+        if not isinstance(sku, Pending) and _spelled(sku) not in _SKUS:
             raise ServiceError(
                 400,
                 "InvalidValuesForRequestParameters",
@@ -80,7 +84,7 @@ class StorageAccount(ResourceType):
                 "https://aka.ms/storageaccountskuconstraints",
             )
         kind = write.body.get("kind")
-        if not isinstance(kind, Pending) and kind not in _KINDS:
+        if not isinstance(kind, Pending) and _spelled(kind) not in _KINDS:
             raise ServiceError(
                 400, "InvalidValuesForRequestParameters", "Values for request parameters are invalid: kind."
             )
@@ -105,8 +109,9 @@ class StorageAccount(ResourceType):
         resource = self.basis(write, properties)
         if write.existing is not None and "tags" not in resource and "tags" in write.existing:
             resource["tags"] = write.existing["tags"]
-        name = str((write.body.get("sku") or {}).get("name"))
+        name = _spelled((write.body.get("sku") or {}).get("name"))
         resource["sku"] = {"name": name, "tier": name.split("_")[0]}
+        resource["kind"] = _spelled(write.body.get("kind"))
         made = before.get("creationTime") or self.moment()
         resource["properties"] |= {
             "creationTime": made,
@@ -226,6 +231,10 @@ class Container(ResourceType):
         )
         resource["etag"] = (write.existing or {}).get("etag", f'"0x{int(self.world.clock() * 1e7):X}"')
         return resource
+
+
+def _spelled(word: Json) -> str:
+    return _SPELLING.get(str(word).lower(), str(word))
 
 
 def _encryption(made: str) -> dict[str, Json]:

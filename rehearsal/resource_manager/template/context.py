@@ -18,7 +18,7 @@ class Runtime(Protocol):
     def reference(self, resource_id: str, api_version: str | None, *, full: bool) -> Json:
         """The `properties` of a resource, or all of it. Raises ExpressionError."""
 
-    def invoke(self, function: str, resource_id: str, api_version: str, body: Json) -> Json:
+    def invoke(self, function: str, resource_id: str, _api_version: str, body: Json) -> Json:
         """A list* action. Raises ExpressionError."""
 
 

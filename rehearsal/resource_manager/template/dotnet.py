@@ -115,10 +115,11 @@ def _date_part(part: str, moment: datetime) -> str:
         digits = f"{moment.microsecond:06d}0"[: len(part)]
         return digits if part[0] == "f" else digits.rstrip("0")
     hour = moment.hour % 12 or 12
+    month = _MONTHS[moment.month - 1]
     half = "AM" if moment.hour < 12 else "PM"
     parts = {
         "yyyy": f"{moment.year:04d}", "yyy": f"{moment.year:03d}", "yy": f"{moment.year % 100:02d}", "y": str(moment.year % 100),
-        "MMMM": _MONTHS[moment.month - 1], "MMM": _MONTHS[moment.month - 1][:3], "MM": f"{moment.month:02d}", "M": str(moment.month),
+        "MMMM": month, "MMM": month[:3], "MM": f"{moment.month:02d}", "M": str(moment.month),
         "dddd": _DAYS[moment.weekday()], "ddd": _DAYS[moment.weekday()][:3], "dd": f"{moment.day:02d}", "d": str(moment.day),
         "HH": f"{moment.hour:02d}", "H": str(moment.hour), "hh": f"{hour:02d}", "h": str(hour),
         "mm": f"{moment.minute:02d}", "m": str(moment.minute), "ss": f"{moment.second:02d}", "s": str(moment.second),

@@ -50,7 +50,8 @@ def evaluate(node: Node, context: Context) -> Json:
     arguments = [evaluate(argument, context) for argument in node.arguments]
     if any(isinstance(argument, Pending) for argument in arguments):
         raise UnresolvedError
-    assert function.eager is not None
+    if function.eager is None:
+        raise AssertionError(f"{function.name} is neither lazy nor eager")
     return function.eager(context, arguments)
 
 

@@ -1,4 +1,7 @@
-"""In which order a template's resources are deployed (learn.microsoft.com/azure/azure-resource-manager/templates/resource-dependency)."""
+"""In which order a template's resources are deployed.
+
+Source: learn.microsoft.com/azure/azure-resource-manager/templates/resource-dependency.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +71,9 @@ class _Index:
         for resource in program.resources:
             for word in {resource.name, resource.symbol or "", resource.loop or "", f"{resource.type}/{resource.name}"}:
                 self._by_word.setdefault(word.lower(), []).append(resource)
+        for resource in program.resources:
+            # Children inside their parent may call each other by their own short name.
+            self._by_word.setdefault(resource.name.rsplit("/", 1)[-1].lower(), [resource])
         # The same id may be there twice, under conditions that exclude each other: the deployed one counts.
         for resource in program.deployed():
             self.by_id[fold(resource.id)] = resource

@@ -1,7 +1,8 @@
 """uniqueString() and guid(): hashes that give the same text as in Azure.
 
 uniqueString: a 64-bit Murmur3-like hash in base 32; checked against public results of the real engine.
-guid: version 5 (RFC 4122) under Microsoft's namespace (learn.microsoft.com/azure/azure-resource-manager/bicep/bicep-functions-string#guid).
+guid: version 5 (RFC 4122) under Microsoft's namespace (learn.microsoft.com/azure/azure-resource-manager/bicep,
+bicep-functions-string#guid).
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def evaluate_outputs(program: Program, runtime: Runtime | None) -> dict[str, Jso
         if not isinstance(output, dict):
             raise _wrong(program, name, "An output must be an object.")
         try:
-            answer = _one(program, name, output, runtime)
+            answer = _one(program, output, runtime)
         except ExpressionError as error:
             raise _wrong(program, name, str(error)) from error
         if answer is not None:
@@ -33,7 +33,16 @@ def evaluate_outputs(program: Program, runtime: Runtime | None) -> dict[str, Jso
     return found
 
 
-def _one(program: Program, name: str, output: Mapping[str, Json], runtime: Runtime | None) -> Json:
+def check_outputs(program: Program) -> None:
+    """What can be told of outputs before the deployment runs. Raises TemplateError with code InvalidTemplate."""
+    try:
+        evaluate_outputs(program, None)
+    except TemplateError as error:
+        error.code = "InvalidTemplate"
+        raise
+
+
+def _one(program: Program, output: Mapping[str, Json], runtime: Runtime | None) -> Json:
     kind = str(output.get("type", "")).lower()
     if kind not in TYPES:
         raise ExpressionError(f"The output type '{output.get('type')}' is not supported")
@@ -55,7 +64,7 @@ def _one(program: Program, name: str, output: Mapping[str, Json], runtime: Runti
 
 def _wrong(program: Program, name: str, why: str) -> TemplateError:
     return TemplateError(
-        f"The template output '{name}' is not valid: {why}.",
+        f"The template output '{name}' {{position}} is not valid: {why}.",
         path=(*program.path, "outputs", name),
         code="DeploymentOutputEvaluationFailed",
     )

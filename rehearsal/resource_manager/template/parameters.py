@@ -1,4 +1,7 @@
-"""Parameters of a template: what was given against what is declared (learn.microsoft.com/azure/azure-resource-manager/templates/parameters)."""
+"""Parameters and variables of a template: what was given against what is declared.
+
+Sources: learn.microsoft.com/azure/azure-resource-manager/templates/parameters and …/variables.
+"""
 
 from __future__ import annotations
 

@@ -295,10 +295,9 @@ def _place(head: _Head, kind: str, name: str, scope: str) -> tuple[str, str]:
     if kind.lower() == "microsoft.resources/deployments":
         # The scope of a nested deployment says where it deploys to, see nested.py; its record stays with its target.
         own = None
+    base = scope
     if isinstance(own, str) and own:
         base = own.rstrip("/") if own.startswith("/") else f"{scope}/providers/{own}"
-    else:
-        base = scope
     if kind.lower() == "microsoft.resources/resourcegroups":
         base = "/".join(scope.split("/")[:3])
     return _id(head, base, kind, names, name), base

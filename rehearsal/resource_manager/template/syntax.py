@@ -142,7 +142,7 @@ class _Parser:
             name += self._take(".") + self._take("word")
         self._take("(")
         arguments: list[Node] = []
-        while self._kind() != ")":
+        while self._kind() not in (")", ""):
             if arguments:
                 self._take(",")
             arguments.append(self._expression())

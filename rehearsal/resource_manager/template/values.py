@@ -72,7 +72,7 @@ def same(left: Json, right: Json) -> bool:
         return len(left) == len(right) and all(same(one, other) for one, other in zip(left, right, strict=True))
     if isinstance(left, int | float) and isinstance(right, int | float):
         return left == right
-    return type(left) is type(right) and bool(left == right) or (isinstance(left, str) and left == right)
+    return (type(left) is type(right) and bool(left == right)) or (isinstance(left, str) and left == right)
 
 
 def culture_key(text: str) -> tuple[list[tuple[int, str]], list[int]]:

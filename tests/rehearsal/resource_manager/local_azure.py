@@ -104,7 +104,7 @@ class AsgiAdapter(requests.adapters.BaseAdapter):
         self._client = client
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        body = request.body
+        body: Any = request.body
         content = body.read() if hasattr(body, "read") else body
         answer = self._client.request(
             str(request.method), str(request.url), headers=dict(request.headers), content=content
@@ -189,7 +189,9 @@ class Azure:
         return cast(dict[str, Any], record)
 
     def what_if(self, template: Any, parameters: dict[str, Any] | None = None, **options: Any) -> list[dict[str, Any]]:
-        status, body = self.call("POST", deployment(GROUP_ID, "main") + "/whatIf", envelope(template, parameters, **options))
+        status, body = self.call(
+            "POST", deployment(GROUP_ID, "main") + "/whatIf", envelope(template, parameters, **options)
+        )
         assert status == 200, body
         return cast(list[dict[str, Any]], body["properties"]["changes"])
 

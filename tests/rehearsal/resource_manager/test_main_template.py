@@ -90,7 +90,10 @@ def test_second_deployment_changes_nothing(azure: Azure, deploy_factory: bool) -
 
 def test_factory_that_exists_keeps_its_git_link(azure: Azure) -> None:
     azure.group()
-    link = {"repoConfiguration": {"type": "FactoryVSTSConfiguration", "accountName": "a"}, "globalParameters": {"p": {}}}
+    link = {
+        "repoConfiguration": {"type": "FactoryVSTSConfiguration", "accountName": "a"},
+        "globalParameters": {"p": {}},
+    }
     body = {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": link}
     assert azure.call("PUT", FACTORY, body, version="2018-06-01")[0] == 200
     record = azure.deploy(MAIN, values(azure, deployDataFactory=False))

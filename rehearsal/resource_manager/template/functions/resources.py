@@ -17,6 +17,7 @@ Json = Any
 def _id(name: str, scope: str, segments: list[Json]) -> str:
     texts = [text(name, segment) for segment in segments]
     resource_type, *names = texts
+    resource_type = resource_type.rstrip("/")  # public templates have a slash there, and work
     # A name with slashes stands for several segments: resourceId('A/b/c', 'x/y').
     flat = [part for one in names for part in one.split("/")]
     count = len(resource_type.split("/")) - 1
