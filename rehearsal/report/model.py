@@ -57,6 +57,9 @@ class Slots:
     versions: Mapping[str, str]
     jobs: Sequence[Job] = ()
 
+    def job(self, job_id: int) -> Job | None:
+        return next((job for job in self.jobs if job.job_id == job_id), None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
