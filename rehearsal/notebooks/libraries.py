@@ -78,7 +78,9 @@ class Libraries:
                 continue
             if row.startswith("-"):
                 raise NotInRehearsal(f"{path}: the option {row.split()[0]}")
-            done += self.install_wheel(row) if row.endswith(".whl") else self.install_requirement(row)
+            done += (
+                self.install_wheel(row) if row.endswith(".whl") and "@" not in row else self.install_requirement(row)
+            )
         return done
 
     def install_requirement(self, text: str) -> list[str]:

@@ -33,9 +33,9 @@ def pip(command: str, libraries: Libraries, absolute: Callable[[str], str]) -> l
             installed += libraries.install_file(absolute(next(rest, "")))
         elif word.startswith("-"):
             raise NotInRehearsal(f"%pip install {word.partition('=')[0]}")
-        elif word.endswith(".whl"):
+        elif word.endswith(".whl") and "@" not in word:
             installed += libraries.install_wheel(word if ":" in word else absolute(word))
-        elif "/" in word and " @ " not in word:
+        elif "/" in word and "@" not in word:
             raise NotInRehearsal(f"%pip install {word.partition('?')[0]}", "install a wheel of the release")
         else:
             installed += libraries.install_requirement(word)

@@ -27,6 +27,7 @@ class NotebookSession:
 
     def __init__(self, spark: SparkSession, folders: Folders, facts: Mapping[str, str]) -> None:
         self.spark = spark
+        self.client: Any = vars(spark)["_client"]
         self.settings = Settings(facts)
         self._clients: dict[object, Any] = {}
         self.azure = AzureFiles(self._client_credential)
@@ -81,6 +82,6 @@ class Spark:
     def find(self, spark_or_client: Any) -> NotebookSession:
         """What belongs to a SparkSession or to its client; of the first notebook for one that is not known."""
         for session in self._sessions:
-            if spark_or_client is session.spark or spark_or_client is session.spark.client:
+            if spark_or_client is session.spark or spark_or_client is session.client:
                 return session
         return self._sessions[0]
