@@ -123,7 +123,7 @@ def closing_table(report: Report) -> Table:
             slot,
             row.after.versions.get(after or "", ""),
             str(len(row.after.jobs)),
-            f"{row.tests.passed}/{len(row.tests.cases)}" if row.tests else "–",
+            f"{row.tests.passed}/{row.tests.counted}" if row.tests else "–",
             f"{row.seconds:.1f}",
         )
     return table

@@ -38,6 +38,11 @@ class TestSuite:
     def passed(self) -> int:
         return sum(case.outcome == "passed" for case in self.cases)
 
+    @property
+    def counted(self) -> int:
+        """Those that ran: a skipped case has neither passed nor failed."""
+        return sum(case.outcome != "skipped" for case in self.cases)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
