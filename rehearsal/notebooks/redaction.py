@@ -1,7 +1,8 @@
 """Keeps secret values out of what a run prints, as Databricks does: an exact value becomes `[REDACTED]`.
 
 Source: docs "Secret redaction": values read with dbutils.secrets; a transformed value is not recognised. Beyond the
-service, the escaped spellings of a value with line breaks or quotes (`repr`, JSON) are replaced too.
+service, the escaped spellings of a value with line breaks or quotes (`repr`, JSON) are replaced too, and the value
+without blanks and line breaks around it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Redactor:
 
     def add(self, value: str) -> None:
         """From now on this value is replaced. An empty one is ignored."""
-        spellings = {value, repr(value)[1:-1], json.dumps(value)[1:-1], ascii(value)[1:-1]}
+        spellings = {value, value.strip(), repr(value)[1:-1], json.dumps(value)[1:-1], ascii(value)[1:-1]}
         known = {*self._values, *(each for each in spellings if each.strip())}
         self._values = sorted(known, key=len, reverse=True)  # a longer value goes first, when one is a part of another
 

@@ -57,6 +57,8 @@ def test_spellings_of_a_value_are_hidden() -> None:
     redactor.add(value)
     assert redactor(repr(value)) == "'[REDACTED]'"
     assert redactor(repr(value.encode())) == "b'[REDACTED]'"
+    redactor.add("from-a-file\n")
+    assert redactor("<from-a-file>") == "<[REDACTED]>"
 
 
 def test_the_longer_value_goes_first_and_an_empty_one_is_ignored() -> None:
