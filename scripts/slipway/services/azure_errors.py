@@ -18,9 +18,11 @@ from azure.core.exceptions import (
 
 from slipway.errors import AuthenticationError, ServiceError, SlipwayError
 
-# For every Azure client: seconds to connect and between two bytes, and a bound on the client's own retries
-# (azure-core: exponential, Retry-After respected, POST only where the service says that it was not done).
+# For every Azure client: seconds to connect and between two bytes, and the bound of its own retries (azure-core: exponential,
+# Retry-After respected; POST only where a call says so).
 TRANSPORT: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 60, "retry_total": 5}
+# For a call whose POST may be sent twice (listKeys, validate, whatIf, recover), and the GETs that wait for its end.
+REPEATABLE: dict[str, Any] = {"retry_on_methods": ["GET", "POST"]}
 
 # Signed web tokens, bearer headers, signatures in URLs, personal access tokens: never to be repeated in a text.
 _SECRET = re.compile(r"(?i:bearer\s+)[^\s\"',]+|eyJ[\w-]{8,}\.[\w.-]+|(?<=sig=)[^&\s\"']+|dapi[0-9a-f]{16,}[0-9a-f-]*")
@@ -30,6 +32,24 @@ def scrub(text: str, limit: int = 2000) -> str:
     """`text` from a service without anything that looks like a token, and not longer than `limit` characters."""
     text = _SECRET.sub("[removed]", text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """The exceptions inside an exception, however they were put there, outermost first."""
+    found: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo and len(found) < 20:
+        one = todo.pop(0)
+        if isinstance(one, BaseException) and one not in found:
+            found.append(one)
+            todo += [*one.args, getattr(one, "reason", None), one.__cause__]
+    return found
+
+
+def innermost(error: BaseException) -> str:
+    """What went wrong at the bottom: `RemoteDisconnected: Remote end closed connection without response`."""
+    last = causes(error)[-1]
+    return scrub(f"{type(last).__name__}: {last}", 300)
 
 
 def reason(error: AzureError) -> tuple[str, str]:
@@ -60,7 +80,10 @@ def _error_body(error: HttpResponseError) -> dict[str, Any] | None:
 
 def readable(error: AzureError, doing: str, *, changed: str = "", next_step: str = "") -> SlipwayError:
     """The error for a person: `doing` is a clause like "reading the secret x of the vault y"."""
-    code, message = reason(error)
+    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        code, message = "", f"no answer: {innermost(error)}"
+    else:
+        code, message = reason(error)
     status = getattr(error, "status_code", None)
     said = f"{message} ({' '.join(str(part) for part in (status, code) if part)})" if status or code else message
     what = f"{doing[:1].upper()}{doing[1:]} failed: {said}"

@@ -10,7 +10,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.keyvault.secrets import SecretClient
 
 from slipway.errors import Conflict
-from slipway.services.azure_errors import TRANSPORT, readable, reason
+from slipway.services.azure_errors import REPEATABLE, TRANSPORT, readable, reason
 
 if TYPE_CHECKING:
     from slipway.services.credentials import Credential
@@ -85,7 +85,7 @@ class Vault:
 
     def _recover(self, secret: str) -> None:
         try:
-            self._client.begin_recover_deleted_secret(secret).wait()
+            self._client.begin_recover_deleted_secret(secret, **REPEATABLE).wait()
         except AzureError as error:
             code, message = reason(error)
             raise Conflict(

@@ -20,7 +20,7 @@ from azure.core.exceptions import (
 )
 
 from slipway.errors import NotPossible, ServiceError, StateMoved
-from slipway.services.azure_errors import TRANSPORT, readable, translated
+from slipway.services.azure_errors import REPEATABLE, TRANSPORT, readable, translated
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -181,7 +181,7 @@ def account_keys(credential: Credential, subscription_id: str, group: str, accou
 
     client = StorageManagementClient(credential, subscription_id, **TRANSPORT)
     with translated(f"reading the keys of storage account {account} in {group}"):
-        keys = client.storage_accounts.list_keys(group, account).keys_property
+        keys = client.storage_accounts.list_keys(group, account, **REPEATABLE).keys_property
     if not keys or not keys[0].value:
         raise ServiceError(f"Storage account {account} in {group} gave no key.")
     return str(keys[0].value)

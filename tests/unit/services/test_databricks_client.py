@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
+import requests
 from databricks_cli.sdk.service import JobsService, WorkspaceService  # type: ignore[import-untyped]
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ProtocolError, ProxyError
 
 from slipway.errors import ServiceError
 from slipway.services.databricks import DatabricksError, Throttled, Workspace
+from slipway.services.databricks.client import _never_sent
 from tests.unit.services.conftest import Answer, Moment, Server
 
 BUSY = Answer(429, {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"})
@@ -159,3 +163,21 @@ def test_the_error_names_workspace_and_object(server: Server, moment: Moment) ->
     with pytest.raises(Exception, match=r"environment dev.*path /secret/place") as caught:
         workspace.mkdirs("/secret/place")
     assert "t0ken" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cause", "never"),
+    [
+        (
+            ProxyError("Unable to connect to proxy", RemoteDisconnected("closed")),
+            False,
+        ),  # as urllib3 tells a lost answer
+        (ProxyError("Unable to connect to proxy", NewConnectionError(None, "refused")), True),
+        (ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 403 Forbidden")), True),
+        (ConnectTimeoutError(None, "slow"), True),
+        (ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")), False),
+    ],
+)
+def test_a_lost_answer_is_not_taken_for_a_request_never_sent(cause: Exception, never: bool) -> None:
+    wrapped = requests.exceptions.ProxyError(MaxRetryError(None, "/x", cause))  # type: ignore[arg-type]
+    assert _never_sent(wrapped) is never

@@ -17,11 +17,10 @@ from urllib.parse import urlsplit
 import requests
 from databricks_cli.sdk.api_client import ApiClient  # type: ignore[import-untyped]
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
-from urllib3.exceptions import ProxyError as Urllib3ProxyError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from slipway.errors import ServiceError, SlipwayError
-from slipway.services.azure_errors import scrub
+from slipway.services.azure_errors import causes, innermost
 from slipway.services.databricks.concurrency import MOST, Budget
 from slipway.services.databricks.errors import DatabricksError, Failure, error_for, parse
 from slipway.services.databricks.multipart import Multipart
@@ -207,7 +206,7 @@ class Client(ApiClient):  # type: ignore[misc]
 
     def _no_answer(self, error: requests.RequestException, doing: str, *, uncertain: bool) -> SlipwayError:
         return ServiceError(
-            f"{doing}: no answer: {scrub(_root_text(error), 300)}",
+            f"{doing}: no answer: {innermost(error)}",
             changed="The request was sent, and may or may not have been carried out." if uncertain else "",
             next_step="Look at network, proxy, certificates (REQUESTS_CA_BUNDLE) and host name, then run again.",
         )
@@ -230,21 +229,12 @@ def _backoff(attempt: int) -> float:
     return random.uniform(0.5, 1.0) * min(_LONGEST_WAIT, 0.5 * 2.0 ** min(attempt, 10))  # noqa: S311
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    todo: list[Any] = [error]
-    while todo and len(found) < 20:
-        one = todo.pop()
-        if isinstance(one, BaseException) and one not in found:
-            found.append(one)
-            todo += [*one.args, getattr(one, "reason", None), one.__cause__]
-    return found
-
-
 def _never_sent(error: requests.RequestException) -> bool:
     """Whether no byte of the request can have reached the service."""
-    kinds = (ConnectTimeoutError, NewConnectionError, NameResolutionError, Urllib3ProxyError)
-    return isinstance(error, requests.ConnectTimeout) or any(isinstance(cause, kinds) for cause in _causes(error))
+    # Not ProxyError by itself: urllib3 2.8 says "Unable to connect to proxy" of a lost answer, too, for a connection that
+    # has been closed no longer knows that it had reached its proxy.
+    kinds = (ConnectTimeoutError, NewConnectionError, NameResolutionError)
+    return any(isinstance(cause, kinds) or "Tunnel connection failed" in str(cause) for cause in causes(error))
 
 
 def _final(error: requests.RequestException) -> bool:
@@ -252,8 +242,3 @@ def _final(error: requests.RequestException) -> bool:
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
         return True
     return "CERTIFICATE_VERIFY_FAILED" in str(error) or "Tunnel connection failed: 4" in str(error)
-
-
-def _root_text(error: requests.RequestException) -> str:
-    causes = [cause for cause in _causes(error) if not isinstance(cause, MaxRetryError)]
-    return f"{type(causes[-1]).__name__}: {causes[-1]}" if causes else str(error)

@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 
 from slipway.errors import ServiceError, SlipwayError
-from slipway.services.azure_errors import TRANSPORT, readable
+from slipway.services.azure_errors import REPEATABLE, TRANSPORT, readable
 from slipway.services.resource_manager.errors import refusal, unpack
 from slipway.services.resource_manager.template_lines import Template
 from slipway.services.resource_manager.what_if import Change, read_changes
@@ -55,6 +55,7 @@ class Deployments:
                 deployment.group,
                 deployment.name,
                 deployment.body(),
+                **REPEATABLE,
             )
             result = poller.result()
         except AzureError as error:
@@ -77,6 +78,7 @@ class Deployments:
                 deployment.group,
                 deployment.name,
                 deployment.body(),
+                **REPEATABLE,
             )
             result: Mapping[str, Any] = poller.result()
         except AzureError as error:
