@@ -172,7 +172,7 @@ def test_the_error_names_workspace_and_object(server: Server, moment: Moment) ->
             ProxyError("Unable to connect to proxy", RemoteDisconnected("closed")),
             False,
         ),  # as urllib3 tells a lost answer
-        (ProxyError("Unable to connect to proxy", NewConnectionError(None, "refused")), True),
+        (ProxyError("Unable to connect to proxy", NewConnectionError(None, "refused")), True),  # type: ignore[arg-type]
         (ProxyError("Unable to connect to proxy", OSError("Tunnel connection failed: 403 Forbidden")), True),
         (ConnectTimeoutError(None, "slow"), True),
         (ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")), False),
