@@ -18,6 +18,8 @@ from slipway.errors import Finding
 
 # A logging command is recognised anywhere in a line, so text that is not ours must not hold the marker.
 _COMMAND = re.compile(r"##(?=vso\[|\[)", re.IGNORECASE)
+# A percent sign is escaped only where it would be read as a code: agents decode %AZP25 only with DECODE_PERCENTS on.
+_CODE = re.compile(r"%(?=0D|0A|3B|5D|AZP25)", re.IGNORECASE)
 
 
 def defuse(text: str) -> str:
@@ -27,7 +29,7 @@ def defuse(text: str) -> str:
 
 def escape_data(text: str) -> str:
     """A logging command's text: one line (the agent turns the codes back)."""
-    return text.replace("%", "%AZP25").replace("\r", "%0D").replace("\n", "%0A")
+    return _CODE.sub("%AZP25", text).replace("\r", "%0D").replace("\n", "%0A")
 
 
 def escape_property(text: str) -> str:

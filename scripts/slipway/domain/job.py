@@ -111,8 +111,7 @@ def _expressions(value: Any, path: str, environment: Environment, complain: Comp
         known, found = configuration.look_up(environment.values, name)
         if not known:
             raise KeyError(
-                f"{{{{ {name} }}}} is not defined: neither in jobs.values nor as a path of the configuration "
-                f"of {environment.name}"
+                f"{{{{ {name} }}}} is not defined: neither in jobs.values nor as a path of the configuration"
             )
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 
 import pytest
@@ -131,4 +130,3 @@ def test_status_shows_it_all(world: World) -> None:
     assert len(world.changes.log) == before
     empty = World(world.root, "test")
     assert "nothing yet" in status.as_text(status.describe(empty.session("status")))
-    assert isinstance(argparse.Namespace(), argparse.Namespace)
