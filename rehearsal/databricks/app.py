@@ -54,7 +54,7 @@ def create_app(
     engine = Engine(Tools(command=command, environment=run_environment, datasets=datasets, wheelhouse=wheelhouse))
     workspaces.use(world.directory.by_object_id, world.directory.by_app_id, KeyVaults(world, vault_secret, vault_names))
     for workspace in workspaces.all():
-        workspace.runs.lose_active()
+        workspace.recover()
     table = _table(engine, datasets)
 
     async def answer(request: Request) -> Response:

@@ -63,8 +63,9 @@ def _refusal(error: InvalidToken) -> Response:
         text = f"io.jsonwebtoken.IncorrectClaimException: Expected aud claim to be: {DATABRICKS_APPLICATION}."
         return HTMLResponse(_page(400, text), 400)
     if error.reason == "expired":
-        # The status and the rest of the sentence are unverified.
-        return HTMLResponse(_page(400, "io.jsonwebtoken.ExpiredJwtException: JWT expired."), 400)
+        # 403 at first, 400 with ExpiredJwtException later, 401 since December 2025 (splunk-integration issue 55).
+        text = "Token is expired"
+        return JSONResponse({"error_code": 401, "message": text}, 401, {"X-Databricks-Reason-Phrase": text})
     text = f"Invalid access token. [ReqId: {request_id}]"
     return JSONResponse({"error_code": 403, "message": text}, 403, {"X-Databricks-Reason-Phrase": text})
 

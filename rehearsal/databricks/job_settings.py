@@ -184,6 +184,10 @@ def check_cluster(cluster: Any) -> dict[str, Any]:
         cluster.get(field) for field in ("node_type_id", "instance_pool_id", "policy_id", "node_type_flexibility")
     ):
         raise invalid(f"{prefix}.node_type_id")
+    node_type = cluster.get("node_type_id")
+    if node_type and not re.fullmatch(r"Standard_\w+", str(node_type)):
+        # The real sentence goes on with the node types of the region (same table).
+        raise invalid(f"Node type {node_type} is not supported.")
     if not any(cluster.get(field) is not None for field in ("num_workers", "autoscale", "policy_id", "is_single_node")):
         raise invalid(f"{prefix}.size")
     # Measured on AWS with its own attributes (databricks/cli testserver); on Azure by analogy (unverified).
@@ -223,22 +227,29 @@ def _task(raw: dict[str, Any], keys: set[str], clusters: set[str]) -> dict[str, 
     _typed(task, "libraries", list)
     if not all(isinstance(library, dict) for library in task.get("libraries", [])):
         raise malformed("Could not parse request object: libraries must be a list of objects")
-    task["notebook_task"] = _notebook(task.get("notebook_task"), key)
+    task["notebook_task"] = _notebook(task.get("notebook_task"))
     _check_compute(task, clusters)
     _check_dependencies(task, keys)
     return task
 
 
-def _notebook(raw: Any, key: str) -> dict[str, Any]:
+def _notebook(raw: Any) -> dict[str, Any]:
+    """Texts: "Troubleshoot Azure Data Factory", table of Databricks errors (3201, 3202)."""
     if not isinstance(raw, dict) or not raw.get("notebook_path"):
-        raise invalid(f"Missing required field: notebook_task.notebook_path of task {key}")
+        raise invalid("Missing required field: settings.task.notebook_task.notebook_path")
     if raw.get("source") == "GIT":
         raise not_simulated("notebook tasks from Git")
-    if not str(raw["notebook_path"]).startswith("/"):
-        raise invalid("Only absolute paths are currently supported. Paths must begin with '/'.")
+    path = str(raw["notebook_path"])
+    if not path.startswith("/"):
+        absolute = "Only absolute paths are currently supported. Paths must begin with '/'."
+        raise invalid(f"Invalid notebook_path: {path}. {absolute}")
     parameters = raw.get("base_parameters") or {}
-    if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
+    if not isinstance(parameters, dict):
         raise malformed("Could not parse request object: base_parameters must be a map of strings")
+    for key, value in parameters.items():
+        if not isinstance(value, str):
+            expected = "Expected 'key' and 'value' to be set for JSON map field base_parameters"
+            raise malformed(f"Could not parse request object: {expected}, got 'key: \"{key}\"' instead.")
     return {"source": "WORKSPACE"} | raw
 
 

@@ -44,7 +44,6 @@ _KNOWN = [
     "/contexts/*",
     "/commands/*",
     "/vector-search/*",
-    "/secrets/*",
     "/bundle*",
     "/alerts*",
     "/queries*",

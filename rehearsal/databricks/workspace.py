@@ -51,3 +51,9 @@ class Workspace:
         member = self.members.add(principal, groups)
         self.tree.add_home(member)
         return member
+
+    def recover(self) -> None:
+        """Called once, at the start: end what a stopped rehearsal was running, forget what it was receiving."""
+        self.runs.lose_active()
+        for upload in (self.folder / "uploads").iterdir():
+            upload.unlink()

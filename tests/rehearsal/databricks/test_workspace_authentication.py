@@ -39,6 +39,11 @@ def test_with_a_token_for_another_service(site: Site) -> None:
     assert "io.jsonwebtoken.IncorrectClaimException: Expected aud claim to be: " + DATABRICKS_APPLICATION in answer.text
 
 
+def test_with_a_token_of_yesterday(site: Site) -> None:
+    answer = me(site, {"Authorization": f"Bearer {token(ADMIN, 'expired')}"})
+    assert (answer.status_code, answer.json()["message"]) == (401, "Token is expired")
+
+
 def test_a_stranger_is_not_authorized(site: Site) -> None:
     answer = me(site, {"Authorization": f"Bearer {token(STRANGER)}"})
     assert answer.status_code == 403

@@ -99,13 +99,13 @@ def test_who_may_let_a_job_act_as_whom(site: Site, who: Any, run_as: dict[str, s
         (
             {"tasks": [{**TASK, "notebook_task": {"notebook_path": "./nb"}}]},
             400,
-            "Only absolute paths are currently supported.",
+            "Invalid notebook_path: ./nb. Only absolute paths are currently supported. Paths must begin with '/'.",
         ),
         ({"tasks": [{**TASK, "notebook_task": {}}]}, 400, "notebook_path"),
         (
             {"tasks": [{**TASK, "notebook_task": {"notebook_path": "/x", "base_parameters": {"a": 1}}}]},
             400,
-            "map of strings",
+            "map field base_parameters, got 'key: \"a\"' instead.",
         ),
         ({"tasks": [{**TASK, "new_cluster": {**CLUSTER, "spark_version": ""}}]}, 400, "new_cluster.spark_version"),
         (
@@ -117,6 +117,11 @@ def test_who_may_let_a_job_act_as_whom(site: Site, who: Any, run_as: dict[str, s
             {"tasks": [{**TASK, "new_cluster": {"spark_version": "16.4.x-scala2.12", "num_workers": 1}}]},
             400,
             "node_type_id",
+        ),
+        (
+            {"tasks": [{**TASK, "new_cluster": {**CLUSTER, "node_type_id": "i3.xlarge"}}]},
+            400,
+            "Node type i3.xlarge is not",
         ),
         ({"tasks": [{**TASK, "new_cluster": {**CLUSTER, "num_workers": None}}]}, 400, "new_cluster.size"),
         ({"tasks": [{**TASK, "job_cluster_key": "c"}]}, 400, "exactly one of"),

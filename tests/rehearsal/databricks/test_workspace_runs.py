@@ -408,7 +408,9 @@ def test_after_a_stop_what_was_active_is_lost_and_the_rest_is_there(site: Site) 
     object_id = site.ok(ADMIN, "GET", "/workspace/get-status", {"path": FOLDER})["object_id"]
     site.close()
     assert not alive(process)
+    (site.folder / "databricks" / HOST / "uploads" / "half").write_text("half a file")
     site.open()
+    assert list((site.folder / "databricks" / HOST / "uploads").iterdir()) == []
     assert site.wait(done["run_id"]) == done
     for run_id in (active, queued):
         run = site.wait(run_id)

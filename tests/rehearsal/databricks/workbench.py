@@ -89,6 +89,8 @@ class FakeDirectory:
         if not header or not header.startswith("Bearer "):
             raise InvalidToken("missing", "no token")
         object_id, _, audience = header.removeprefix("Bearer ").partition("@")
+        if audience == "expired":
+            raise InvalidToken("expired", "too late")
         principal = self.by_object_id(object_id)
         if principal is None:
             raise InvalidToken("signature", "unknown")
