@@ -27,7 +27,13 @@ MANAGEMENT_SCOPE = "https://management.core.windows.net/.default"
 
 _REFRESH_SECONDS = 300
 _PIPELINE = ("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")
+# A line per credential in DefaultAzureCredential's text; the first sentence says enough.
+_TRIED = re.compile(r"^\s+(\w+Credential): ([^\r\n]*?)(?:\.(?=\s)|$)", re.MULTILINE)
 _ENTRA_ERROR = re.compile(r"AADSTS\d+:[^\r\n]*")
+
+
+class SignInFailed(AuthenticationError):
+    """No token: nothing else that needs this identity can work either."""
 
 
 class Source(Protocol):
@@ -40,7 +46,7 @@ class Credential:
     """A TokenCredential that asks `source` once per scope until five minutes before the token ends.
 
     azure-identity's own command-line credentials start a process for every token; the clients made here share this
-    cache. Safe to use from several threads. Raises AuthenticationError with a readable text.
+    cache. Safe to use from several threads. Raises SignInFailed with a readable text.
     """
 
     def __init__(self, source: Source, *, who: str, clock: Callable[[], float] = time.time) -> None:
@@ -77,22 +83,23 @@ class Credential:
         except AzureError as error:
             raise self._refused(str(error), scopes) from error
 
-    def _refused(self, message: str, scopes: tuple[str, ...]) -> AuthenticationError:
+    def _refused(self, message: str, scopes: tuple[str, ...]) -> SignInFailed:
         what = f"Signing in as {self.who} for {', '.join(scopes)} failed: "
         entra = _ENTRA_ERROR.search(message)
         if entra:
-            return AuthenticationError(
+            return SignInFailed(
                 what + scrub(entra.group(0)),
                 next_step="Check tenant, application id, and its secret or its federation with the service connection.",
             )
         if "OIDC" in message or "<html" in message.lower():
-            return AuthenticationError(
+            return SignInFailed(
                 what + "Azure DevOps gave no OIDC token for the service connection.",
                 next_step="Check that SYSTEM_ACCESSTOKEN is mapped from $(System.AccessToken) in this very step, "
                 "and that the pipeline may use the service connection.",
             )
-        return AuthenticationError(
-            what + scrub(message, 1200),
+        tried = "".join(f"\n  {name}: {why}" for name, why in _TRIED.findall(message))
+        return SignInFailed(
+            f"{what}no sign-in was found.{scrub(tried)}" if tried else what + scrub(message, 600),
             next_step="Sign in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
         )
 
@@ -100,7 +107,7 @@ class Credential:
 def credential(variables: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> Credential:
     """The identity of this run, from the process environment `variables`. No request is made here.
 
-    Raises AuthenticationError when this is a pipeline step whose YAML does not map SYSTEM_ACCESSTOKEN.
+    Raises SignInFailed when this is a pipeline step whose YAML does not map SYSTEM_ACCESSTOKEN.
     """
     _hush()
     if all(variables.get(name) for name in _PIPELINE) and variables.get("SYSTEM_OIDCREQUESTURI"):
@@ -124,7 +131,7 @@ def _of_pipeline(variables: Mapping[str, str], clock: Callable[[], float]) -> Cr
 
     client_id, tenant_id, connection = (variables[name] for name in _PIPELINE)
     if not variables.get("SYSTEM_ACCESSTOKEN"):
-        raise AuthenticationError(
+        raise SignInFailed(
             "This pipeline step has no SYSTEM_ACCESSTOKEN, so it can't sign in with its service connection.",
             changed="Nothing was changed.",
             next_step='Add to the step:  env: { SYSTEM_ACCESSTOKEN: "$(System.AccessToken)" }',

@@ -44,8 +44,9 @@ def bootstrap_environment(context: Context) -> None:
         _group(context, resources, azure.resource_group, report)
     with context.log.section("Roles of the release identity"):
         _roles(context, resources, report)
-    with context.log.section(f"Databricks workspace {context.environment.databricks.host}"):
-        _workspace(context, connect(context.environment, identity, context.variables), report)
+    workspace = connect(context.environment, identity, context.variables)
+    with context.log.section(f"Databricks workspace {workspace.host}"):
+        _workspace(context, workspace, report)
     _conclude(context, report)
 
 

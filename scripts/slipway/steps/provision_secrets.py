@@ -9,7 +9,7 @@ from functools import cached_property
 from slipway.command import Context, run_step
 from slipway.domain.environment import Environment, Secret
 from slipway.errors import AuthenticationError, NotPossible, SlipwayError
-from slipway.services.credentials import Credential, credential
+from slipway.services.credentials import Credential, SignInFailed, credential
 from slipway.services.databricks import AlreadyExists, Scope, Workspace, connect
 from slipway.services.databricks.secrets import BACKENDS
 from slipway.services.key_vault import Vault, vault_url
@@ -35,7 +35,7 @@ def provision_secrets(context: Context) -> None:
     services = Services(context)
     with context.log.section("Reading the sources"):
         values = _read_sources(context, services)
-    with context.log.section(f"Secret scope {environment.secret_scope.name}"):
+    with context.log.section(f"Secret scope {environment.secret_scope.name} of {services.workspace.host}"):
         scope = _ensure_scope(context, services.workspace)
         _let_readers_in(context, services.workspace, scope)
     with context.log.section("Writing what differs"):
@@ -122,6 +122,8 @@ def _read_sources(context: Context, services: Services) -> Mapping[str, str]:
     for secret in environment.secrets.values():
         try:
             value = _read(context, services, secret)
+        except SignInFailed:
+            raise
         except SlipwayError as error:
             missing.append((f"{secret.name}: {error.what}", error))
             continue

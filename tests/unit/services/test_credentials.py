@@ -81,7 +81,12 @@ def test_by_hand_whatever_is_there() -> None:
             "Azure DevOps gave no",
             "html",
         ),
-        ("EnvironmentCredential: nothing\nAzureCliCredential: az not found", "az not found", "AADSTS"),
+        (
+            "DefaultAzureCredential failed to retrieve a token.\nAttempted credentials:\n\tEnvironmentCredential: not "
+            "fully configured.\nVisit https://aka.ms/x to troubleshoot.\n\tAzureCliCredential: Azure CLI not found on path",
+            "\n  EnvironmentCredential: not fully configured\n  AzureCliCredential: Azure CLI not found on path",
+            "aka.ms",
+        ),
         ("header eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2ln was wrong", "[removed]", "eyJ"),
     ],
 )

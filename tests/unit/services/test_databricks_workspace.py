@@ -7,8 +7,10 @@ import re
 
 import pytest
 
-from slipway.services.databricks import Workspace
-from tests.unit.services.conftest import Answer, Sent, Wire
+from slipway.domain.environment import load_environment
+from slipway.services.credentials import Credential
+from slipway.services.databricks import Workspace, connect
+from tests.unit.services.conftest import ROOT, Answer, Sent, Wire
 
 
 @pytest.fixture
@@ -119,3 +121,32 @@ def test_a_given_idempotency_token_is_kept(wire: Wire, workspace: Workspace) -> 
     wire.on("POST", "/jobs/run-now", Answer(body={"run_id": 3}))
     workspace.run_now(1, idempotency_token="mine")
     assert wire.sent[0].json == {"job_id": 1, "idempotency_token": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "host", "authorization", "headers"),
+    [
+        ({}, "adb-7405612345678901.1.azuredatabricks.net", "Bearer token-1", True),
+        ({"DATABRICKS_TOKEN": "dapi1"}, "adb-7405612345678901.1.azuredatabricks.net", "Bearer dapi1", False),
+        (
+            {"DATABRICKS_HOST": "https://adb-2.2.azuredatabricks.net/"},
+            "adb-2.2.azuredatabricks.net",
+            "Bearer token-1",
+            False,
+        ),
+        (
+            {"DATABRICKS_HOST": "ADB-7405612345678901.1.azuredatabricks.net"},
+            "ADB-7405612345678901.1.azuredatabricks.net",
+            "Bearer token-1",
+            True,
+        ),
+    ],
+)
+def test_who_calls_which_workspace(
+    wire: Wire, identity: Credential, variables: dict[str, str], host: str, authorization: str, headers: bool
+) -> None:
+    wire.on("GET", "/scim/v2/Me", Answer())
+    connect(load_environment(ROOT, "dev"), identity, variables).me()
+    assert wire.sent[0].url.startswith(f"https://{host}/api/2.0/".lower())
+    assert wire.sent[0].headers["Authorization"] == authorization
+    assert ("X-Databricks-Azure-Workspace-Resource-Id" in wire.sent[0].headers) is headers

@@ -58,13 +58,13 @@ class Workspace(WorkspaceFiles, Secrets, Jobs, Permissions):
 
 
 def connect(environment: Environment, credential: Credential, variables: Mapping[str, str]) -> Workspace:
-    """The environment's workspace. By hand DATABRICKS_HOST and DATABRICKS_TOKEN win over configuration and credential.
-
-    No request is made here.
+    """The environment's workspace. By hand DATABRICKS_HOST and DATABRICKS_TOKEN win over configuration and credential;
+    another host is called without the Azure headers, which name the configured workspace. No request is made here.
     """
     databricks = environment.databricks
     host = variables.get("DATABRICKS_HOST") or databricks.host
-    label = f"environment {environment.name}"
+    elsewhere = _name(host) != _name(databricks.host)
+    label = f"environment {environment.name}" + (", host from DATABRICKS_HOST" if elsewhere else "")
     personal = variables.get("DATABRICKS_TOKEN")
     if personal:
         return Workspace(host, token=lambda: personal, label=label)
@@ -72,9 +72,13 @@ def connect(environment: Environment, credential: Credential, variables: Mapping
         host,
         token=credential.bearer(DATABRICKS_SCOPE),
         management_token=credential.bearer(MANAGEMENT_SCOPE),
-        workspace_resource_id=databricks.workspace_resource_id,
+        workspace_resource_id=None if elsewhere else databricks.workspace_resource_id,
         label=label,
     )
+
+
+def _name(host: str) -> str:
+    return host.removeprefix("https://").rstrip("/").lower()
 
 
 __all__ = [
