@@ -123,6 +123,8 @@ class Summary(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Attachment(Event):
+    """A file that a step attached. It goes with the job's workspace: copy it while the event is handled."""
+
     type: str
     name: str
     path: Path

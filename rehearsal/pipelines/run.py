@@ -25,6 +25,8 @@ from rehearsal.pipelines.run_state import RunState
 from rehearsal.pipelines.stage_runner import run_stage, skip_stage
 from rehearsal.pipelines.yaml_nodes import PipelineError, PipelineErrors, Position
 
+_KEPT_RUNS = 5
+
 
 def run_pipeline(
     *,
@@ -57,9 +59,7 @@ def run_pipeline(
     predefined = facts.variables(host)
     pipeline = compile_pipeline(Files(repository), pipeline_file, parameters or {}, predefined)
     _refuse(pipeline, host, only)
-    folder = work / f"run-{host.run_number}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = _run_folder(work, host.run_number)
     masker, kept = Masker(), Kept()
     number = build_number(pipeline.name, host)
     state = RunState(
@@ -89,6 +89,17 @@ def run_pipeline(
     )
 
 
+def _run_folder(work: Path, number: int) -> Path:
+    """An empty folder for this run. Of earlier runs the last few are kept."""
+    folder = work / f"run-{number}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    earlier = [path for path in work.glob("run-*") if path.name[4:].isdigit()]
+    for path in sorted(earlier, key=lambda path: int(path.name[4:]))[:-_KEPT_RUNS]:
+        shutil.rmtree(path, ignore_errors=True)
+    return folder
+
+
 def _refuse(pipeline: Pipeline, host: AgentHost, only: Collection[str] | None) -> None:
     """What Azure Pipelines checks before a run starts: service connections, stages that somebody names."""
     errors: list[PipelineError] = []
@@ -107,8 +118,6 @@ def _refuse(pipeline: Pipeline, host: AgentHost, only: Collection[str] | None) -
 
 
 def _no_connection(name: str, job: str) -> str:
-    if "$(" in name:
-        return f"The service connection '{name}' must be known before the run: a variable of the run can not name it"
     return (
         f"Job {job}: a step references service connection {name} which could not be found. The service connection "
         "does not exist, has been disabled or has not been authorized for use."

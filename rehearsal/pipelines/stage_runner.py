@@ -146,6 +146,7 @@ class _StageJob:
         title = self._title(hook)
         reporter = self._reporter(hook)
         reporter.emit(JobStarted(where=reporter.where, title=title, environment=self.job.environment))
+        self._say_what_is_missing(reporter, hook)
         place = "-".join(part for part in (self.stage.name, self.job.name, hook.replace(".", "_")) if part)
         workspace = Workspace(self.state.folder / "jobs" / place)
         job_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.state.folder}/{place}"))
@@ -163,6 +164,15 @@ class _StageJob:
         )
         reporter.emit(done)
         return self._result(hook, title, job.status, seconds, step_results), job.outputs
+
+    def _say_what_is_missing(self, reporter: Reporter, hook: str) -> None:
+        """What Azure Pipelines would do around this job and a rehearsal does not."""
+        pool = self.job.pool or self.stage.pool
+        if pool and hook in ("", self.job.hooks[0].name if self.job.hooks else ""):
+            reporter.line(f"This machine stands for the pool '{pool}'.", "section")
+        if self.job.hooks and hook == self.job.hooks[0].name:
+            text = f"Checks of the environment '{self.job.environment}' (approvals, branch control, lock) are not in a rehearsal."
+            reporter.line(text, "section")
 
     def _job_state(self, workspace: Workspace, reporter: Reporter, variables: Variables) -> JobState:
         host, minutes = self.state.host, self.job.timeout_minutes

@@ -65,6 +65,11 @@ def _check_inputs(fields: Fields, kind: str, task: str, given: dict[str, str]) -
         return given
     inputs, wrong = tasks.canonical_inputs(task, given)
     inner = fields.fields("inputs") if kind == "task" else fields
+    if "$(" in inputs.get("azureSubscription", ""):
+        # [learn] library/service-endpoints: names of resources must be known when the YAML is expanded.
+        wrong.append(
+            ("azureSubscription", "A service connection must be known before the run: no $(variable) can name it")
+        )
     for name, message in wrong:
         fields.wrong(inner.at(name) if inner is not None and name else fields.position, message)
     return inputs

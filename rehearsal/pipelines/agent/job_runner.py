@@ -65,7 +65,7 @@ def run_steps(job: JobState, steps: Sequence[Step]) -> tuple[StepResult, ...]:
 
 def _run_step(job: JobState, step: Step) -> StepResult:
     started = job.host.steady()
-    title = job.variables.expand(step.display_name)
+    title = job.reporter.mask(job.variables.expand(step.display_name))
     reporter = job.reporter.in_step(title)
     job.variables.assign("Agent.JobStatus", RESULT_NAMES[job.status])
     reporter.emit(StepStarted(where=reporter.where, title=title, task=step.task))
@@ -85,6 +85,7 @@ def _run_step(job: JobState, step: Step) -> StepResult:
         result = "succeededWithIssues"
     _count(job, result)
     seconds = job.host.steady() - started
+    reason = reporter.mask(reason)
     if reason:
         reporter.line(f"{result}: {reason}" if result != "skipped" else f"Skipped: {reason}", "section")
     done = StepFinished(

@@ -31,6 +31,7 @@ class RunFacts:
     pipeline_name: str
 
     def variables(self, host: AgentHost) -> dict[str, str]:
+        # Whatever branch is checked out: a rehearsal stands for what a push to main would do.
         branch = "refs/pull/1/merge" if self.reason == "PullRequest" else "refs/heads/main"
         uri = f"https://dev.azure.com/{host.organization}/"
         values = {

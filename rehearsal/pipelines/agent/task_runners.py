@@ -155,8 +155,8 @@ def _use_python(step: StepState) -> Result:
         raise TaskFailedError(f"{base} does not run: {error}") from error
     version = shown.stdout.strip()
     if not version_matches(asked, version):
-        text = f"The pipeline asks for Python {asked}; this rehearsal has {version} and goes on with it"
-        step.reporter.issue("warning", text)
+        text = f"The pipeline asks for Python {asked}; this rehearsal has {version} and goes on with it."
+        step.reporter.line(text, "warning")
     step.reporter.line(f"Python {version}: {base}")
     return "succeeded"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.pipelines.events import JobFinished, JobStarted, RunStarted, StageFinished
+from rehearsal.pipelines.events import JobFinished, JobStarted, LogLine, RunStarted, StageFinished
 from rehearsal.pipelines.results import RunResult
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
 from tests.rehearsal.pipelines.project import Project
@@ -331,6 +331,32 @@ def test_a_second_run_starts_empty(project: Project) -> None:
     )
     assert project.run().result == "succeeded"
     assert project.run().result == "succeeded"
+
+
+def test_old_runs_are_cleared_away(project: Project) -> None:
+    project.write(main="steps:\n  - checkout: none\n  - bash: echo x\n")
+    for number in (1, 2, 3, 4, 5, 6, 10):
+        (project.work / f"run-{number}").mkdir(parents=True)
+    (project.work / "run-notes").mkdir()
+    project.run()
+    assert sorted(path.name for path in project.work.iterdir()) == [
+        "run-10",
+        "run-4",
+        "run-5",
+        "run-6",
+        "run-7",
+        "run-notes",
+    ]
+
+
+def test_what_a_rehearsal_leaves_out_is_said(project: Project) -> None:
+    project.write(main=(HOOKS % ECHO).replace("environment: dev", "environment: dev\n                pool: ours"))
+    project.run()
+    said = [line.text for line in project.told.of(LogLine) if line.kind == "section"]
+    assert said == [
+        "This machine stands for the pool 'ours'.",
+        "Checks of the environment 'dev' (approvals, branch control, lock) are not in a rehearsal.",
+    ]
 
 
 def test_the_token_is_closed_when_the_listener_breaks(project: Project) -> None:

@@ -111,6 +111,10 @@ PIPELINES = {
         "steps: [{task: AzureCLI@2, inputs: {azureSubscription: s, scriptType: bash, addSpnToEnvironment: true}}]\n",
         "This rehearsal has no input 'addSpnToEnvironment' of AzureCLI@2",
     ),
+    "service connection in a variable": (
+        "steps: [{task: AzureCLI@2, inputs: {azureSubscription: $(sc), scriptType: bash, inlineScript: x}}]\n",
+        "must be known before the run",
+    ),
     "condition": ("steps: [{bash: x, condition: succeded()}]\n", "Unrecognized function: 'succeded'"),
     "condition with a parameter": ("steps: [{bash: x, condition: parameters.x}]\n", "Unrecognized value: 'parameters'"),
     "step condition with dependencies": (
