@@ -18,18 +18,18 @@ from rehearsal.setup import ROOT
 # The release code is not installed anywhere: scripts run from the folder that they lie in.
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "library" / "src")]
 
-from rehearsal.compose import Release  # noqa: E402
-from rehearsal.console import Log, closing_table  # noqa: E402
-from rehearsal.dataset import find_dataset  # noqa: E402
-from rehearsal.gateway.gateway import PortInUse  # noqa: E402
-from rehearsal.pipelines.deployments import deployments  # noqa: E402
-from rehearsal.pipelines.yaml_nodes import PipelineErrors  # noqa: E402
-from rehearsal.rehearse import BootstrapFailed, Rehearsal  # noqa: E402
-from rehearsal.report.page import write_page  # noqa: E402
-from rehearsal.storage.azurite import AzuriteFailed  # noqa: E402
-from rehearsal.store import DamagedStore  # noqa: E402
-from slipway.domain.environment import load_environment  # noqa: E402
-from slipway.errors import ConfigurationError, SlipwayError  # noqa: E402
+from rehearsal.compose import Release
+from rehearsal.console import Log, closing_table
+from rehearsal.dataset import find_dataset
+from rehearsal.gateway.gateway import PortInUse
+from rehearsal.pipelines.deployments import deployments
+from rehearsal.pipelines.yaml_nodes import PipelineErrors
+from rehearsal.rehearse import BootstrapFailed, Rehearsal
+from rehearsal.report.page import write_page
+from rehearsal.storage.azurite import AzuriteFailed
+from rehearsal.store import DamagedStore
+from slipway.domain.environment import load_environment
+from slipway.errors import ConfigurationError, SlipwayError
 
 FOLDER = ".rehearsal"
 FAILED, UNUSABLE = 1, 2
@@ -78,6 +78,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         _start(rehearsal, folder)
         if arguments.run:
             return rehearsal.scripts.run_command(arguments.run)
+        rehearsal.recover()
         rehearsal.bootstrap(only)
         report = rehearsal.release(only)
         page = write_page(report, folder / "report")

@@ -23,6 +23,7 @@ from rehearsal.report import model
 from rehearsal.scripts import Scripts, child_environment
 from rehearsal.server import Server
 from rehearsal.setup import environment_folder
+from rehearsal.store import Collection
 from slipway.domain.environment import Environment
 
 PIPELINE = "azure-pipelines.yml"
@@ -88,13 +89,25 @@ class Rehearsal:
             self.server.call(lambda name=environment.name, value=made_from: done.__setitem__(name, value))  # type: ignore[misc]
             self.log.say(f"Bootstrapped {environment.name} in {time.monotonic() - started:.1f} s", "dim")
 
+    def recover(self) -> None:
+        """When the last rehearsal was killed in the middle: what its lost agent left open is taken back, as on-call would."""
+        runs = self._runs
+        cut = self.server.call(lambda: [number for number, run in runs.items() if not run["ended"]])
+        if not cut:
+            return
+        self.log.say(f"Rehearsal {cut[-1]} was stopped in the middle; taking back what it left open", "yellow")
+        for release in self.releases:
+            done = self.scripts.run("switch_slot", "--environment", release.environment.name, "--revert", "--take-over")
+            self.log.detail(done.stdout + done.stderr)
+        self.server.call(lambda: [runs.__setitem__(number, {"ended": True}) for number in cut])
+
     def release(self, only: set[str] | None) -> model.Report:
         """Run the pipeline and gather the report. Raises PipelineErrors for wrong YAML."""
         environments = self._environments(only)
         names = [environment.name for environment in environments]
         before = self.scripts.statuses(names)
         started = time.time()
-        number = self.server.call(lambda: self.server.azure.world.store.next_id("runs"))
+        number = self.server.call(self._begin_run)
         result = run_pipeline(
             repository=self.repository,
             pipeline_file=PIPELINE,
@@ -104,6 +117,7 @@ class Rehearsal:
             only=only,
             cancel=self.cancel,
         )
+        self.server.call(lambda: self._runs.__setitem__(str(number), {"ended": True}))
         after = self.scripts.statuses(names)
         return model.Report(
             number=number,
@@ -122,6 +136,15 @@ class Rehearsal:
 
     def stop(self) -> None:
         self.server.stop()
+
+    @property
+    def _runs(self) -> Collection:
+        return self.server.azure.world.store.collection("rehearsal/runs")
+
+    def _begin_run(self) -> int:
+        number = self.server.azure.world.store.next_id("runs")
+        self._runs[str(number)] = {"ended": False}
+        return number
 
     def _compose(self) -> Any:
         return compose(

@@ -190,6 +190,8 @@ def revert(session: Session) -> None:
     if journal is None:
         session.log.info(f"No switch is open in {session.environment.name}; nothing to take back.")
         if not session.context.what_if:
+            if session.context.arguments.take_over and state.claim is not None:
+                session.take_claim()  # a release that is dead for certain must not keep the next one waiting
             session.release_claim()
         return
     if session.context.what_if:
