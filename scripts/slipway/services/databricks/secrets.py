@@ -11,7 +11,7 @@ from typing import Any
 from databricks_cli.sdk.service import SecretService  # type: ignore[import-untyped]
 
 from slipway.services.databricks.client import Client
-from slipway.services.databricks.errors import AccessRefused, AlreadyExists, DatabricksError, NotFound
+from slipway.services.databricks.errors import AccessRefused, DatabricksError, NotFound
 
 BACKENDS = {"databricks": "DATABRICKS", "key_vault": "AZURE_KEYVAULT"}
 
@@ -94,5 +94,3 @@ class Secrets:
         except NotFound:
             return
 
-
-__all__ = ["AlreadyExists", "Scope", "Secrets"]
