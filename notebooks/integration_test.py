@@ -1,8 +1,9 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Integration test
-# MAGIC Runs the notebooks of this slot in sequence on a small slice, under a prefix of the candidate's own, checks what they produced, and cleans up.
-# MAGIC It ends with JSON: the hash of the manifest that it found in its own slot, and every check with name, outcome, seconds and message.
+# MAGIC Runs the notebooks of this slot in sequence on a small slice, under a prefix of the candidate's own, checks what they produced, and cleans up, also after a failure.
+# MAGIC
+# MAGIC It always ends with JSON: the hash of the manifest in its own slot, whether all checks passed, and each check with name, outcome, seconds and message.
 
 # COMMAND ----------
 
@@ -10,123 +11,233 @@
 
 # COMMAND ----------
 
-dbutils.widgets.text("output_prefix", "", "Prefix of all outputs; must begin with candidate/")
-dbutils.widgets.text("rows", "2000", "Rows to test with")
-dbutils.widgets.text("dataset", SLOT["dataset"], "Hourly data (CSV)")
+dbutils.widgets.text("dataset", SLOT["dataset"], "Hourly data: CSV with a header")
+dbutils.widgets.text("rows", "2000", "How many hours to test with, 0 = all")
+dbutils.widgets.text("output_prefix", f"candidate/{MANIFEST_HASH[:16]}", "Prefix of all tables; begins with candidate/ and is deleted")
+dbutils.widgets.text("data_base", "", "Where tables lie, empty = the environment's storage")
+dbutils.widgets.text("timeout_seconds", "1200", "Longest time of each notebook")
 
-prefix = dbutils.widgets.get("output_prefix").strip("/")
-rows = int(dbutils.widgets.get("rows"))
-if not prefix.startswith("candidate/") or ".." in prefix:
-    raise ValueError(f"output_prefix is {prefix!r}: the test writes, and afterwards deletes, only below candidate/")
+PREFIX = dbutils.widgets.get("output_prefix")
+BASE = dbutils.widgets.get("data_base")
+ROWS = dbutils.widgets.get("rows")
+ARGUMENTS = {"output_prefix": PREFIX, "data_base": BASE}
+
+# COMMAND ----------
+
+# MAGIC %md ## How checks are run
 
 # COMMAND ----------
 
 import json
+import re
 import time
 
+RESULTS = []
 CHECKS = []
 
 
-def check(name, function):
-    """Run one check; what it raises is its message. Returns whether it passed."""
-    started = time.monotonic()
+def check(name, needs=()):
+    """Adds a function to the checks, which run in the order in which they are written. needs: checks that must have passed."""
+
+    def add(function):
+        CHECKS.append((name, needs, function))
+        return function
+
+    return add
+
+
+def run_check(name, needs, function):
+    """Runs one check and keeps its result: failed when an assertion does not hold, error when it could not be made."""
+    started = time.perf_counter()
     outcome, message = "passed", ""
+    good = {result["name"] for result in RESULTS if result["outcome"] == "passed"}
+    missing = [need for need in needs if need not in good]
+    if missing:
+        outcome, message = "error", f"not made, because this did not pass: {missing[0]}"
+    else:
+        try:
+            function()
+        except AssertionError as failure:
+            outcome, message = "failed", str(failure) or "does not hold"
+        except Exception as error:
+            outcome, message = "error", f"{type(error).__name__}: {readable(error)}"
+    seconds = round(time.perf_counter() - started, 3)
+    RESULTS.append({"name": name, "outcome": outcome, "seconds": seconds, "message": message})
+    print(f"{outcome:6} {seconds:7.2f} s  {name}{': ' * bool(message)}{message}")
+
+
+def readable(error):
+    """What an error says, without the stack of the JVM."""
+    text = re.split(r"\n\s+at |\n\nJVM stacktrace", str(error))[0].strip()
+    text = " ".join(text.split())
+    return text if len(text) <= 2000 else text[:2000] + " …"
+
+
+def run_notebook(name, **arguments):
+    """Runs another notebook of this slot and returns the JSON that it exits with."""
+    seconds = int(dbutils.widgets.get("timeout_seconds"))
     try:
-        function()
-    except AssertionError as failure:
-        outcome, message = "failed", str(failure) or "the check failed"
+        result = dbutils.notebook.run(f"./{name}", seconds, {**ARGUMENTS, **arguments})
     except Exception as error:
-        outcome, message = "error", f"{type(error).__name__}: {error}"
-    CHECKS.append({"name": name, "outcome": outcome, "seconds": round(time.monotonic() - started, 3), "message": message[:2000]})
-    print(f"{outcome:7} {name} {message}")
-    return outcome == "passed"
+        # What was wrong is in the output of the notebook's own run; the service gives its caller the state only.
+        raise RuntimeError(f"the notebook {name} did not end well, its own output says why: {readable(error)}") from None
+    return json.loads(result)
+
+
+def dataset():
+    return spark.read.option("header", True).csv(dbutils.widgets.get("dataset"))
 
 
 def table(name):
-    return spark.read.format("delta").load(data_path(name, prefix))
+    return spark.read.format("delta").load(data_path(name, PREFIX, BASE))
+
+
+def clean():
+    """Removes everything under the prefix. Refuses a prefix that is not a candidate's own: jobs' data lies beside it."""
+    assert_own_prefix()
+    dbutils.fs.rm(data_path("", PREFIX, BASE), True)
+
+
+def assert_own_prefix():
+    own = re.fullmatch(r"candidate/[A-Za-z0-9][A-Za-z0-9._-]*", PREFIX) and ".." not in PREFIX
+    assert own, f"output_prefix is {PREFIX!r}; it must be candidate/ and one name, because everything below it is deleted"
 
 
 # COMMAND ----------
 
-RESULTS = {}
+# MAGIC %md ## The checks
+
+# COMMAND ----------
+
+from bikeshare.checks import find_problems, find_problems_in_spark
+from bikeshare.model import measure
+from bikeshare.split import fingerprint, parts
 
 
-def prepare():
-    arguments = {"dataset": dbutils.widgets.get("dataset"), "rows": str(rows), "output_prefix": prefix}
-    RESULTS["prepared"] = int(dbutils.notebook.run("./prepare", 1200, arguments))
+@check("the slot is complete")
+def _():
+    assert MANIFEST_HASH, "the slot has no manifest: it is being overwritten, or was never finished"
 
 
-def train():
-    RESULTS["metrics"] = json.loads(dbutils.notebook.run("./train", 1200, {"output_prefix": prefix, "max_iter": "60"}))
+@check("the dataset has no findings")
+def _():
+    findings = find_problems_in_spark(dataset())
+    assert not findings, "; ".join(map(str, findings))
 
 
-def score():
-    RESULTS["scored"] = int(dbutils.notebook.run("./score", 1200, {"output_prefix": prefix}))
+@check("prepare runs", needs=["the dataset has no findings"])
+def _():
+    clean()  # what an interrupted test of the same release left
+    MADE["prepare"] = run_notebook("prepare", dataset=dbutils.widgets.get("dataset"), rows=ROWS)
+
+
+@check("the prepared hours have no findings", needs=["prepare runs"])
+def _():
+    MADE["hours"] = hours = table("hours").toPandas()
+    findings = find_problems(hours)
+    assert not findings, "; ".join(map(str, findings))
+
+
+@check("as many hours were prepared as there should be", needs=["the prepared hours have no findings"])
+def _():
+    count = len(MADE["hours"])
+    assert count == MADE["prepare"]["hours"], f"prepare says {MADE['prepare']['hours']} hours, the table holds {count}"
+    source = dataset().count()
+    expected = min(int(ROWS), source) if int(ROWS) else source
+    assert count == expected, f"{count} hours were prepared, {expected} should be"
+
+
+@check("train runs", needs=["prepare runs"])
+def _():
+    MADE["train"] = run_notebook("train")
+
+
+@check("training did not see the holdout", needs=["train runs", "the prepared hours have no findings"])
+def _():
+    hours = MADE["hours"]
+    row = table("model").first()
+    fitted = json.loads(row["about"])["fitted_fingerprint"]
+    assert fitted == fingerprint(hours[parts(hours) == "train"]), "the model was not fitted on exactly the training part"
+    measured = {row["part"] for row in table("metrics").collect()}
+    assert measured == {"train", "test"}, f"metrics are there for {', '.join(sorted(measured))}"
+
+
+@check("the model explains the test part", needs=["train runs"])
+def _():
+    r2 = MADE["train"]["test"]["r2"]
+    assert r2 > 0.3, f"R2 on the test part is {r2:.3f}; it should be more than 0.3, and 0 is no better than the mean"
+
+
+@check("score runs", needs=["train runs"])
+def _():
+    MADE["score"] = run_notebook("score")
+
+
+@check("every hour has one prediction", needs=["score runs", "the prepared hours have no findings"])
+def _():
+    MADE["predictions"] = predictions = table("predictions").toPandas()
+    hours = MADE["hours"]
+    assert len(predictions) == len(hours), f"there are {len(predictions)} predictions for {len(hours)} hours"
+    assert fingerprint(predictions) == fingerprint(hours), "the predictions are not for the hours that were prepared"
+
+
+@check("no prediction is missing or negative", needs=["every hour has one prediction"])
+def _():
+    predicted = MADE["predictions"]["prediction"]
+    missing, negative = int(predicted.isna().sum()), int((predicted < 0).sum())
+    assert not missing and not negative, f"{missing} predictions are missing, {negative} are negative"
+
+
+@check("predictions of the holdout are better than the mean", needs=["no prediction is missing or negative"])
+def _():
+    both = MADE["hours"].merge(MADE["predictions"], on=["dteday", "hr"], validate="one_to_one")
+    part = parts(both)
+    holdout, mean = both[part == "holdout"], both[part == "train"]["cnt"].mean()
+    assert len(holdout), "the slice is too small: no hour of it belongs to the holdout"
+    actual = holdout["cnt"].to_numpy()
+    model, baseline = measure(actual, holdout["prediction"].to_numpy()), measure(actual, 0 * actual + mean)
+    assert model.rmse < baseline.rmse, f"RMSE is {model.rmse:.1f} rentals, that of the mean {baseline.rmse:.1f}"
+
+
+@check("scoring again changes nothing", needs=["every hour has one prediction"])
+def _():
+    again = run_notebook("score")["predictions"]
+    assert again == len(MADE["predictions"]), f"there are {again} predictions after scoring twice, {len(MADE['predictions'])} after once"
 
 
 # COMMAND ----------
 
-
-def manifest_is_there():
-    assert MANIFEST_HASH, "this slot has no manifest.json"
-
-
-def rows_are_kept():
-    count = table("hours").count()
-    assert count == RESULTS["prepared"], f"prepare wrote {count} rows and said {RESULTS['prepared']}"
-    assert rows == 0 or count <= rows, f"{count} rows were prepared and {rows} were asked for"
-
-
-def hours_are_sound():
-    from bikeshare.checks import find_problems
-
-    problems = find_problems(table("hours").toPandas())
-    assert not problems, "; ".join(str(problem) for problem in problems)
-
-
-def model_is_useful():
-    metrics = RESULTS["metrics"]
-    assert metrics["rmse"] < metrics["baseline_rmse"], (
-        f"RMSE {metrics['rmse']:.1f} is no better than always saying the mean ({metrics['baseline_rmse']:.1f})"
-    )
-
-
-def every_hour_is_scored():
-    hours, predictions = table("hours").select("dteday", "hr"), table("predictions").select("dteday", "hr")
-    assert RESULTS["scored"] == RESULTS["prepared"], f"{RESULTS['scored']} of {RESULTS['prepared']} hours were scored"
-    unscored = hours.subtract(predictions).count()
-    assert unscored == 0, f"{unscored} hours have no prediction"
-
-
-def predictions_are_possible():
-    wrong = table("predictions").where("predicted IS NULL OR predicted < 0 OR isnan(predicted)").count()
-    assert wrong == 0, f"{wrong} predictions are negative or missing"
-
+# MAGIC %md ## Run them
 
 # COMMAND ----------
 
-
-def clean_up():
-    dbutils.fs.rm(data_path("", prefix), True)
+MADE = {}
 
 
-check("the slot has a manifest", manifest_is_there)
-try:
-    # Each step needs what the one before made: the first that fails ends the sequence.
-    if (
-        check("prepare runs", prepare)
-        and check("prepare keeps its rows", rows_are_kept)
-        and check("the prepared hours are sound", hours_are_sound)
-        and check("train runs", train)
-        and check("the model beats the mean", model_is_useful)
-        and check("score runs", score)
-    ):
-        check("every hour is scored", every_hour_is_scored)
-        check("predictions are possible", predictions_are_possible)
-finally:
-    check("the candidate's data is cleaned up", clean_up)
+def run_all():
+    run_check("the test has a place of its own", (), assert_own_prefix)
+    if RESULTS[-1]["outcome"] != "passed":
+        return
+    try:
+        for each in CHECKS:
+            run_check(*each)
+    finally:
+        run_check("nothing is left behind", (), leave_nothing)
+
+
+def leave_nothing():
+    clean()
+    try:
+        left = dbutils.fs.ls(data_path("", PREFIX, BASE))
+    except Exception as error:
+        assert "FileNotFoundException" in str(error), readable(error)
+        return
+    assert not left, f"{len(left)} folders are left in {data_path('', PREFIX, BASE)}, for example {left[0].path}"
+
+
+run_all()
 
 # COMMAND ----------
 
-passed = all(entry["outcome"] == "passed" for entry in CHECKS)
-dbutils.notebook.exit(json.dumps({"manifest": MANIFEST_HASH, "passed": passed, "checks": CHECKS}))
+passed = bool(RESULTS) and all(result["outcome"] == "passed" for result in RESULTS)
+dbutils.notebook.exit(json.dumps({"manifest": MANIFEST_HASH, "passed": passed, "checks": RESULTS}))

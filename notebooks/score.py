@@ -1,7 +1,7 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Score
-# MAGIC Predicts the demand of every hour, on all workers at once, and keeps the predictions as a Delta table.
+# MAGIC Predicts the rentals of every hour, on all workers at once, and keeps the predictions as a Delta table.
 
 # COMMAND ----------
 
@@ -9,26 +9,40 @@
 
 # COMMAND ----------
 
-dbutils.widgets.text("output_prefix", "", "Prefix of all inputs and outputs")
-dbutils.widgets.text("hours_table", "hours", "Table to read")
-dbutils.widgets.text("model_table", "model", "Model to use")
+dbutils.widgets.text("hours_table", "hours", "Table to read: the hours")
+dbutils.widgets.text("model_table", "model", "Table to read: the model")
 dbutils.widgets.text("predictions_table", "predictions", "Table to write")
+dbutils.widgets.text("output_prefix", "", "Prefix of all tables, empty in jobs")
+dbutils.widgets.text("data_base", "", "Where tables lie, empty = the environment's storage")
 
-prefix = dbutils.widgets.get("output_prefix")
-hours_path = data_path(dbutils.widgets.get("hours_table"), prefix)
-model_path = data_path(dbutils.widgets.get("model_table"), prefix)
-predictions_path = data_path(dbutils.widgets.get("predictions_table"), prefix)
+place = dbutils.widgets.get("output_prefix"), dbutils.widgets.get("data_base")
+hours_path = data_path(dbutils.widgets.get("hours_table"), *place)
+model_path = data_path(dbutils.widgets.get("model_table"), *place)
+predictions_path = data_path(dbutils.widgets.get("predictions_table"), *place)
 
 # COMMAND ----------
+
+from pyspark.errors import AnalysisException
 
 from bikeshare.scoring import score
 
-hours = spark.read.format("delta").load(hours_path)
-model = spark.read.format("delta").load(model_path).select("model").first()["model"]
-score(hours, model).write.format("delta").mode("overwrite").save(predictions_path)
+try:
+    row = spark.read.format("delta").load(model_path).select("model", "trained_at", "version").first()
+except AnalysisException as error:
+    raise RuntimeError(f"No model can be read from {model_path}: the train job makes one. {error}") from None
+print(f"the model was trained at {row['trained_at']} by version {row['version']}")
 
 # COMMAND ----------
 
+hours = spark.read.format("delta").load(hours_path)
+predictions = score(hours, bytes(row["model"]))
+predictions.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(predictions_path)
 written = spark.read.format("delta").load(predictions_path).count()
-print(f"{written} predictions written to {predictions_path}")
-dbutils.notebook.exit(str(written))
+print(f"{written} predictions are in {predictions_path}")
+
+# COMMAND ----------
+
+import json
+
+dbutils.jobs.taskValues.set("predictions", written)
+dbutils.notebook.exit(json.dumps({"predictions": written, "table": predictions_path}))

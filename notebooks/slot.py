@@ -1,10 +1,14 @@
 # Databricks notebook source
 # MAGIC %md
 # MAGIC # Where am I?
-# MAGIC Other notebooks run this one first, with `%run ./slot`. It finds the slot that they lie in, reads the environment's values that the release put there,
-# MAGIC and lets Spark reach the environment's storage.
+# MAGIC Every other notebook begins with `%run ./slot`. It finds the slot that the notebook lies in, reads the values that the release put there
+# MAGIC for its environment, and lets Spark reach the environment's storage. It makes no widgets: those are each notebook's own.
 # MAGIC
-# MAGIC It leaves `SLOT` (a dictionary: app, environment, slot, version and the values under `notebooks:` in the configuration), `MANIFEST_HASH`, and `data_path(name)`.
+# MAGIC | it leaves | what that is |
+# MAGIC |---|---|
+# MAGIC | `SLOT` | `app`, `environment`, `slot`, `version`, and what the configuration has under `notebooks:` |
+# MAGIC | `MANIFEST_HASH` | SHA-256 of the slot's manifest: which files a run really ran; empty while the slot is being overwritten |
+# MAGIC | `data_path(name, prefix, base)` | the address of a table in the environment's storage |
 
 # COMMAND ----------
 
@@ -12,34 +16,58 @@ import hashlib
 import json
 from pathlib import Path
 
-# From Databricks Runtime 14 on, the working directory is the notebook's own folder.
-_folder = Path.cwd().parent
-SLOT = json.loads((_folder / "config" / "environment.json").read_text())
-_manifest = _folder / "manifest.json"
-MANIFEST_HASH = hashlib.sha256(_manifest.read_bytes()).hexdigest() if _manifest.exists() else ""
 
-# COMMAND ----------
+def read_slot(folder):
+    """The slot's values and the hash of its manifest. folder: the slot's, which holds notebooks/, library/ and config/."""
+    values, manifest = folder / "config" / "environment.json", folder / "manifest.json"
+    if not values.is_file():
+        raise FileNotFoundError(
+            f"{values} is not there, so this notebook does not lie in a slot. Slipway's scripts/publish_slot.py makes one."
+        )
+    return json.loads(values.read_text()), hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else ""
 
-_host = f"{SLOT['storage_account']}.dfs.core.windows.net"
-if SLOT["storage_authentication"] == "account_key":
-    spark.conf.set(f"fs.azure.account.key.{_host}", dbutils.secrets.get(SLOT["secret_scope"], SLOT["storage_key_name"]))
-elif SLOT["storage_authentication"] == "service_principal":
-    _oauth = "org.apache.hadoop.fs.azurebfs.oauth2.ClientCredsTokenProvider"
-    spark.conf.set(f"fs.azure.account.auth.type.{_host}", "OAuth")
-    spark.conf.set(f"fs.azure.account.oauth.provider.type.{_host}", _oauth)
-    spark.conf.set(f"fs.azure.account.oauth2.client.id.{_host}", SLOT["client_id"])
-    spark.conf.set(f"fs.azure.account.oauth2.client.secret.{_host}", dbutils.secrets.get(SLOT["secret_scope"], SLOT["client_secret_name"]))
-    spark.conf.set(f"fs.azure.account.oauth2.client.endpoint.{_host}", f"https://login.microsoftonline.com/{SLOT['tenant_id']}/oauth2/token")
-else:
-    raise ValueError(f"notebooks.storage_authentication is {SLOT['storage_authentication']!r}; it is account_key or service_principal")
+
+# From Databricks Runtime 14 on, the working directory is the folder of the notebook that runs.
+SLOT, MANIFEST_HASH = read_slot(Path.cwd().parent)
 
 # COMMAND ----------
 
 
-def data_path(name, prefix=""):
-    """The address of a table or folder in the environment's storage; prefix: what comes before it, "" in production."""
-    parts = [part.strip("/") for part in (prefix, name) if part.strip("/")]
-    return f"abfss://{SLOT['container']}@{_host}/{'/'.join(parts)}"
+def storage_settings(values, secret):
+    """The Spark settings that open the environment's storage account. secret: gives the value of a secret by its name."""
+    host = f"{values['storage_account']}.dfs.core.windows.net"
+    how = values["storage_authentication"]
+    if how == "account_key":
+        return {f"fs.azure.account.key.{host}": secret(values["storage_key_name"])}
+    if how == "service_principal":
+        # https://learn.microsoft.com/azure/databricks/connect/storage/azure-storage
+        return {
+            f"fs.azure.account.auth.type.{host}": "OAuth",
+            f"fs.azure.account.oauth.provider.type.{host}": "org.apache.hadoop.fs.azurebfs.oauth2.ClientCredsTokenProvider",
+            f"fs.azure.account.oauth2.client.id.{host}": values["client_id"],
+            f"fs.azure.account.oauth2.client.secret.{host}": secret(values["client_secret_name"]),
+            f"fs.azure.account.oauth2.client.endpoint.{host}": f"https://login.microsoftonline.com/{values['tenant_id']}/oauth2/token",
+        }
+    raise ValueError(f"storage_authentication is {how!r}; it can be account_key or service_principal")
 
 
-print(f"{SLOT['app']} {SLOT['version']} in {SLOT['environment']}, slot {SLOT['slot']}")
+for _name, _value in storage_settings(SLOT, lambda name: dbutils.secrets.get(SLOT["secret_scope"], name)).items():
+    spark.conf.set(_name, _value)
+
+# COMMAND ----------
+
+
+def data_path(name="", prefix="", base=""):
+    """The address of a table or folder.
+
+    name: below the prefix, such as hours; an address of its own (with :// or a leading slash) stays as it is.
+    prefix: keeps a test's data apart from what jobs write; empty in jobs.
+    base: where the data lies instead of the environment's storage, for example a volume.
+    """
+    if "://" in name or name.startswith("/"):
+        return name
+    base = base or f"abfss://{SLOT['container']}@{SLOT['storage_account']}.dfs.core.windows.net"
+    return "/".join([base.rstrip("/"), *(part.strip("/") for part in (prefix, name) if part.strip("/"))])
+
+
+print(f"{SLOT['app']} {SLOT['version']} in {SLOT['environment']}, slot {SLOT['slot']}, manifest {MANIFEST_HASH[:16] or 'missing'}")

@@ -1,87 +1,93 @@
-"""The split, the model and the scoring."""
+"""The model factory, fitting and metrics."""
 
-import base64
-import io
-from itertools import pairwise
-
-import joblib
+import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import mean_absolute_error, r2_score
 
-from bikeshare.model import ModelMismatch, dump, load, measure, train
-from bikeshare.sample import make_hours
-from bikeshare.schema import FEATURES, TARGET
-from bikeshare.scoring import scorer
-from bikeshare.split import HOLDOUT, TEST, TRAIN, part_of, with_part
+from bikeshare.model import KINDS, Model, evaluate, fit, make_estimator, measure, predict
+from bikeshare.schema import FEATURES, LEAKS, TARGET
+from bikeshare.split import fingerprint
 
-HOURS = with_part(make_hours(60, 7))
-MODEL = train(HOURS[HOURS["part"] == TRAIN], settings={"max_iter": 40})
+NUMBERS = st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 1000)), min_size=2, max_size=30)
 
 
-@given(st.dates(), st.integers(0, 23))
-def test_an_hour_is_always_in_the_same_part(day: object, hour: int) -> None:
-    assert part_of(str(day), hour) == part_of(str(day), hour) in (TRAIN, TEST, HOLDOUT)
+@pytest.mark.parametrize("name", [*LEAKS, TARGET])
+def test_what_gives_the_target_away_is_no_feature(name: str, hours: pd.DataFrame) -> None:
+    assert name not in FEATURES
+    for kind in KINDS:
+        with pytest.raises(ValueError, match=f"{name} would tell the model the answer"):
+            fit(hours, kind, features=[*FEATURES, name])
 
 
-@settings(max_examples=20)
-@given(st.lists(st.integers(0, len(HOURS) - 1), min_size=1, max_size=60))
-def test_order_and_neighbours_do_not_change_a_part(rows: list[int]) -> None:
-    some = HOURS.iloc[rows]
-    assert with_part(some.drop(columns="part"))["part"].tolist() == some["part"].tolist()
+def test_features_do_not_name_the_row() -> None:
+    assert {"instant", "dteday"}.isdisjoint(FEATURES)
 
 
-def test_shares_are_about_what_they_should_be() -> None:
-    shares = with_part(make_hours(400, 1))["part"].value_counts(normalize=True)
-    assert shares[TRAIN] == pytest.approx(0.7, abs=0.02)
-    assert shares[HOLDOUT] == pytest.approx(0.1, abs=0.02)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mean"])
+def test_every_kind_beats_the_mean_on_hours_it_has_not_seen(
+    kind: str, hours: pd.DataFrame, part: "pd.Series[str]"
+) -> None:
+    train, holdout = hours[part == "train"], hours[part == "holdout"]
+    found, mean = evaluate(fit(train, kind), holdout), evaluate(fit(train, "mean"), holdout)
+    assert found.hours == len(holdout)
+    assert found.rmse < 0.7 * mean.rmse
+    assert found.mae < found.rmse
+    assert found.r2 > 0.5 > 0.1 > mean.r2
 
 
-def test_features_hold_nothing_that_gives_the_target_away() -> None:
-    assert {"casual", "registered", TARGET, "instant"}.isdisjoint(FEATURES)
+def test_the_order_of_the_hours_does_not_change_the_model(
+    hours: pd.DataFrame, model: Model, part: "pd.Series[str]"
+) -> None:
+    again = fit(hours[part == "train"].sample(frac=1, random_state=3))
+    assert predict(again, hours).tolist() == predict(model, hours).tolist()
+    assert again.fitted_fingerprint == model.fitted_fingerprint == fingerprint(hours[part == "train"])
+    assert again.fitted_hours == int((part == "train").sum())
 
 
-def test_the_model_beats_the_mean_on_hours_it_has_not_seen() -> None:
-    metrics = measure(MODEL, HOURS[HOURS["part"] == TEST])
-    assert metrics.rmse < 0.6 * metrics.baseline_rmse
-    assert metrics.r2 > 0.6
-    assert metrics.rows == int((HOURS["part"] == TEST).sum())
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_are_never_negative(kind: str, hours: pd.DataFrame) -> None:
+    fitted = fit(hours.head(200), kind)
+    odd = hours.assign(temp=-50.0, windspeed=90.0, hum=-3.0)
+    predicted = predict(fitted, odd)
+    assert predicted.min() >= 0
+    assert np.isfinite(predicted).all()
+    assert predict(fitted, hours.iloc[:0]).size == 0
 
 
-def test_training_again_gives_the_same_model() -> None:
-    again = train(HOURS[HOURS["part"] == TRAIN], settings={"max_iter": 40})
-    assert again.predict(HOURS).tolist() == MODEL.predict(HOURS).tolist()
+def test_unknown_kinds_and_nothing_to_fit_are_refused(hours: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="'magic'; there are boosted_trees, linear, mean"):
+        make_estimator("magic")
+    with pytest.raises(ValueError, match="at least one feature"):
+        make_estimator("linear", [])
+    with pytest.raises(ValueError, match="no hours"):
+        fit(hours.iloc[:0])
 
 
-def test_too_few_rows_are_refused() -> None:
-    with pytest.raises(ValueError, match="too few"):
-        train(HOURS.head(10))
-    with pytest.raises(ValueError, match="no rows"):
-        measure(MODEL, HOURS.iloc[:0])
+@given(NUMBERS)
+def test_metrics_are_those_of_scikit_learn(pairs: list[tuple[float, float]]) -> None:
+    actual, predicted = np.array(pairs).T
+    found = measure(actual, predicted)
+    assert found.mae == pytest.approx(mean_absolute_error(actual, predicted), abs=1e-9)
+    assert found.rmse >= found.mae - 1e-9
+    spread = float(np.ptp(actual))
+    if spread == 0 or spread > 1e-3:
+        assert found.r2 == pytest.approx(r2_score(actual, predicted), rel=1e-6, abs=1e-6)
 
 
-@settings(max_examples=15)
-@given(st.lists(st.integers(0, 500), min_size=1, max_size=6))
-def test_scoring_in_batches_is_scoring_at_once(cuts: list[int]) -> None:
-    edges = sorted({0, len(HOURS), *cuts})
-    batches = (HOURS.iloc[start:end] for start, end in pairwise(edges))
-    scored = pd.concat(scorer(dump(MODEL))(batches))
-    assert scored["predicted"].tolist() == MODEL.predict(HOURS).tolist()
-    assert (scored["predicted"] >= 0).all()
+@given(NUMBERS)
+def test_perfect_predictions(pairs: list[tuple[float, float]]) -> None:
+    actual = np.array(pairs)[:, 0]
+    found = measure(actual, actual)
+    assert (found.rmse, found.mae, found.r2) == (0, 0, 1)
 
 
-def test_a_model_of_another_scikit_learn_is_refused() -> None:
-    content = joblib.load(io.BytesIO(base64.b64decode(dump(MODEL))))
-    for change, text in (({"scikit_learn": "0.1.0"}, "scikit-learn 0.1.0"), ({"format": 99}, "format 99")):
-        buffer = io.BytesIO()
-        joblib.dump(content | change, buffer)
-        with pytest.raises(ModelMismatch, match=text):
-            load(base64.b64encode(buffer.getvalue()).decode())
-
-
-def test_made_data_is_the_same_for_the_same_seed() -> None:
-    assert make_hours(3, 5).equals(make_hours(3, 5))
-    assert not make_hours(3, 5).equals(make_hours(3, 6))
-    with pytest.raises(ValueError, match="0 days"):
-        make_hours(0, 1)
+@pytest.mark.parametrize(
+    ("actual", "predicted", "text"),
+    [([], [], "0 actual values"), ([1.0], [1.0, 2.0], "can't be compared"), ([1.0], [float("nan")], "finite")],
+)
+def test_what_can_not_be_measured_is_refused(actual: list[float], predicted: list[float], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        measure(np.array(actual), np.array(predicted))

@@ -1,58 +1,91 @@
-"""Hourly data of the real one's shape, made from a seed: for tests, and where the real data is not at hand."""
+"""Made data of the same shape as the real one, for tests and for machines that do not have the real data.
+
+The shape is that of the UCI bike-sharing set (doi:10.1007/s13748-013-0040-3): two peaks on working days, one broad hill on
+others, more in summer and in good weather, growth from year to year, now and then an hour that is missing. The numbers
+are invented.
+"""
 
 from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bikeshare.schema import NAMES
+from bikeshare.schema import COLUMNS, FIRST_DAY
 
-FIRST_DAY = "2011-01-01"
-# Rentals follow the hours of work on working days, and the afternoon on others.
-_WORKDAY = (2, 1, 1, 1, 1, 3, 9, 25, 38, 18, 14, 16, 20, 20, 19, 22, 34, 50, 46, 32, 23, 17, 12, 7)
-_WEEKEND = (9, 7, 6, 3, 1, 1, 2, 4, 10, 17, 25, 31, 36, 37, 36, 35, 33, 29, 24, 18, 14, 11, 8, 5)
+# Mean rentals per hour of the day, from midnight on.
+_WORKING = np.array(
+    [37, 17, 9, 5, 5, 25, 102, 291, 477, 242, 135, 158, 201, 198, 184, 201, 293, 525, 492, 348, 250, 186, 138, 89]
+)
+_FREE = np.array(
+    [91, 70, 53, 26, 8, 9, 19, 43, 106, 172, 256, 315, 366, 373, 365, 359, 353, 324, 281, 232, 175, 142, 116, 86]
+)
+_WEATHER = np.array([1.0, 0.9, 0.6, 0.4])  # what is left of the rentals, by weathersit
+_WEATHER_SHARE = [0.657, 0.261, 0.0815, 0.0005]
 
 
 def make_hours(days: int, seed: int) -> pd.DataFrame:
-    """`days` whole days from 2011-01-01 on. The same arguments give the same table. Raises ValueError for days < 1."""
-    if days < 1:
-        raise ValueError(f"{days} days make no data")
-    chance = np.random.default_rng(seed)
-    moments = pd.date_range(FIRST_DAY, periods=days * 24, freq="h")
-    hour, month = moments.hour.to_numpy(), moments.month.to_numpy()
-    weekday = (moments.dayofweek.to_numpy() + 1) % 7
-    working = ((weekday > 0) & (weekday < 6)).astype(int)
-    season_wave = np.sin((moments.dayofyear.to_numpy() - 100) / 365 * 2 * np.pi)
-    temperature = np.clip(
-        0.5 + 0.3 * season_wave + 0.06 * np.sin((hour - 9) / 24 * 2 * np.pi) + chance.normal(0, 0.05, len(hour)),
-        0.02,
-        1,
-    )
-    weather = np.repeat(chance.choice([1, 2, 3], size=days, p=[0.66, 0.26, 0.08]), 24)
-    year = np.minimum(moments.year.to_numpy() - 2011, 1)
-    pattern = np.where(working == 1, np.array(_WORKDAY)[hour], np.array(_WEEKEND)[hour])
-    expected = pattern * 8 * (0.35 + temperature) * (1 + 0.6 * year) * np.array([1.0, 0.85, 0.45])[weather - 1]
-    count = chance.poisson(np.maximum(expected, 0.5))
-    casual = np.minimum(count, (count * np.where(working == 1, 0.12, 0.35)).astype(int))
-    table = pd.DataFrame(
-        {
-            "instant": np.arange(1, len(hour) + 1),
-            "dteday": moments.strftime("%Y-%m-%d"),
-            "season": (month % 12) // 3 + 1,
-            "yr": year,
-            "mnth": month,
-            "hr": hour,
-            "holiday": 0,
-            "weekday": weekday,
-            "workingday": working,
-            "weathersit": weather,
-            "temp": temperature.round(2),
-            "atemp": np.clip(temperature * 0.95 + 0.01, 0, 1).round(4),
-            "hum": np.clip(0.62 - 0.15 * season_wave + chance.normal(0, 0.12, len(hour)), 0, 1).round(2),
-            "windspeed": np.clip(chance.gamma(2.2, 0.085, len(hour)), 0, 1).round(4),
-            "casual": casual,
-            "registered": count - casual,
-            "cnt": count,
-        }
-    )
-    return table[list(NAMES)]
+    """Hourly rows for `days` days from 1 January 2011 on, with the columns and types that pandas gives the real file.
+
+    The same `seed` gives the same rows, and fewer days are the beginning of more days. Raises ValueError when `days`
+    is negative.
+    """
+    if days < 0:
+        raise ValueError(f"days must not be negative: {days}")
+    made = [
+        _make_day(FIRST_DAY + timedelta(days=number), np.random.default_rng([seed, number])) for number in range(days)
+    ]
+    names = [column.name for column in COLUMNS]
+    if not made:
+        return pd.DataFrame({name: pd.Series(dtype="float64") for name in names})
+    hours = pd.concat([pd.DataFrame(day) for day in made], ignore_index=True)
+    hours.insert(0, "instant", np.arange(1, len(hours) + 1))
+    return hours[names]
+
+
+def _make_day(day: date, random: np.random.Generator) -> dict[str, Any]:
+    weekday = day.isoweekday() % 7
+    holiday = int((day.month, day.day) in _HOLIDAYS)
+    working = int(0 < weekday < 6 and not holiday)
+    hour = np.arange(24)
+    summer = 0.5 - 0.5 * np.cos(2 * np.pi * (day.timetuple().tm_yday - 20) / 365)
+    warmth = summer + random.normal(0, 0.12) + 0.1 * np.sin(2 * np.pi * (hour - 9) / 24)
+    temperature = np.clip(0.24 + 0.5 * warmth, 0.02, 1).round(2)
+    weather = random.choice(4, p=_WEATHER_SHARE)
+    weathersit = np.clip(weather + random.choice([-1, 0, 0, 0, 1], 24), 0, 2 if weather < 3 else 3) + 1
+    growth = 0.75 * 1.6 ** ((day - FIRST_DAY).days / 365)
+    mean = np.where(working, _WORKING, _FREE) * growth * (0.35 + 0.8 * temperature) * _WEATHER[weathersit - 1]
+    count = np.maximum(1, random.poisson(mean * random.normal(1, 0.1, 24).clip(0.5, 1.5)))
+    casual = random.binomial(count, 0.13 if working else 0.32)
+    kept = np.sort(random.choice(24, 24 - random.choice([0, 0, 0, 0, 1]), replace=False))
+    rows: dict[str, Any] = {
+        "season": _season(day),
+        "yr": day.year - FIRST_DAY.year,
+        "mnth": day.month,
+        "hr": hour,
+        "holiday": holiday,
+        "weekday": weekday,
+        "workingday": working,
+        "weathersit": weathersit,
+        "temp": temperature,
+        "atemp": np.clip(temperature * 0.93 + 0.015, 0, 1).round(4),
+        "hum": np.clip(0.55 + 0.1 * weathersit + random.normal(-0.03, 0.1, 24), 0, 1).round(2),
+        "windspeed": np.clip(random.gamma(2.4, 0.08, 24), 0, 1).round(4),
+        "casual": casual,
+        "registered": count - casual,
+        "cnt": count,
+    }
+    rows = {name: np.broadcast_to(np.asarray(value), (24,))[kept] for name, value in rows.items()}
+    return {"dteday": day.isoformat(), **rows}
+
+
+# Holidays with a fixed date are enough for the shape.
+_HOLIDAYS = {(1, 17), (2, 21), (4, 15), (5, 30), (7, 4), (9, 5), (10, 10), (11, 11), (11, 24), (12, 26)}
+
+
+def _season(day: date) -> int:
+    """1 winter, 2 spring, 3 summer, 4 autumn, by the day on which each begins."""
+    begins = [(3, 21), (6, 21), (9, 23), (12, 21)]
+    return sum((day.month, day.day) >= start for start in begins) % 4 + 1

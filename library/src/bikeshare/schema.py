@@ -1,54 +1,58 @@
-"""The columns of the hourly data and what each may hold.
+"""The columns of the hourly data and what may be in them.
 
-Source: the readme of the Bike Sharing Dataset (Fanaee-T and Gama, 2013).
+Names and meanings are those of the UCI bike-sharing set, file hour.csv (doi:10.1007/s13748-013-0040-3).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
-Kind = Literal["integer", "number", "date"]
+FIRST_DAY = date(2011, 1, 1)
+_MOST = 2**31 - 1  # of a 32-bit integer, which is what whole numbers become
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Column:
-    """One column. low and high are inclusive bounds; None: unbounded."""
+    """low and high: the smallest and the largest allowed value; of a date they are not used."""
 
     name: str
-    kind: Kind
-    low: float | None = None
-    high: float | None = None
+    kind: Literal["date", "whole", "fraction"]
+    meaning: str
+    low: float = 0
+    high: float = 1
 
     @property
     def spark_type(self) -> str:
-        """The type in a Spark DDL schema."""
-        return {"integer": "int", "number": "double", "date": "date"}[self.kind]
+        return {"date": "DATE", "whole": "INT", "fraction": "DOUBLE"}[self.kind]
 
 
 COLUMNS = (
-    Column(name="instant", kind="integer", low=1),
-    Column(name="dteday", kind="date"),
-    Column(name="season", kind="integer", low=1, high=4),
-    Column(name="yr", kind="integer", low=0, high=1),
-    Column(name="mnth", kind="integer", low=1, high=12),
-    Column(name="hr", kind="integer", low=0, high=23),
-    Column(name="holiday", kind="integer", low=0, high=1),
-    Column(name="weekday", kind="integer", low=0, high=6),
-    Column(name="workingday", kind="integer", low=0, high=1),
-    Column(name="weathersit", kind="integer", low=1, high=4),
-    Column(name="temp", kind="number", low=0, high=1),
-    Column(name="atemp", kind="number", low=0, high=1),
-    Column(name="hum", kind="number", low=0, high=1),
-    Column(name="windspeed", kind="number", low=0, high=1),
-    Column(name="casual", kind="integer", low=0),
-    Column(name="registered", kind="integer", low=0),
-    Column(name="cnt", kind="integer", low=0),
+    Column("instant", "whole", "number of the row", 1, _MOST),
+    Column("dteday", "date", "day"),
+    Column("season", "whole", "1 winter, 2 spring, 3 summer, 4 autumn", 1, 4),
+    Column("yr", "whole", "years since 2011", 0, 9999 - FIRST_DAY.year),
+    Column("mnth", "whole", "month", 1, 12),
+    Column("hr", "whole", "hour of the day", 0, 23),
+    Column("holiday", "whole", "1 on a holiday"),
+    Column("weekday", "whole", "0 on Sunday", 0, 6),
+    Column("workingday", "whole", "1 on a day that is neither weekend nor holiday"),
+    Column("weathersit", "whole", "1 clear, 2 mist, 3 light rain or snow, 4 heavy", 1, 4),
+    Column("temp", "fraction", "temperature, normalised"),
+    Column("atemp", "fraction", "temperature as felt, normalised"),
+    Column("hum", "fraction", "humidity, normalised"),
+    Column("windspeed", "fraction", "wind speed, normalised"),
+    Column("casual", "whole", "rentals by casual users", 0, _MOST),
+    Column("registered", "whole", "rentals by registered users", 0, _MOST),
+    Column("cnt", "whole", "all rentals of the hour", 0, _MOST),
 )
-NAMES = tuple(column.name for column in COLUMNS)
+
+# What tells one row from every other.
 KEY = ("dteday", "hr")
 TARGET = "cnt"
-# Not `casual` and `registered`: they add up to the target. Not `instant` and `dteday`: they only name the row.
+# They add up to the target, so a model that saw them would know the answer.
+LEAKS = ("casual", "registered")
 FEATURES = (
     "season",
     "yr",
@@ -63,8 +67,3 @@ FEATURES = (
     "hum",
     "windspeed",
 )
-
-
-def spark_schema() -> str:
-    """The schema for `spark.read.schema(...)`."""
-    return ", ".join(f"{column.name} {column.spark_type}" for column in COLUMNS)
