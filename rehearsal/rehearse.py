@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,16 +78,17 @@ class Rehearsal:
     def bootstrap(self, only: set[str] | None) -> None:
         """Once for each environment, and again when its configuration has changed. Raises BootstrapFailed."""
         done = self.server.azure.world.store.collection("rehearsal/bootstrapped")
+        known = self.server.call(lambda: dict(done))
         for environment in self._environments(only):
             made_from = _fingerprint(environment)
-            if self.server.call(lambda name=environment.name: done.get(name)) == made_from:  # type: ignore[misc]
+            if known.get(environment.name) == made_from:
                 continue
             started = time.monotonic()
             finished = self.scripts.run("bootstrap_environment", "--environment", environment.name)
             self.log.detail(finished.stdout + finished.stderr)
             if finished.returncode:
                 raise BootstrapFailed(f"{environment.name}:\n{finished.stdout}{finished.stderr}")
-            self.server.call(lambda name=environment.name, value=made_from: done.__setitem__(name, value))  # type: ignore[misc]
+            self.server.call(partial(done.update, {environment.name: made_from}))
             self.log.say(f"Bootstrapped {environment.name} in {time.monotonic() - started:.1f} s", "dim")
 
     def recover(self) -> None:
@@ -99,7 +101,8 @@ class Rehearsal:
         for release in self.releases:
             done = self.scripts.run("switch_slot", "--environment", release.environment.name, "--revert", "--take-over")
             self.log.detail(done.stdout + done.stderr)
-        self.server.call(lambda: [runs.__setitem__(number, {"ended": True}) for number in cut])
+        for number in cut:
+            self._end_run(number)
 
     def release(self, only: set[str] | None) -> model.Report:
         """Run the pipeline and gather the report. Raises PipelineErrors for wrong YAML."""
@@ -117,7 +120,7 @@ class Rehearsal:
             only=only,
             cancel=self.cancel,
         )
-        self.server.call(lambda: self._runs.__setitem__(str(number), {"ended": True}))
+        self._end_run(str(number))
         after = self.scripts.statuses(names)
         return model.Report(
             number=number,
@@ -145,6 +148,9 @@ class Rehearsal:
         number = self.server.azure.world.store.next_id("runs")
         self._runs[str(number)] = {"ended": False}
         return number
+
+    def _end_run(self, number: str) -> None:
+        self.server.call(lambda: self._runs.update({number: {"ended": True}}))
 
     def _compose(self) -> Any:
         return compose(
