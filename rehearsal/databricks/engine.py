@@ -51,6 +51,8 @@ class Engine:
         self._tools = tools
         self._places = asyncio.Semaphore(MOST_PROCESSES)
         self._work: dict[tuple[str, int], asyncio.Task[None]] = {}
+        # Runs that somebody asked to cancel. Not in the run itself: the work may write its own view of the run once more.
+        self._cancelling: set[tuple[str, int]] = set()
 
     def start(self, workspace: Workspace, run: Run) -> None:
         """Carry a kept run out from now on. Must be called on the event loop."""
@@ -70,11 +72,12 @@ class Engine:
         """Ask for the end of a run: it is TERMINATING at once and CANCELED soon; nothing happens to one that has ended."""
         if run["phase"] in ENDED:
             return
-        run["cancelled"] = True
-        work = self._work.get((workspace.host, run["run_id"]))
+        key = (workspace.host, run["run_id"])
+        work = self._work.get(key)
         if run["phase"] == QUEUED or work is None:
             self._finish_cancelled(workspace, run)
             return
+        self._cancelling.add(key)
         run["phase"] = TERMINATING
         workspace.runs.keep(run)
         work.cancel()
@@ -192,11 +195,14 @@ class Engine:
 
     def _done(self, workspace: Workspace, run_id: int, work: asyncio.Task[None]) -> None:
         """The work is over: by itself, by a caller's cancel, or because the rehearsal ends (then the run is left to be lost)."""
-        self._work.pop((workspace.host, run_id), None)
+        key = (workspace.host, run_id)
+        self._work.pop(key, None)
+        asked = key in self._cancelling
+        self._cancelling.discard(key)
         run = workspace.runs.get(run_id)
-        if run is None or (work.cancelled() and not run["cancelled"]):
+        if run is None or (work.cancelled() and not asked):
             return
-        if run["cancelled"] and run["phase"] not in ENDED:
+        if asked and run["phase"] not in ENDED:
             self._finish_cancelled(workspace, run)
         elif not work.cancelled() and (error := work.exception()):
             log.error("run %s of %s broke off", run_id, workspace.host, exc_info=error)

@@ -81,7 +81,7 @@ class Runs:
         settings = fields["settings"]
         tasks = [self._task(task, run_id if fields["single"] else self._new_id(), 0) for task in settings["tasks"]]
         run: Run = {"run_id": run_id, "start_time": now, "end_time": 0, "phase": PENDING, "result": "", "message": ""}
-        run |= {"code": "", "kind": "", "cancelled": False, "queue_reason": "", "earlier": []}
+        run |= {"code": "", "kind": "", "queue_reason": "", "earlier": []}
         run |= {name: value for name, value in fields.items() if name != "token"}
         run["tasks"] = tasks
         if fields["single"]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.databricks import notebook_process
 from tests.rehearsal.databricks.workbench import ADMIN, CLUSTER, HOST, JOBS, READER, RELEASE, Site
 
 FOLDER = "/Shared/project"
@@ -279,6 +282,21 @@ def test_cancel_kills_the_process(site: Site) -> None:
     assert not alive(process)
     site.ok(RELEASE, "POST", "/jobs/runs/cancel", {"run_id": run_id}, "2.2")
     assert site.wait(run_id) == run
+
+
+def test_a_process_that_ends_while_its_run_is_cancelled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ends_at_the_last_moment(*_: Any) -> notebook_process.Ended:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return notebook_process.Ended({"state": "SUCCESS", "result": "just so"}, 0, "")
+
+    monkeypatch.setattr(notebook_process, "run", ends_at_the_last_moment)
+    site.notebook(f"{FOLDER}/nb", "")
+    run_id = submit(site, task(), task("after", depends_on=[{"task_key": "main"}]))
+    site.wait(run_id, until=lambda run: run["tasks"][0]["status"]["state"] == "RUNNING")
+    site.ok(RELEASE, "POST", "/jobs/runs/cancel", {"run_id": run_id}, "2.2")
+    run = site.wait(run_id)
+    assert (run["state"]["result_state"], results(run)) == ("CANCELED", {"main": "SUCCESS", "after": "CANCELED"})
 
 
 def test_two_processes_at_once_the_others_wait(site: Site) -> None:
