@@ -43,8 +43,9 @@ def slot(bench: Bench) -> None:
     bench.notebook("App/blue/notebooks/main", MAIN)
     here = "from pathlib import Path\nSLOT = (Path.cwd().parent / 'config' / 'environment.json').read_text()\n"
     bench.notebook("App/blue/notebooks/slot", here)
-    child = "try:\n    spark.table('scores').count()\nexcept Exception as error:\n    dbutils.notebook.exit(dbutils.widgets.get('x'))\n"
-    bench.notebook("App/blue/notebooks/child", child)
+    sees_no_view = "try:\n    spark.table('scores').count()\nexcept Exception:\n"
+    sees_no_view += "    dbutils.notebook.exit(dbutils.widgets.get('x'))\n"
+    bench.notebook("App/blue/notebooks/child", sees_no_view)
     bench.file("workspace/files/App/blue/config/environment.json", '{"slot": "blue"}')
     source = "def add_one(values):\n    return values + 1\n"
     make_wheel(bench.root / "workspace/files/App/blue/library", "sample_library", "1.0", {"sample_library.py": source})
