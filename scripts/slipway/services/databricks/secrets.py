@@ -93,4 +93,3 @@ class Secrets:
             self._secrets.delete_acl(scope, principal)
         except NotFound:
             return
-
