@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rehearsal.pipelines.check import check_repository
@@ -250,7 +250,6 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{2,6}", fullmatch=True).filter(
 )
 
 
-@settings(deadline=None)
 @given(names=st.lists(NAMES, min_size=3, max_size=6, unique=True), data=st.data())
 def test_any_chain_stays_a_chain(names: list[str], data: st.DataObject) -> None:
     *there, new = names

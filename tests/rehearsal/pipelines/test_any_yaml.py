@@ -114,13 +114,13 @@ def well_placed(findings: list[Finding]) -> bool:
     return all(finding.line >= 1 and finding.column >= 1 and finding.message for finding in findings)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.dictionaries(KEYS, VALUES, max_size=5))
 def test_any_tree(tree: dict[str, Any]) -> None:
     assert well_placed(check(yaml.safe_dump({**tree, "parameters": PARAMETERS}, allow_unicode=True, sort_keys=False)))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.lists(st.dictionaries(KEYS, VALUES, max_size=4), max_size=4),
     st.sampled_from(["stages", "jobs", "steps", "variables"]),
@@ -131,7 +131,7 @@ def test_any_list_of_stages_jobs_or_steps(items: list[dict[str, Any]], role: str
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.text(alphabet="abc:-{}[]$'\"#&*!|>% \n\t,?@`\u00e9\u0085", max_size=60))
 def test_any_text(text: str) -> None:
     assert well_placed(check(text))

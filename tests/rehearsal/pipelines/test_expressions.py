@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rehearsal.pipelines.expressions import (
@@ -215,13 +215,11 @@ def literal(scalar: Any) -> str:
     return number_text(scalar) if isinstance(scalar, Decimal) else str(scalar)
 
 
-@settings(deadline=None)
 @given(SCALARS)
 def test_a_literal_means_what_it_says(scalar: Any) -> None:
     assert value(literal(scalar)) == scalar
 
 
-@settings(deadline=None)
 @given(SCALARS, SCALARS)
 def test_ne_is_not_eq_and_equality_needs_no_exception(left: Any, right: Any) -> None:
     pair = f"{literal(left)}, {literal(right)}"
@@ -230,13 +228,11 @@ def test_ne_is_not_eq_and_equality_needs_no_exception(left: Any, right: Any) -> 
     assert value(f"notIn({pair})") is value(f"ne({pair})")
 
 
-@settings(deadline=None)
 @given(SCALARS)
 def test_everything_equals_itself(scalar: Any) -> None:
     assert value(f"eq({literal(scalar)}, {literal(scalar)})") is True
 
 
-@settings(deadline=None)
 @given(st.one_of(NUMBERS, VERSIONS, TEXT), st.one_of(NUMBERS, VERSIONS, TEXT))
 def test_an_order_is_an_order_or_an_error(left: Any, right: Any) -> None:
     pair = f"{literal(left)}, {literal(right)}"
@@ -249,19 +245,16 @@ def test_an_order_is_an_order_or_an_error(left: Any, right: Any) -> None:
     assert value(f"ge({pair})") is (more or equal)
 
 
-@settings(deadline=None)
 @given(NUMBERS)
 def test_a_number_survives_as_text(number: Decimal) -> None:
     assert parse_number(number_text(number)) == number
 
 
-@settings(deadline=None)
 @given(VERSIONS)
 def test_a_version_survives_as_text(version: Version) -> None:
     assert parse_version(str(version)) == version
 
 
-@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_text_comparisons_ignore_case(text: str, part: str) -> None:
     pair = f"{literal(text)}, {literal(part)}"
@@ -270,14 +263,12 @@ def test_text_comparisons_ignore_case(text: str, part: str) -> None:
     assert value(f"contains({literal(text + part)}, {literal(part)})") is True
 
 
-@settings(deadline=None)
 @given(st.lists(WORD, min_size=1, max_size=6))
 def test_split_undoes_join(words: list[str]) -> None:
     names: dict[str, Any] = {"words": words}
     assert evaluate(parse("split(join(';', words), ';')"), Context(names)) == words
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="eqnotand()[],.'*-_ 01aX\n\t\"{}$", max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
