@@ -193,7 +193,8 @@ def check_cluster(cluster: Any) -> dict[str, Any]:
     # Measured on AWS with its own attributes (databricks/cli testserver); on Azure by analogy (unverified).
     additions: dict[str, Any] = {"azure_attributes": {"availability": "ON_DEMAND_AZURE"}, "enable_elastic_disk": True}
     additions["data_security_mode"] = "SINGLE_USER"
-    shown = additions | cluster
+    shown = additions | {name: value for name, value in cluster.items() if value is not None}
+    _number(shown, "num_workers", 0, 100_000)
     shown.pop("apply_policy_default_values", None)  # taken, never returned (databricks/cli testserver)
     return shown
 
@@ -312,7 +313,10 @@ def _typed(settings: Settings, field: str, kind: type) -> None:
 
 
 def _number(settings: Settings, field: str, lowest: int, highest: int) -> None:
+    """Check a whole number; one that is written as text is taken and kept as a number (protobuf JSON)."""
     value = settings.get(field, 0)
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
+        value = settings[field] = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise malformed(f"Could not parse request object: {field} must be a number")
     if not lowest <= value <= highest:

@@ -61,6 +61,15 @@ def test_fields_that_nobody_knows_are_dropped(site: Site) -> None:
     assert "colour" not in settings["tasks"][0]
 
 
+def test_numbers_may_be_written_as_text(site: Site) -> None:
+    job_id = create(
+        site, timeout_seconds="60", tasks=[{**TASK, "max_retries": "1", "new_cluster": {**CLUSTER, "num_workers": "2"}}]
+    )
+    settings = get(site, job_id)["settings"]
+    task = settings["tasks"][0]
+    assert (settings["timeout_seconds"], task["max_retries"], task["new_cluster"]["num_workers"]) == (60, 1, 2)
+
+
 def test_run_as_is_written_and_never_read(site: Site) -> None:
     job_id = site.ok(
         ADMIN, "POST", "/jobs/create", {"tasks": [TASK], "run_as": {"service_principal_name": "app-jobs"}}, "2.2"
