@@ -7,7 +7,9 @@ repository, where `--release` defaults to dist/release.
 from __future__ import annotations
 
 import argparse
+import io
 import os
+import signal
 import sys
 import time
 import traceback
@@ -99,7 +101,11 @@ def run_guarded(
     err: TextIO | None = None,
 ) -> int:
     """Runs `work` with a log; turns what it raises into a message and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an agent's code page may not have ✓
     log = Log(out=out or sys.stdout, err=err or sys.stderr, variables=variables, clock=time.monotonic, verbose=verbose)
+    former = signal.signal(signal.SIGTERM, _interrupt)
     try:
         return work(log) or 0
     except SlipwayError as error:
@@ -112,10 +118,22 @@ def run_guarded(
             "Interrupted. What was under way may be half done; running the same command again goes on from there."
         )
         return 130
+    except BrokenPipeError:  # whoever read our output has gone: status.py | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
     except Exception as error:  # the last resort: anything that is not a SlipwayError is our bug
         log.error(f"This is a bug in Slipway: {type(error).__name__}: {error}")
         log.info("--verbose shows where." if not verbose else traceback.format_exc())
         return 1
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """A cancelled run sends SIGINT, then SIGTERM, then kills
+    (https://learn.microsoft.com/azure/devops/pipelines/process/runs): both end a step the same way, so that it gives
+    back its claim and cancels what it started."""
+    raise KeyboardInterrupt
 
 
 def report_error(log: Log, error: SlipwayError, where: str = "") -> None:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from slipway.domain.codec import Instant, instant_to_text
 from slipway.errors import Conflict
 
-LIFETIME = 2 * 60 * 60.0
-"""Seconds; longer than the longest step, which also renews it."""
+LIFETIME = 60 * 60.0
+"""Seconds without a sign of life. Steps give one every few minutes; between two of them lie an agent's waiting and set-up.
+A release that was cancelled there holds others up for so long; a longer wait for an agent costs it the claim, no more."""
+SWITCH_LIFETIME = 15 * 60.0
+"""The same while a switch is open: then a step is at work, or it is dead and jobs may be of two releases."""
 MARGIN = 60.0
 """Seconds before the expiry from which on nothing new is begun: clocks of two agents may differ."""
 
@@ -41,17 +44,25 @@ class Holder:
     who: str
 
 
-def take(claim: Claim | None, fence: int, holder: Holder, *, now: float, take_over: bool = False) -> Claim:
+def ends(claim: Claim, *, switching: bool) -> float:
+    """When the claim ends without another sign of life (seconds since the epoch)."""
+    return min(claim.expires, claim.heartbeat + SWITCH_LIFETIME) if switching else claim.expires
+
+
+def take(
+    claim: Claim | None, fence: int, holder: Holder, *, now: float, switching: bool = False, take_over: bool = False
+) -> Claim:
     """The claim for `holder`: its own, renewed, or a new one when none is valid (or `take_over`).
 
-    `fence` is the highest number given out so far. Raises Conflict when somebody else holds a valid one.
+    `fence` is the highest number given out so far; `switching`: a switch is open. Raises Conflict when somebody else
+    holds a valid one.
     """
     if claim is not None and claim.holder == holder.id and now < claim.expires:
         return renew(claim, now=now)
-    if claim is not None and claim.holder != holder.id and now < claim.expires and not take_over:
+    if claim is not None and claim.holder != holder.id and now < ends(claim, switching=switching) and not take_over:
         raise Conflict(
-            f"{claim.who} is releasing {claim.release} ({claim.run}) since {instant_to_text(claim.since)}; last sign "
-            f"of life {instant_to_text(claim.heartbeat)}, the claim expires {instant_to_text(claim.expires)}.",
+            f"{claim.who} is releasing {claim.release} ({claim.run}) since {instant_to_text(claim.since)}; last sign of "
+            f"life {instant_to_text(claim.heartbeat)}, the claim ends {instant_to_text(ends(claim, switching=switching))}.",
             changed="Nothing was changed.",
             next_step="Wait for that release. If it is dead for certain, run again with --take-over.",
         )

@@ -8,6 +8,9 @@ from typing import Any
 # Arrays whose order means nothing, and what names their entries.
 _KEYS = ("task_key", "job_cluster_key", "environment_key", "name")
 
+# Set, and never given back by jobs/get (databricks-sdk-py service/jobs.py, JobSettings.run_as).
+_WRITE_ONLY = ("run_as",)
+
 
 def drift(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
     """One line for each difference: where, what was set, what is there."""
@@ -17,13 +20,15 @@ def drift(ours: Any, theirs: Any, path: str = "") -> Iterator[str]:
             return
         for key, value in ours.items():
             below = f"{path}.{key}" if path else key
+            if below in _WRITE_ONLY and key not in theirs:
+                continue
             if key in theirs:
                 yield from drift(value, theirs[key], below)
             elif not _is_empty(value):
                 yield _line(below, value, None)
     elif isinstance(ours, list):
         yield from _lists(ours, theirs, path)
-    elif ours != theirs:
+    elif _plain(ours) != _plain(theirs):
         yield _line(path, ours, theirs)
 
 
@@ -57,7 +62,20 @@ def _lists(ours: list[Any], theirs: Any, path: str) -> Iterator[str]:
 
 def _is_empty(value: Any) -> bool:
     """Empty things may come back as nothing at all."""
-    return value in ({}, [], None, "")
+    return value in ({}, [], None, "", 0, False)
+
+
+def _plain(value: Any) -> Any:
+    """A scalar in one spelling: the service takes "2" for 2, and /Workspace/x is /x."""
+    if isinstance(value, str | int | float | bool):
+        return str(value).lower() if not isinstance(value, str) else _plain_text(value)
+    return value
+
+
+def _plain_text(text: str) -> str:
+    if text.startswith("/Workspace/"):
+        return text.removeprefix("/Workspace")
+    return text.lower() if text.lower() in ("true", "false") else text
 
 
 def _line(path: str, ours: Any, theirs: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from slipway.domain.codec import Instant
-from slipway.domain.drift import same
+from slipway.domain.drift import drift, same
 from slipway.domain.job import pause_of, with_pause
 from slipway.domain.slot import Slot
 
@@ -162,14 +162,51 @@ def resets(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> lis
 
 
 def unfinished(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
-    """Keys of jobs that are not what they must be in the end."""
+    """Keys of jobs that are not what they must be in the end, in what makes a release: what they run, whether they
+    start, which release they say they are of."""
     keys = []
     for action in journal.actions:
         wanted = goal(action, journal.direction)
         there = now.get(action.key)
-        if wanted is not None and (action.id is None or there is None or not same(wanted, there)):
+        if wanted is None:
+            continue
+        if action.id is None or there is None or not same(essence(wanted), essence(there)):
             keys.append(action.key)
     return keys
+
+
+def remarks(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
+    """What the service made of the settings otherwise: a field that it does not know, a value that it corrects."""
+    lines = []
+    for action in journal.actions:
+        wanted, there = goal(action, journal.direction), now.get(action.key)
+        if wanted is not None and there is not None:
+            lines += [f"job {action.key}: {line}" for line in drift(wanted, there)]
+    return lines
+
+
+def essence(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a job's settings that may not be of another release."""
+    tags = settings.get("tags") or {}
+    return {
+        "tasks": [_essence_of_task(task) for task in settings.get("tasks") or []],
+        "environments": [_pick(item, "environment_key", "spec") for item in settings.get("environments") or []],
+        "tags": {key: value for key, value in tags.items() if str(key).startswith("slipway_")},
+        "pause": pause_of(settings),
+    }
+
+
+def _essence_of_task(task: Mapping[str, Any]) -> dict[str, Any]:
+    result = _pick(task, "task_key", "libraries")
+    result["notebook_task"] = _pick(task.get("notebook_task") or {}, "notebook_path")
+    nested = (task.get("for_each_task") or {}).get("task")
+    if nested:
+        result["nested"] = _essence_of_task(nested)
+    return result
+
+
+def _pick(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value[key] for key in keys if key in value}
 
 
 def turn_back(journal: Journal) -> Journal:

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None, variables: Mapping[str, str] | None 
         "--wheel",
         type=Path,
         metavar="DIR",
-        help="a folder with the wheels (default: dist/wheel, or the wheel is built)",
+        help="a folder with the wheels (default: the library's wheel is built)",
     )
     arguments = parser.parse_args(argv)
     variables = dict(os.environ) if variables is None else variables
@@ -77,17 +77,16 @@ def _commit(root: Path, variables: Mapping[str, str]) -> str:
 
 
 def _wheels(log: Log, root: Path, folder: Path | None, scratch: Path) -> list[Path]:
-    """The wheels in the folder; with none given and none in dist/wheel, the library's, built now."""
-    chosen = folder or root / "dist" / "wheel"
-    wheels = sorted(chosen.glob("*.whl")) if chosen.is_dir() else []
-    if wheels:
-        log.info(f"Wheels from {chosen}: {', '.join(wheel.name for wheel in wheels)}")
-        return wheels
-    if folder is not None:
-        raise UsageError(f"There is no wheel in {folder}.", changed="Nothing was changed.")
+    """The wheels in the folder; with none given the library's, built now (one built before may be an old one), or, in
+    a project without library/, those in dist/wheel."""
     library = root / "library"
-    if not (library / "pyproject.toml").is_file():
-        return []
+    if folder is not None or not (library / "pyproject.toml").is_file():
+        chosen = folder or root / "dist" / "wheel"
+        wheels = sorted(chosen.glob("*.whl")) if chosen.is_dir() else []
+        if folder is not None and not wheels:
+            raise UsageError(f"There is no wheel in {folder}.", changed="Nothing was changed.")
+        log.info(f"Wheels from {chosen}: {', '.join(wheel.name for wheel in wheels) or 'none'}")
+        return wheels
     with log.section("Building the wheel"):
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(scratch), str(library)]
         answer = subprocess.run(command, capture_output=True, text=True, check=False, env=_reproducible(os.environ))

@@ -22,7 +22,17 @@ def read_jobs(session: Session, ids: Mapping[str, int]) -> dict[str, Settings | 
     """The settings that the jobs have now, by key; None for one that is gone."""
     keys = sorted(ids)
     answers = session.workspace.concurrently([partial(session.workspace.get_job, ids[key]) for key in keys])
-    return {key: None if job is None else job.get("settings", {}) for key, job in zip(keys, answers, strict=True)}
+    return {key: None if job is None else settings_of(job) for key, job in zip(keys, answers, strict=True)}
+
+
+def settings_of(job: Mapping[str, Any]) -> Settings:
+    """The settings in an answer of jobs/get, with run_as: that is said beside them (run_as_user_name), and a reset that
+    does not name it leaves it as it is."""
+    settings: dict[str, Any] = dict(job.get("settings") or {})
+    name = job.get("run_as_user_name")
+    if name and "run_as" not in settings:
+        settings["run_as"] = {"user_name" if "@" in name else "service_principal_name": name}
+    return settings
 
 
 def find_by_tags(session: Session, keys: Iterable[str]) -> dict[str, int]:

@@ -132,22 +132,31 @@ class Session:
         former = self.load().claim
 
         def taking(state: State) -> State:
-            held = claims.take(state.claim, state.fence, self.holder, now=self.now(), take_over=take_over)
+            held = claims.take(
+                state.claim,
+                state.fence,
+                self.holder,
+                now=self.now(),
+                switching=state.switch is not None,
+                take_over=take_over,
+            )
             return replace(state, claim=held, fence=max(state.fence, held.number))
 
         self.update(taking)
         self.number = self.state.fence if self.state.claim is None else self.state.claim.number
         if former is not None and former.number != self.number:
-            how = "taken over from" if self.now() < former.expires else "expired; it was that of"
-            self.log.warning(f"The claim was {how} {former.who}, releasing {former.release} ({former.run}).")
+            self.log.warning(f"The claim was taken from {former.who}, releasing {former.release} ({former.run}).")
 
     def release_claim(self) -> None:
-        """Gives the claim back where it is ours and no switch is open."""
-        self.update(lambda state: state if state.switch is not None else without_claim(state, self.holder.id))
+        """Gives the claim back where it is ours."""
+        self.update(lambda state: without_claim(state, self.holder.id))
 
     @contextmanager
     def claimed(self) -> Iterator[None]:
-        """Holds the claim; keeps it when the work succeeds (later steps need it), gives it back when it fails."""
+        """Holds the claim; keeps it when the work succeeds (later steps need it), gives it back when it fails.
+
+        An open switch does not need the claim to be safe: whoever takes it next finishes that or takes it back.
+        """
         self.take_claim()
         try:
             yield

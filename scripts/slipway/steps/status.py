@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from slipway.command import Context, run_step
+from slipway.domain.claim import ends
 from slipway.domain.codec import encode, instant_to_text
 from slipway.domain.job import pause_of
 from slipway.domain.slot import SLOTS
@@ -61,7 +62,8 @@ def describe(session: Session) -> dict[str, Any]:
         "slots": {slot: _slot(state, slot) for slot in SLOTS},
         "jobs": jobs,
         "claim": encode(state.claim) if state.claim else None,
-        "claim_expired": state.claim is not None and session.now() >= state.claim.expires,
+        "claim_expired": state.claim is not None
+        and session.now() >= ends(state.claim, switching=state.switch is not None),
         "switch": _switch(state),
         "history": [
             {key: value for key, value in encode(item).items() if key in ("version", "slot", "since", "outcome", "run")}

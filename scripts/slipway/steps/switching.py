@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from slipway.domain.codec import to_bytes
 from slipway.domain.state import State
-from slipway.domain.switch import Journal, Step, creates, forget_lost, resets, unfinished, with_ids
+from slipway.domain.switch import Journal, Step, creates, forget_lost, remarks, resets, unfinished, with_ids
 from slipway.domain.transition import opened, switched, taken_back, turned_back
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError
 from slipway.steps.jobs import Settings, find_by_tags, read_jobs
@@ -88,21 +88,23 @@ def carry_out(session: Session) -> list[str]:
     Raises ServiceError when a job does not keep what it was given.
     """
     touched: list[str] = []
-    left: list[str] = []
+    left: list[str] | None = None
     for _ in range(_ROUNDS):
         before = forget_lost(_open_journal(session), now := _read(session, _open_journal(session)))
         journal = _make_missing(session, before, touched)
         if journal != before:
             now = _read(session, journal)
-        steps = resets(journal, now)
+        steps = [step for step in resets(journal, now) if left is None or step.key in left]
         session.concurrently([partial(_reset, session, step, touched) for step in steps], "jobs set")
         if steps:
             now = _read(session, journal)
         left = unfinished(journal, now)
         if not left:
+            for line in remarks(journal, now):
+                session.log.warning(f"The service keeps it otherwise: {line}")
             return sorted(set(touched))
     raise ServiceError(
-        f"Jobs do not keep the settings that they are given: {', '.join(left)}.",
+        f"Jobs do not keep the settings that they are given: {', '.join(left or [])}.",
         next_step="Somebody else is changing them. Run the step again when that has stopped.",
     )
 

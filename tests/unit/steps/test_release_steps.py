@@ -209,7 +209,7 @@ def test_an_expired_claim_is_taken(world: World) -> None:
     assert world.build("1.0") == 0
     world.publish()
     world.variables["USER"] = "grace"
-    world.time += 2 * 60 * 60 + 1
+    world.time += 60 * 60 + 1
     world.publish()
     assert world.state.claim.who == "grace" and world.state.claim.number == 2
 
@@ -302,3 +302,64 @@ def test_the_archive_keeps_a_set_number_of_releases(world: World) -> None:
     files = {data for name, data in world.store.blobs.items() if name.startswith("archive/files/")}
     assert not [data for data in files if b"text 0" in data]
     assert [data for data in files if b"text 3" in data]
+
+
+def test_a_field_that_the_service_drops_is_said_and_does_not_stop_the_switch(world: World) -> None:
+    path = world.root / "config" / "jobs" / "score.json"
+    path.write_text(path.read_text().replace('"name"', '"descriptionn": "x",\n  "name"', 1))
+    reset = world.workspace.reset_job
+    world.workspace.reset_job = lambda job_id, settings: reset(  # type: ignore[method-assign]
+        job_id, {key: value for key, value in settings.items() if key != "descriptionn"}
+    )
+    world.deploy("1.0")
+    assert world.state.live == "blue"
+    assert "job score: descriptionn: was set to 'x', is nothing" in world.output.getvalue()
+
+
+def test_a_job_that_is_changed_back_at_once_stops_the_switch(world: World) -> None:
+    world.deploy("1.0")
+    assert world.build("1.1") == 0
+    world.publish()
+    world.test()
+    before = json.dumps(world.workspace.jobs, sort_keys=True)
+    world.workspace.reset_job = lambda job_id, settings: None  # type: ignore[method-assign]
+    with pytest.raises(ServiceError, match="do not keep the settings"):
+        world.switch()
+    assert json.dumps(world.workspace.jobs, sort_keys=True) == before
+    assert world.state.live == "blue" and world.state.switch is None
+
+
+def test_who_a_job_runs_as_is_compared_though_the_service_says_it_elsewhere(world: World) -> None:
+    get = world.workspace.get_job
+
+    def like_the_service(job_id: int) -> dict[str, Any] | None:
+        job = get(job_id)
+        if job is not None:
+            run_as = job["settings"].pop("run_as")
+            job["run_as_user_name"] = next(iter(run_as.values()))
+        return job
+
+    world.workspace.get_job = like_the_service  # type: ignore[method-assign]
+    world.deploy("1.0")
+    assert "by hand" not in world.output.getvalue()
+    job_id = world.state.jobs["score"].id
+    world.workspace.jobs[job_id]["run_as"] = {"user_name": "eve@example.org"}
+    world.deploy("1.1")
+    assert "run_as.service_principal_name" in world.output.getvalue()
+    world.rollback()
+    assert world.workspace.jobs[job_id]["run_as"] == {"user_name": "eve@example.org"}
+
+
+def test_cancelling_gives_the_claim_back_and_ends_the_test_run(world: World) -> None:
+    assert world.build("1.0") == 0
+    world.publish()
+    assert world.state.claim is not None
+
+    def interrupted(run_id: int) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    world.workspace.get_run = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        world.test()
+    assert "cancel 1001" in world.changes.log
+    assert world.state.claim is None
