@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import errno
 import functools
+import glob
 import io
 import itertools
 import os
@@ -31,6 +32,8 @@ _READERS: dict[str, tuple[int, ...]] = {
     "access": (0,),
     "readlink": (0,),
     "statvfs": (0,),
+    "getxattr": (0,),
+    "listxattr": (0,),
 }
 _WRITERS: dict[str, tuple[int, ...]] = {
     "mkdir": (0,),
@@ -40,6 +43,13 @@ _WRITERS: dict[str, tuple[int, ...]] = {
     "rename": (0, 1),
     "replace": (0, 1),
     "chmod": (0,),
+    "lchmod": (0,),
+    "chown": (0,),
+    "lchown": (0,),
+    "chflags": (0,),
+    "setxattr": (0,),
+    "removexattr": (0,),
+    "mkfifo": (0,),
     "utime": (0,),
     "truncate": (0,),
     "symlink": (1,),
@@ -132,16 +142,19 @@ class MappedFiles:
             replaced.append((module, name, getattr(module, name)))
             setattr(module, name, new)
 
-        for name, positions in _READERS.items():
-            put(os, name, self._wrapped(getattr(os, name), positions, change=False))
-        for name, positions in _WRITERS.items():
-            put(os, name, self._wrapped(getattr(os, name), positions, change=True))
+        for functions, change in ((_READERS, False), (_WRITERS, True)):
+            for name, positions in functions.items():
+                if hasattr(os, name):  # some are there on some systems only
+                    put(os, name, self._wrapped(getattr(os, name), positions, change=change))
         opened = self._open(builtins.open)
         put(builtins, "open", opened)
         put(io, "open", opened)
         put(os, "open", self._os_open(os.open))
         put(os, "listdir", self._listdir(os.listdir))
         put(os, "scandir", self._scandir(os.scandir))
+        globber = getattr(glob, "_StringGlobber", None)
+        if globber is not None:  # Python 3.13 and above: pathlib's wildcards hold on to the function itself
+            put(globber, "scandir", staticmethod(lambda path: os.scandir(path or ".")))
         put(os, "getcwd", self._directories.get)
         put(os, "getcwdb", lambda: os.fsencode(self._directories.get()))
         put(os, "chdir", self._chdir)

@@ -70,6 +70,7 @@ def _result(specification: Specification, redactor: Redactor, root: Path) -> dic
     _prepare_process(specification, folders, root)
     directories = PerNotebook("/")
     from rehearsal.notebooks.python_files import MappedFiles
+    from rehearsal.notebooks.runtime_modules import explain_missing
     from rehearsal.notebooks.spark_paths import real_folders
     from rehearsal.notebooks.task import Task, cannot_access
 
@@ -78,6 +79,7 @@ def _result(specification: Specification, redactor: Redactor, root: Path) -> dic
         for library in specification.libraries:
             task.libraries.install_task_library(library)
         MappedFiles(folders, directories).install()
+        explain_missing()
         value = task.run()
         if value is not None:
             # A secret as the exit value: redacted like other output (the service's behaviour is unverified).

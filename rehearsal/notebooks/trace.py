@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RUNNER = str(Path(__file__).parent)
+# How a session talks to its server tells a notebook's author nothing.
+_PLUMBING = "/pyspark/sql/connect/client/"
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,12 @@ def user_trace(error: BaseException) -> str:
     """The traceback without frames of the runner, also in what caused the error."""
     captured = traceback.TracebackException.from_exception(error)
     for part in _chain(captured):
-        part.stack = traceback.StackSummary.from_list(
-            [frame for frame in part.stack if not frame.filename.startswith((_RUNNER, "<frozen runpy>"))]
-        )
+        part.stack = traceback.StackSummary.from_list([frame for frame in part.stack if not _hidden(frame.filename)])
     return "".join(captured.format()).rstrip("\n")
+
+
+def _hidden(filename: str) -> bool:
+    return filename.startswith((_RUNNER, "<frozen runpy>")) or _PLUMBING in filename
 
 
 def _chain(captured: traceback.TracebackException) -> list[traceback.TracebackException]:

@@ -91,6 +91,8 @@ def test_dbfs_and_volumes_are_writable(mapped: Folders) -> None:
     Path("/dbfs/models/a/model.bin").write_bytes(b"1")
     shutil.copy("/dbfs/models/a/model.bin", "/dbfs/models/b.bin")
     assert (mapped.dbfs / "models/b.bin").read_bytes() == b"1"
+    shutil.copytree("/dbfs/models", "/dbfs/copy")
+    assert (mapped.dbfs / "copy/a/model.bin").read_bytes() == b"1"
     shutil.rmtree("/dbfs/models")
     assert not (mapped.dbfs / "models").exists()
     Path("/Volumes/c/s/v").mkdir(parents=True)

@@ -32,7 +32,8 @@ MAIN = CELL.join(
         "total = _sqldf.first()['total']\ndbutils.jobs.taskValues.set('total', int(total))\ndisplay(hours)",
         "child = dbutils.notebook.run('./child', 60, {'x': '2'})\n"
         "try:\n    spark.read.json('dbfs:/none')\nexcept Exception as error:\n    print(error)",
-        "from pyspark.dbutils import DBUtils\nassert DBUtils(spark) is dbutils",
+        "from pyspark.dbutils import DBUtils\nassert DBUtils(spark) is dbutils\n"
+        "try:\n    import mlflow\nexcept ImportError as error:\n    print(error)",
         "dbutils.notebook.exit(f'{total} {child}')",
         "raise AssertionError('after the exit')",
     ]
@@ -65,6 +66,7 @@ def test_a_notebook_runs_with_the_releases_wheel(bench: Bench) -> None:
     }, outcome.log
     assert outcome.log.startswith('5 {"slot": "blue"}\n')
     assert "[PATH_NOT_FOUND] Path does not exist: dbfs:/none." in outcome.log
+    assert "No module named 'mlflow' in this rehearsal" in outcome.log
     assert "from a worker" not in outcome.log
     assert "from a worker" in (bench.root / "scratch/executor.txt").read_text()
 
