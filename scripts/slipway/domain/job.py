@@ -22,6 +22,8 @@ KEY = r"[a-z][a-z0-9_-]{0,63}"
 MOST_TAGS = 25  # job tags become cluster tags; databricks-sdk-py service/jobs.py
 TAG_APP, TAG_ENVIRONMENT, TAG_JOB = "slipway_app", "slipway_environment", "slipway_job"
 TAG_VERSION, TAG_SLOT = "slipway_version", "slipway_slot"
+TAG_ON_SWITCH = "slipway_on_switch"
+ON_SWITCH = ("restart", "leave")
 
 # What Databricks itself fills in when a run starts, and secrets in a cluster's configuration: passed on as they are
 # (https://learn.microsoft.com/azure/databricks/jobs/dynamic-value-references).
@@ -81,7 +83,8 @@ def render_job(key: str, definition: Mapping[str, Any], target: Target, complain
             _serverless(item, f"environments[{i}]", target, complain) for i, item in enumerate(settings["environments"])
         ]
     settings.setdefault("run_as", dict(target.environment.jobs.run_as))
-    settings["tags"] = _tags(key, settings.get("tags"), target, complain)
+    on_switch = _on_switch(settings.pop("slipway", None), settings, complain)
+    settings["tags"] = {**_tags(key, settings.get("tags"), target, complain), **on_switch}
     if target.environment.jobs.schedules == "paused":
         settings = with_pause(settings, "PAUSED")
     return settings
@@ -220,6 +223,26 @@ def _serverless(item: Any, path: str, target: Target, complain: Complain) -> Any
         else:
             dependencies.append(entry)
     return {**item, "spec": {**spec, "dependencies": dependencies}}
+
+
+def _on_switch(own: Any, settings: Settings, complain: Complain) -> dict[str, str]:
+    """What becomes of a continuous job's run at a switch, which the definition must say; kept as a tag, so that going
+    back knows it too."""
+    if not settings.get("continuous"):
+        if own is not None:
+            complain("slipway", "is for continuous jobs only")
+        return {}
+    wish = own.get("on_switch") if isinstance(own, Mapping) else None
+    if wish not in ON_SWITCH:
+        text = 'a continuous job must say what becomes of its run at a switch: "slipway": {"on_switch": "restart"}, or "leave"'
+        complain("slipway.on_switch", text)
+        return {}
+    return {TAG_ON_SWITCH: str(wish)}
+
+
+def restarts(settings: Settings) -> bool:
+    """Whether the job's run is to be ended at a switch, so that the service starts it anew from the new slot."""
+    return (settings.get("tags") or {}).get(TAG_ON_SWITCH) == "restart" and pause_of(settings) == "UNPAUSED"
 
 
 def _tags(key: str, tags: Any, target: Target, complain: Complain) -> dict[str, Any]:

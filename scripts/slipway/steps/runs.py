@@ -38,9 +38,9 @@ def wait_for_runs(session: Session, folder: str, *, limit: float) -> None:
         pause = min(_LONGEST_PAUSE, pause * 1.5)
 
 
-def runs_reading(session: Session, folder: str) -> list[dict[str, Any]]:
-    """Active runs with a task that reads from `folder`, from every page of the list."""
-    active = list(session.workspace.list_runs(active_only=True))
+def runs_reading(session: Session, folder: str, job_id: int | None = None) -> list[dict[str, Any]]:
+    """Active runs (of one job, or all) with a task that reads from `folder`, from every page of the list."""
+    active = list(session.workspace.list_runs(active_only=True, job_id=job_id))
     whole = session.workspace.concurrently([lambda run=run: _whole(session, run) for run in active])  # type: ignore[misc]
     return [run for run in whole if run is not None and reads_from(run, folder)]
 

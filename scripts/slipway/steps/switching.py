@@ -8,11 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from slipway.domain.codec import to_bytes
+from slipway.domain.job import restarts
 from slipway.domain.state import State
-from slipway.domain.switch import Journal, Step, creates, forget_lost, remarks, resets, unfinished, with_ids
+from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, remarks, resets, unfinished, with_ids
 from slipway.domain.transition import opened, switched, taken_back, turned_back
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError
 from slipway.steps.jobs import Settings, find_by_tags, read_jobs
+from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import without_claim
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def carry_out(session: Session) -> list[str]:
             now = _read(session, journal)
         left = unfinished(journal, now)
         if not left:
+            _restart(session, journal)
             for line in remarks(journal, now):
                 session.log.warning(f"The service keeps it otherwise: {line}")
             return sorted(set(touched))
@@ -107,6 +110,22 @@ def carry_out(session: Session) -> list[str]:
         f"Jobs do not keep the settings that they are given: {', '.join(left or [])}.",
         next_step="Somebody else is changing them. Run the step again when that has stopped.",
     )
+
+
+def _restart(session: Session, journal: Journal) -> None:
+    """Ends the runs of continuous jobs that still read from the slot that they should not; the service starts new ones."""
+    wrong = journal.target if journal.direction == "back" else journal.source
+    if wrong is None:
+        return
+    folder = session.slot_folder(wrong)
+    for action in journal.actions:
+        wanted = goal(action, journal.direction)
+        if action.id is None or wanted is None or action.leaves or not restarts(wanted):
+            continue
+        for run in runs_reading(session, folder, job_id=action.id):
+            session.guard()
+            session.log.info(f"Restarting job {action.key}: {describe(run)} is cancelled.")
+            session.workspace.cancel_run(int(run["run_id"]))
 
 
 def _read(session: Session, journal: Journal) -> Mapping[str, Settings | None]:

@@ -177,8 +177,9 @@ class FakeWorkspace:
     def add_permissions(self, kind: str, object_id: int, acl: Sequence[dict[str, str]]) -> None:
         self.changes.change(f"permissions {object_id}", lambda: self.acls.__setitem__(object_id, acl))
 
-    def list_runs(self, active_only: bool = True) -> Iterator[dict[str, Any]]:
-        return iter([{key: value for key, value in run.items() if key != "tasks"} for run in self.active])
+    def list_runs(self, active_only: bool = True, job_id: int | None = None) -> Iterator[dict[str, Any]]:
+        chosen = [run for run in self.active if job_id is None or run.get("job_id") == job_id]
+        return iter([{key: value for key, value in run.items() if key != "tasks"} for run in chosen])
 
     def submit_run(self, body: Mapping[str, Any]) -> int:
         self.changes.change("submit", lambda: self.submitted.append(dict(body)))
@@ -195,7 +196,10 @@ class FakeWorkspace:
         return self.answer(self, self.submitted[-1])
 
     def cancel_run(self, run_id: int) -> None:
-        self.changes.change(f"cancel {run_id}", lambda: None)
+        def do() -> None:
+            self.active = [run for run in self.active if run["run_id"] != run_id]
+
+        self.changes.change(f"cancel {run_id}", do)
 
 
 def as_service(settings: Mapping[str, Any]) -> dict[str, Any]:

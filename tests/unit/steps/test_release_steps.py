@@ -363,3 +363,29 @@ def test_cancelling_gives_the_claim_back_and_ends_the_test_run(world: World) -> 
         world.test()
     assert "cancel 1001" in world.changes.log
     assert world.state.claim is None
+
+
+def test_a_continuous_job_is_restarted_where_it_says_so(world: World) -> None:
+    path = world.root / "config" / "jobs" / "score.json"
+    definition = json.loads(path.read_text())
+    del definition["schedule"]
+    path.write_text(json.dumps({**definition, "continuous": {"pause_status": "UNPAUSED"}}))
+    assert world.build("1.0") == 4
+    path.write_text(
+        json.dumps({**definition, "continuous": {"pause_status": "UNPAUSED"}, "slipway": {"on_switch": "restart"}})
+    )
+    world.deploy("1.0")
+    job_id = world.state.jobs["score"].id
+
+    def run(number: int, slot: str) -> dict[str, Any]:
+        path = f"/Workspace/Slipway/bikeshare/prod/{slot}/notebooks/score"
+        return {"run_id": number, "job_id": job_id, "tasks": [{"notebook_task": {"notebook_path": path}}]}
+
+    world.workspace.active = [run(1, "blue"), run(2, "green"), {**run(3, "blue"), "job_id": 999}]
+    world.on_sleep.append(lambda: world.workspace.active.pop(1))  # the one that reads from the idle slot ends
+    world.deploy("1.1")
+    assert [entry for entry in world.changes.log if entry.startswith("cancel")] == ["cancel 1"]
+    assert "slipway" not in world.jobs()["score"]
+    world.workspace.active = [run(4, "green")]
+    world.rollback()
+    assert world.changes.log.count("cancel 4") == 1
