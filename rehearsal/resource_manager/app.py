@@ -43,7 +43,7 @@ def create_app(world: World) -> Starlette:
 
 
 async def _serve(request: Request, operations: Operations, deployments: Deployments) -> Response:
-    path = request.url.path.rstrip("/") or "/"
+    path = "/" + str(request.scope["path"]).strip("/")
     version = next((value for key, value in request.query_params.items() if key.lower() == "api-version"), None)
     if path.lower() == "/metadata/endpoints":
         return answer(endpoints(check_api_version(version)))

@@ -12,7 +12,7 @@ from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.deployments.request import DeploymentRequest
 from rehearsal.resource_manager.environment import AZURE_CLOUD
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_here
-from rehearsal.resource_manager.identifiers import group_id, group_of, subscription_of
+from rehearsal.resource_manager.identifiers import group_of, subscription_of
 from rehearsal.resource_manager.template.context import Target
 from rehearsal.resource_manager.template.errors import TemplateError
 from rehearsal.resource_manager.template.evaluate import Pending
@@ -81,7 +81,7 @@ class Planner:
             raise TemplateError(
                 f"The nested deployment '{resource.name}' {{position}} must be Incremental.", path=resource.path
             )
-        scope = self._nested_scope(parent, resource)
+        scope = resource.scope
         path = (*resource.path, "properties", "template")
         options = properties.get("expressionEvaluationOptions") or {}
         inner = str(options.get("scope", "outer")).lower() == "inner" or parent.program.symbolic
@@ -118,21 +118,6 @@ class Planner:
             now=datetime.fromtimestamp(self._world.clock(), UTC),
             new_guid=lambda: str(uuid.uuid4()),
         )
-
-    def _nested_scope(self, parent: Plan, resource: Resource) -> str:
-        from rehearsal.resource_manager.template.evaluate import resolve
-
-        raw, context = resource.raw, replace(resource.context, references_allowed=False)
-        own = resolve(raw.get("scope"), context)
-        if isinstance(own, str) and own:
-            return "" if own == "/" else own.rstrip("/")
-        subscription = resolve(raw.get("subscriptionId"), context) or subscription_of(parent.scope)
-        group = resolve(raw.get("resourceGroup"), context) or (
-            group_of(parent.scope) if "subscriptionId" not in raw else None
-        )
-        if group is not None:
-            return group_id(str(subscription), str(group))
-        return f"/subscriptions/{subscription}" if subscription else ""
 
     def _target(self, request: DeploymentRequest, scope: str) -> Target:
         subscription_id, group_name = subscription_of(scope), group_of(scope)

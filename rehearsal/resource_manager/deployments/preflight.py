@@ -12,12 +12,15 @@ from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.base import locked
 
 
-def check(operations: Operations, plan: Plan, caller: Principal) -> None:
-    """Raises ServiceError: 403 with every resource that the caller may not write, 400 with what providers refuse."""
+def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool = True) -> None:
+    """Raises ServiceError: 403 with every resource that the caller may not write, 400 with what providers refuse.
+
+    roles: whether permissions to write are looked at.
+    """
     denied: list[str] = []
     refused: list[dict[str, object]] = []
-    for scope in {part.scope for part in _plans(plan)}:
-        require(operations.world, caller, scope, "Microsoft.Resources/deployments/write")
+    for part in _plans(plan)[1:] if roles else []:
+        require(operations.world, caller, part.id, "Microsoft.Resources/deployments/write")
     for _part, resource in plan.leaves():
         try:
             kind, write = operations.prepare(
@@ -29,7 +32,7 @@ def check(operations: Operations, plan: Plan, caller: Principal) -> None:
             refused.append({**error.as_json(), "target": resource.id})
             continue
         action = f"{kind.actions}/write"
-        if not may(operations.world, caller, resource.id, action):
+        if roles and not may(operations.world, caller, resource.id, action):
             denied.append(
                 f"Authorization failed for template resource '{resource.name}' of type '{kind.name}'. The client "
                 f"'{caller.app_id}' with object id '{caller.object_id}' does not have permission to perform action "

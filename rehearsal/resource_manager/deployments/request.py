@@ -13,6 +13,7 @@ from rehearsal.resource_manager.template.json_reader import locate
 
 Json = Any
 _NAME = re.compile(r"[-\w.()]{1,64}")
+_LEVELS = ("Template", "Provider", "ProviderNoRbac")
 _MODES = {"incremental": "Incremental", "complete": "Complete"}
 
 
@@ -27,6 +28,7 @@ class DeploymentRequest:
     location: str | None = None
     tags: Mapping[str, str] | None = None
     result_format: str = "FullResourcePayloads"
+    validation_level: str = "Provider"
     text: str = field(repr=False, default="")
 
 
@@ -59,8 +61,17 @@ def read(name: str, body: Json, text: str) -> DeploymentRequest:
         location=body.get("location"),
         tags=body.get("tags"),
         result_format=(properties.get("whatIfSettings") or {}).get("resultFormat", "FullResourcePayloads"),
+        validation_level=_level(properties.get("validationLevel")),
         text=text,
     )
+
+
+def _level(given: Json) -> str:
+    """How much is checked: "Template" (no provider is asked), "ProviderNoRbac" (and no permission), "Provider"."""
+    level = next((one for one in _LEVELS if one.lower() == str(given or "Provider").lower()), None)
+    if level is None:
+        raise ServiceError(400, "InvalidRequestContent", f"The validation level '{given}' is not valid.")
+    return level
 
 
 def _parameters(given: Json) -> Mapping[str, Json]:

@@ -37,7 +37,7 @@ class Deployments:
 
     def start(self, request: DeploymentRequest, scope: str, caller: Principal) -> tuple[dict[str, Json], bool]:
         """Check, remember, and let it run; the record, and whether it is a new one. Raises ServiceError."""
-        require(self._world, caller, scope, "Microsoft.Resources/deployments/write")
+        self._require(caller, scope, request.name, "write")
         before = self.history.get(deployment_id(scope, request.name))
         if before is not None and before["properties"]["provisioningState"] in records.ACTIVE:
             raise ServiceError(
@@ -64,7 +64,7 @@ class Deployments:
 
     def cancel(self, scope: str, name: str, caller: Principal) -> None:
         """Raises ServiceError 409 for one that is over."""
-        require(self._world, caller, scope, "Microsoft.Resources/deployments/cancel/action")
+        self._require(caller, scope, name, "cancel/action")
         record = self.get(scope, name, caller)
         if record["properties"]["provisioningState"] not in records.ACTIVE:
             raise ServiceError(
@@ -76,7 +76,7 @@ class Deployments:
         self._cancelled.add(fold(record["id"]))
 
     def get(self, scope: str, name: str, caller: Principal) -> dict[str, Json]:
-        require(self._world, caller, scope, "Microsoft.Resources/deployments/read")
+        self._require(caller, scope, name, "read")
         self._operations.check_place(scope)
         record = self.history.get(deployment_id(scope, name))
         if record is None:
@@ -84,7 +84,7 @@ class Deployments:
         return record
 
     def delete(self, scope: str, name: str, caller: Principal) -> None:
-        require(self._world, caller, scope, "Microsoft.Resources/deployments/delete")
+        self._require(caller, scope, name, "delete")
         record = self.get(scope, name, caller)
         if record["properties"]["provisioningState"] in records.ACTIVE:
             raise ServiceError(409, "DeploymentBeingDeleted", f"The deployment '{name}' is still active.")
@@ -92,7 +92,7 @@ class Deployments:
 
     def validate(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
         """The answer of a template that can be deployed. Raises ServiceError."""
-        require(self._world, caller, scope, "Microsoft.Resources/deployments/validate/action")
+        self._require(caller, scope, request.name, "validate/action")
         plan = self._plan(request, scope, caller)
         record = records.new_record(self._world, plan, request)
         record["properties"] |= {
@@ -103,9 +103,9 @@ class Deployments:
 
     def what_if(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
         """{"status", "properties": {"changes", …}}. Raises ServiceError."""
-        require(self._world, caller, scope, "Microsoft.Resources/deployments/whatIf/action")
+        self._require(caller, scope, request.name, "whatIf/action")
         try:
-            plan = self._plan(request, scope, caller, checked=request.result_format != "ResourceIdOnly")
+            plan = self._plan(request, scope, caller)
             result = what_if(self._operations, plan, caller, request.result_format)
         except (TemplateError, ExpressionError) as error:
             raise refused(error, request) from error
@@ -117,7 +117,10 @@ class Deployments:
         found = {"status": properties["provisioningState"]}
         return {**found, "error": properties["error"]} if "error" in properties else found
 
-    def _plan(self, request: DeploymentRequest, scope: str, caller: Principal, *, checked: bool = True) -> Plan:
+    def _require(self, caller: Principal, scope: str, name: str, action: str) -> None:
+        require(self._world, caller, deployment_id(scope, name), f"Microsoft.Resources/deployments/{action}")
+
+    def _plan(self, request: DeploymentRequest, scope: str, caller: Principal) -> Plan:
         if subscription_of(scope) is None:
             raise not_here("deployments to management groups or the tenant")
         self._operations.check_place(scope)
@@ -133,8 +136,8 @@ class Deployments:
         try:
             plan = Planner(self._world, caller).plan(request, scope)
             check_outputs(plan.program)
-            if checked:
-                preflight.check(self._operations, plan, caller)
+            if request.validation_level != "Template":
+                preflight.check(self._operations, plan, caller, roles=request.validation_level == "Provider")
         except (TemplateError, ExpressionError) as error:
             raise refused(error, request) from error
         return plan

@@ -117,7 +117,8 @@ def _declared(resource: Resource) -> list[str]:
         words = resolve(resource.raw.get("dependsOn") or [], replace(resource.context, references_allowed=False))
     except ExpressionError as error:
         raise TemplateError(
-            f"The template resource '{resource.name}' {{position}} is not valid: {error}. {_USAGE}", path=resource.path
+            f"The template resource '{resource.name}' {{position}} is not valid: {str(error).rstrip('.')}. {_USAGE}",
+            path=resource.path,
         ) from error
     return [str(word) for word in words]
 

@@ -64,7 +64,7 @@ def _one(program: Program, output: Mapping[str, Json], runtime: Runtime | None) 
 
 def _wrong(program: Program, name: str, why: str) -> TemplateError:
     return TemplateError(
-        f"The template output '{name}' {{position}} is not valid: {why}.",
+        f"The template output '{name}' {{position}} is not valid: {why.rstrip('.')}.",
         path=(*program.path, "outputs", name),
         code="DeploymentOutputEvaluationFailed",
     )

@@ -135,7 +135,8 @@ class Parameters:
                 return resolve(declared.definition["defaultValue"], self._context())
             except ExpressionError as error:
                 raise TemplateError(
-                    f"The template parameter '{declared.name}' {{position}} is not valid: {error}.", path=where
+                    f"The template parameter '{declared.name}' {{position}} is not valid: {str(error).rstrip('.')}.",
+                    path=where,
                 ) from error
         if declared.definition.get("nullable") is True:
             return None
@@ -208,7 +209,7 @@ class Variables:
                 self.lookup(name)
             except ExpressionError as error:
                 raise TemplateError(
-                    f"The template variable '{name}' is not valid: {error}. "
+                    f"The template variable '{name}' is not valid: {str(error).rstrip('.')}. "
                     "Please see https://aka.ms/arm-template-expressions for usage details.",
                     path=(*self._path, "variables", name),
                 ) from error

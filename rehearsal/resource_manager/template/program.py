@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from rehearsal.resource_manager.identifiers import build, fold
+from rehearsal.resource_manager.identifiers import build, fold, group_id, subscription_of
 from rehearsal.resource_manager.template.context import Context, Runtime, Target
 from rehearsal.resource_manager.template.errors import ExpressionError, Path, TemplateError
 from rehearsal.resource_manager.template.evaluate import resolve
@@ -16,9 +16,8 @@ from rehearsal.resource_manager.template.parameters import Parameters, Variables
 
 Json = Any
 _USAGE = "Please see https://aka.ms/arm-syntax-resources for usage details."
-_NOT_BODY = {
-    "type", "name", "apiversion", "dependson", "condition", "copy", "resources", "scope", "comments", "metadata", "existing",
-}  # fmt: skip
+_NOT_BODY = set("type name apiversion dependson condition copy resources scope comments metadata existing".split())
+
 # learn.microsoft.com/azure/azure-resource-manager/templates/best-practices#template-limits
 _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}
 
@@ -27,7 +26,7 @@ _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}
 class Resource:
     """One resource of a template, one item of its loop; its body is still unevaluated.
 
-    scope: what the id hangs on. raw and context: evaluated together by `body`. path: where in the template.
+    scope: what the id hangs on; for a nested deployment, where it deploys to. raw and context: evaluated together by `body`. path: where in the template.
     """
 
     id: str
@@ -195,7 +194,9 @@ def _expand_one(
     try:
         number = count(loop, replace(context, references_allowed=False))
     except ExpressionError as error:
-        raise TemplateError(f"The template resource {{position}} is not valid: {error} {_USAGE}", path=path) from error
+        raise TemplateError(
+            f"The template resource {{position}} is not valid: {str(error).rstrip('.')}. {_USAGE}", path=path
+        ) from error
     for index in range(number):
         inner = context.with_loop("", index).with_loop(name, index)
         yield from _with_children(raw, inner, scope, path, symbol, parent, name)
@@ -277,7 +278,7 @@ class _Head:
 
     def wrong(self, name: str, why: str) -> TemplateError:
         return TemplateError(
-            f"The template resource '{name}' {{position}} is not valid. {why} {_USAGE}", path=self.path
+            f"The template resource '{name}' {{position}} is not valid: {why.rstrip('.')}. {_USAGE}", path=self.path
         )
 
 
@@ -291,16 +292,29 @@ def _place(head: _Head, kind: str, name: str, scope: str) -> tuple[str, str]:
         base = _id(head, scope, "/".join(segments[:cut]), names[: cut - 1], name)
         inner = "/".join([*names[cut - 1 : cut], *segments[cut + 1 :]])
         return _id(head, base, inner, names[cut:], name), base
-    own = head.value("scope")
     if kind.lower() == "microsoft.resources/deployments":
-        # The scope of a nested deployment says where it deploys to, see nested.py; its record stays with its target.
-        own = None
+        base = _nested_scope(head, scope)
+        return _id(head, base, kind, names, name), base
+    own = head.value("scope")
     base = scope
     if isinstance(own, str) and own:
         base = own.rstrip("/") if own.startswith("/") else f"{scope}/providers/{own}"
     if kind.lower() == "microsoft.resources/resourcegroups":
         base = "/".join(scope.split("/")[:3])
     return _id(head, base, kind, names, name), base
+
+
+def _nested_scope(head: _Head, scope: str) -> str:
+    """Where a nested deployment goes, which is also where its record is kept."""
+    own, subscription, group = (head.value(key) for key in ("scope", "subscriptionId", "resourceGroup"))
+    if own:
+        return str(own).rstrip("/")
+    target = str(subscription or subscription_of(scope) or "")
+    if group:
+        return group_id(target, str(group))
+    if subscription:
+        return f"/subscriptions/{target}"
+    return scope
 
 
 def _id(head: _Head, scope: str, kind: str, names: list[str], name: str) -> str:

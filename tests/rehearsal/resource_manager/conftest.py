@@ -44,7 +44,8 @@ def azure(tmp_path: Path) -> Iterator[Azure]:
     admin = directory.add("admin")
     world.roles.assign(scope=SUBSCRIPTION_ID, principal_id=admin.object_id, role_name="Owner", immediately=True)
     with start_blocking_portal() as portal:
-        wire = Wire(portal, create_app(world))
-        yield Azure(world, wire, clock, admin, directory, accounts)
+        app = create_app(world)
+        wire = Wire(portal, app)
+        yield Azure(world, wire, clock, admin, directory, accounts, app)
         wire.close()
     store.close()

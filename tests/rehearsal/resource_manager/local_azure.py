@@ -144,6 +144,7 @@ class Azure:
     admin: Principal
     directory: FakeDirectory
     accounts: FakeAccounts
+    app: Any
     headers: dict[str, str] = field(default_factory=dict)
 
     def call(
