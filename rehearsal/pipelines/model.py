@@ -55,6 +55,7 @@ class Job:
     condition: str | None = None
     continue_on_error: bool = False
     timeout_minutes: float = 60
+    cancel_minutes: float = 5
     variables: tuple[Variable, ...] = ()
     pool: str = ""
     steps: tuple[Step, ...] = ()

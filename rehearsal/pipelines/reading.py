@@ -134,6 +134,7 @@ def _job(
         condition=fields.text("condition") or None,
         continue_on_error=fields.boolean("continueOnError", False),
         timeout_minutes=fields.number("timeoutInMinutes", 60),
+        cancel_minutes=fields.number("cancelTimeoutInMinutes", 5),
         variables=_variables(fields),
         pool=_pool(fields),
         steps=steps,

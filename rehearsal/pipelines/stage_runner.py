@@ -186,6 +186,7 @@ class _StageJob:
             reporter=reporter,
             cancel=self.state.cancel,
             deadline=host.steady() + minutes * 60 if minutes else None,
+            cancel_seconds=self.job.cancel_minutes * 60,
             mask_secret=self.state.masker.add,
             rename_build=self.state.rename_build,
         )

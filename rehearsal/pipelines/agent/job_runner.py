@@ -58,7 +58,7 @@ def run_steps(job: JobState, steps: Sequence[Step]) -> tuple[StepResult, ...]:
         ):
             continue
         if job.cancel.is_set():
-            job.status = "canceled"
+            job.begin_cancellation()
         results.append(_run_step(job, step))
     return tuple(results)
 
@@ -125,8 +125,8 @@ def _count(job: JobState, result: Result) -> None:
     late = result == "failed" and job.deadline is not None and job.host.steady() >= job.deadline
     if late:
         job.reporter.issue("error", "The job ran longer than its maximum time and was canceled.")
-    if late or job.cancel.is_set():
-        job.status = "canceled"
+    if job.status != "canceled" and (late or job.cancel.is_set()):
+        job.begin_cancellation()
     elif (result in ("failed", "canceled") and job.status in GOOD) or (
         result == "succeededWithIssues" and job.status == "succeeded"
     ):

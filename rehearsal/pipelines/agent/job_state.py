@@ -17,7 +17,10 @@ from rehearsal.pipelines.host import AgentHost
 
 @dataclass(kw_only=True)
 class JobState:
-    """status: how the job stands so far. outputs: `step.variable` -> value. deadline: by the host's `steady`, or None."""
+    """status: how the job stands so far. outputs: `step.variable` -> value. deadline: by the host's `steady`, or None.
+
+    cancel_seconds: how long steps that run after a cancellation, such as those with `always()`, may take together.
+    """
 
     host: AgentHost
     repository: Path
@@ -28,11 +31,21 @@ class JobState:
     reporter: Reporter
     cancel: Event
     deadline: float | None
+    cancel_seconds: float
     mask_secret: Callable[[str], None]
     rename_build: Callable[[str], None]
     status: Result = "succeeded"
     outputs: dict[str, str] = field(default_factory=dict)
     path: list[str] = field(default_factory=list)
+
+    def begin_cancellation(self) -> None:
+        """From here on the job is canceled: what still runs has `cancel_seconds` and is not interrupted before.
+
+        [learn] pipelines/process/phases: cancelTimeoutInMinutes, 5 by default.
+        """
+        self.status = "canceled"
+        self.cancel = Event()
+        self.deadline = self.host.steady() + self.cancel_seconds
 
     def environment(self, more: dict[str, str]) -> dict[str, str]:
         """The environment of a step's process: the allow-list, the variables that are no secrets, what the step maps."""

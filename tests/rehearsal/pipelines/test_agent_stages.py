@@ -292,13 +292,14 @@ def test_a_job_that_runs_too_long_is_canceled(project: Project) -> None:
         jobs:
           - job: slow
             timeoutInMinutes: 0.005
-            steps: [{checkout: none}, {bash: sleep 600}, {bash: echo never}]
+            steps: [{checkout: none}, {bash: sleep 600}, {bash: echo never}, {bash: echo cleaning, condition: always()}]
           - job: other
             steps: [{checkout: none}, {bash: echo other}]
         """
     )
     result = project.run()
     assert [job.result for job in result.stages[0].jobs] == ["canceled", "succeeded"]
+    assert project.told.lines[-2:] == ["cleaning", "other"]
     assert "The job ran longer than its maximum time and was canceled." in [issue.text for issue in result.issues]
 
 

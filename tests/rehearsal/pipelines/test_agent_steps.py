@@ -301,6 +301,8 @@ def test_a_person_cancels(project: Project, tmp_path: Path) -> None:
     assert result.result == "canceled"
     assert project.told.step("long").result == "canceled"
     assert project.told.step("next").result == "skipped"
+    assert project.told.step("clean").result == "succeeded"
+    assert project.told.lines[-1] == "cleaning"
 
 
 def test_azure_cli_gives_the_service_connection_to_its_own_script_alone(project: Project) -> None:
