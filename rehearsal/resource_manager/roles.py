@@ -70,27 +70,14 @@ class Roles:
         name = name or str(uuid.uuid5(_NAMES, f"{fold(scope)}|{principal_id.lower()}|{definition.name}"))
         now = self._clock()
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-        subscription = "/".join(scope.split("/")[:3]) if scope.lower().startswith("/subscriptions/") else ""
-        assignment = {
-            "properties": {
-                "roleDefinitionId": definition.as_json(subscription)["id"],
-                "principalId": principal_id,
-                "principalType": principal_type,
-                "scope": scope,
-                "condition": None,
-                "conditionVersion": None,
-                **(properties or {}),
-                "createdOn": moment,
-                "updatedOn": moment,
-                "createdBy": created_by,
-                "updatedBy": created_by,
-                "delegatedManagedIdentityResourceId": None,
-                "description": (properties or {}).get("description"),
-            },
-            "id": f"{scope.rstrip('/')}/providers/Microsoft.Authorization/roleAssignments/{name}",
-            "type": "Microsoft.Authorization/roleAssignments",
-            "name": name,
+        given = {
+            "roleDefinitionId": definition.as_json(_subscription(scope))["id"],
+            "principalId": principal_id,
+            "principalType": principal_type,
+            "scope": scope,
+            **(properties or {}),
         }
+        assignment = _assignment(name, given, created_by, moment)
         effective = 0.0 if immediately else now + self.delay_seconds
         self._write(assignment, effective)
         return assignment
@@ -167,6 +154,28 @@ class Roles:
         record = {"assignment": assignment, "effective_at": effective_at}
         self._records[fold(assignment["id"])] = record
         self._assignments[fold(assignment["id"])] = record
+
+
+def _subscription(scope: str) -> str:
+    return "/".join(scope.split("/")[:3]) if scope.lower().startswith("/subscriptions/") else ""
+
+
+def _assignment(name: str, given: dict[str, Any], created_by: str, moment: str) -> dict[str, Any]:
+    """An assignment as GET returns it (learn.microsoft.com/rest/api/authorization/role-assignments/get)."""
+    unset = {
+        "condition": None,
+        "conditionVersion": None,
+        "description": None,
+        "delegatedManagedIdentityResourceId": None,
+    }
+    made = {"createdOn": moment, "updatedOn": moment, "createdBy": created_by, "updatedBy": created_by}
+    scope = given["scope"].rstrip("/")
+    return {
+        "properties": {**unset, **given, **made},
+        "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
+        "type": "Microsoft.Authorization/roleAssignments",
+        "name": name,
+    }
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from rehearsal.resource_manager.deployments.planning import Plan
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.base import locked
+from rehearsal.resource_manager.template.program import Resource
 
 
 def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool = True) -> None:
@@ -17,35 +18,19 @@ def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool 
 
     roles: whether permissions to write are looked at.
     """
-    denied: list[str] = []
-    refused: list[dict[str, object]] = []
     for part in _plans(plan)[1:] if roles else []:
         require(operations.world, caller, part.id, "Microsoft.Resources/deployments/write")
+    denied: list[str] = []
+    refused: list[dict[str, object]] = []
     for _part, resource in plan.leaves():
         try:
-            kind, write = operations.prepare(
-                resource.id, resource.body(), resource.api_version, caller, resource_type=resource.type
-            )
+            missing = _check_one(operations, resource, caller, roles=roles)
         except ServiceError as error:
             if error.status == 501:
                 raise
             refused.append({**error.as_json(), "target": resource.id})
-            continue
-        action = f"{kind.actions}/write"
-        if roles and not may(operations.world, caller, resource.id, action):
-            denied.append(
-                f"Authorization failed for template resource '{resource.name}' of type '{kind.name}'. The client "
-                f"'{caller.app_id}' with object id '{caller.object_id}' does not have permission to perform action "
-                f"'{action}' at scope '{resource.id}'."
-            )
-            continue
-        try:
-            locked(operations.world, resource.id, "write")
-            kind.check(write)
-        except ServiceError as error:
-            if error.status == 501:
-                raise
-            refused.append({**error.as_json(), "target": resource.id})
+        else:
+            denied += [missing] if missing else []
     if denied:
         raise _denied(denied)
     if refused:
@@ -56,6 +41,23 @@ def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool 
             f"'{uuid.uuid4()}'. See inner errors for details.",
             details=refused,
         )
+
+
+def _check_one(operations: Operations, resource: Resource, caller: Principal, *, roles: bool) -> str | None:
+    """The sentence about a permission that is missing, or None. Raises ServiceError for what the provider refuses."""
+    kind, write = operations.prepare(
+        resource.id, resource.body(), resource.api_version, caller, resource_type=resource.type
+    )
+    action = f"{kind.actions}/write"
+    if roles and not may(operations.world, caller, resource.id, action):
+        return (
+            f"Authorization failed for template resource '{resource.name}' of type '{kind.name}'. The client "
+            f"'{caller.app_id}' with object id '{caller.object_id}' does not have permission to perform action "
+            f"'{action}' at scope '{resource.id}'."
+        )
+    locked(operations.world, resource.id, "write")
+    kind.check(write)
+    return None
 
 
 def _denied(texts: list[str]) -> ServiceError:

@@ -16,7 +16,19 @@ from rehearsal.resource_manager.template.parameters import Parameters, Variables
 
 Json = Any
 _USAGE = "Please see https://aka.ms/arm-syntax-resources for usage details."
-_NOT_BODY = set("type name apiversion dependson condition copy resources scope comments metadata existing".split())
+_NOT_BODY = {
+    "type",
+    "name",
+    "apiversion",
+    "dependson",
+    "condition",
+    "copy",
+    "resources",
+    "scope",
+    "comments",
+    "metadata",
+    "existing",
+}
 
 # learn.microsoft.com/azure/azure-resource-manager/templates/best-practices#template-limits
 _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}
@@ -26,7 +38,8 @@ _LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}
 class Resource:
     """One resource of a template, one item of its loop; its body is still unevaluated.
 
-    scope: what the id hangs on; for a nested deployment, where it deploys to. raw and context: evaluated together by `body`. path: where in the template.
+    scope: what the id hangs on; for a nested deployment, where it deploys to. raw and context: evaluated together by
+    `body`. path: where in the template.
     """
 
     id: str
