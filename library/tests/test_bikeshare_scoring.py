@@ -16,7 +16,7 @@ from bikeshare.model_file import FORMAT, UnusableModel, describe, dumps, loads
 from bikeshare.schema import KEY
 from bikeshare.scoring import PREDICTION, score, score_batches
 
-QUICK = settings(max_examples=15)  # each loads a model
+QUICK = settings(max_examples=10)  # each loads a model
 
 
 def changed(data: bytes, **changes: Any) -> bytes:
@@ -81,7 +81,7 @@ def test_a_model_that_does_not_say_its_features_is_refused(model: Model) -> None
 
 
 @QUICK
-@given(cuts=st.lists(st.integers(0, 1400), max_size=6))
+@given(cuts=st.lists(st.integers(0, 1400), max_size=3))
 def test_scoring_in_batches_is_scoring_at_once(model: Model, hours: pd.DataFrame, cuts: list[int]) -> None:
     edges = sorted([0, len(hours), *cuts])
     batches = [hours.iloc[start:end] for start, end in pairwise(edges)]

@@ -7,6 +7,7 @@ be written the way Spark's CAST takes it: whole numbers as digits, dates as 2011
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pandas.api.types import is_numeric_dtype
 
 from bikeshare.schema import COLUMNS, FIRST_DAY, KEY, LEAKS, TARGET, Column
@@ -21,10 +23,12 @@ from bikeshare.schema import COLUMNS, FIRST_DAY, KEY, LEAKS, TARGET, Column
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame as SparkFrame
 
+Values = NDArray[Any]
+
 _PATTERNS = {
-    "whole": r"[+-]?[0-9]+",
-    "fraction": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?",
-    "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "whole": re.compile(r"[+-]?[0-9]+"),
+    "fraction": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+    "date": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
 }
 _NAMES = {"whole": "a whole number", "fraction": "a number", "date": "a date such as 2011-01-31"}
 
@@ -90,8 +94,8 @@ def find_in_columns(names: Iterable[str]) -> list[Finding]:
 
 def find_in_rows(hours: pd.DataFrame) -> list[Finding]:
     """What can be seen in each row by itself: nulls, types, ranges, and values that contradict each other."""
-    hours = hours.loc[:, ~hours.columns.duplicated()].reset_index(drop=True)
-    values: dict[str, pd.Series[Any]] = {}
+    hours = hours.loc[:, ~hours.columns.duplicated()]
+    values: dict[str, Values] = {}
     findings: list[Finding] = []
     for column in COLUMNS:
         if column.name in hours:
@@ -100,39 +104,54 @@ def find_in_rows(hours: pd.DataFrame) -> list[Finding]:
     return findings + list(_contradictions(hours, values))
 
 
-def _look_at(column: Column, hours: pd.DataFrame) -> tuple[pd.Series[Any], list[Finding]]:
+def _look_at(column: Column, hours: pd.DataFrame) -> tuple[Values, list[Finding]]:
     """A column's values, NaN or NaT where they are unusable, and what is wrong with them."""
     raw = hours[column.name]
-    null = raw.isna() | (raw.astype(object) == "")
-    values = _dates(raw) if column.kind == "date" else _numbers(raw, column.kind)
-    unreadable = values.isna() & ~null
-    low: Any = pd.Timestamp(FIRST_DAY) if column.kind == "date" else column.low
-    outside = values < low
-    wanted = f"from {FIRST_DAY} on"
-    if column.kind != "date":
-        outside |= values > column.high
-        wanted = f"from {column.low:g} to {column.high:g}" if column.high < 10_000 else f"{column.low:g} or more"
+    null = raw.isna().to_numpy() | np.array([value == "" for value in raw.tolist()], dtype=bool)
+    low: Any = column.low
+    unusable: Any = np.nan
+    if column.kind == "date":
+        values, low, high = _dates(raw), np.datetime64(FIRST_DAY), np.datetime64("9999-12-31")
+        wanted, unusable = f"from {FIRST_DAY} on", np.datetime64("NaT", "D")
+    else:
+        values, high = _numbers(raw, column.kind), column.high
+        wanted = f"from {low:g} to {high:g}" if high < 10_000 else f"{low:g} or more"
+    unreadable = pd.isna(values) & ~null
+    outside = (values < low) | (values > high)
     findings = [
         _finding("null", column.name, null, hours, "no value"),
         _finding("type", column.name, unreadable, hours, f"is not {_NAMES[column.kind]}", raw),
         _finding("range", column.name, outside, hours, f"is not {wanted}", raw),
     ]
-    return values.mask(outside), [finding for finding in findings if finding is not None]
+    values[outside] = unusable
+    return values, [finding for finding in findings if finding is not None]
 
 
-def _numbers(raw: pd.Series[Any], kind: str) -> pd.Series[Any]:
+def _numbers(raw: pd.Series[Any], kind: str) -> Values:
+    numbers: Values
     if is_numeric_dtype(raw.dtype):
-        numbers = raw.astype("float64")
+        numbers = raw.to_numpy("float64", na_value=np.nan, copy=True)
     else:
-        texts = raw.astype(object).map(_text)
-        numbers = pd.to_numeric(texts.where(texts.str.fullmatch(_PATTERNS[kind])), errors="coerce").astype("float64")
-    return numbers.where(numbers % 1 == 0) if kind == "whole" else numbers
+        fits = _PATTERNS[kind].fullmatch
+        texts = (_text(value) for value in raw.tolist())
+        numbers = np.array([float(text) if fits(text) else np.nan for text in texts], dtype="float64")
+    if kind == "whole":
+        with np.errstate(invalid="ignore"):  # infinity has no remainder
+            numbers[numbers % 1 != 0] = np.nan
+    return numbers
 
 
-def _dates(raw: pd.Series[Any]) -> pd.Series[Any]:
-    texts = raw.astype(object).map(_text)
-    dates = pd.to_datetime(texts.where(texts.str.fullmatch(_PATTERNS["date"])), format="%Y-%m-%d", errors="coerce")
-    return dates.astype("datetime64[ns]")
+def _dates(raw: pd.Series[Any]) -> Values:
+    return np.array([_day(_text(value)) for value in raw.tolist()], dtype="datetime64[D]")
+
+
+def _day(text: str) -> date | None:
+    if not _PATTERNS["date"].fullmatch(text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:  # such as 30 February
+        return None
 
 
 def _text(value: Any) -> str:
@@ -142,12 +161,12 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _contradictions(hours: pd.DataFrame, values: dict[str, pd.Series[Any]]) -> Iterator[Finding]:
+def _contradictions(hours: pd.DataFrame, values: dict[str, Values]) -> Iterator[Finding]:
     """Values that can't be right together; a row counts only where all of them are usable."""
 
-    def both(wrong: Any, columns: Sequence[str], text: str) -> Iterator[Finding]:
-        usable = np.logical_and.reduce([values[name].notna() for name in columns])
-        found = _finding("consistency", ", ".join(columns), pd.Series(wrong & usable), hours, text)
+    def both(wrong: Values, columns: Sequence[str], text: str) -> Iterator[Finding]:
+        usable = np.logical_and.reduce([~pd.isna(values[name]) for name in columns])
+        found = _finding("consistency", ", ".join(columns), wrong & usable, hours, text)
         if found is not None:
             yield found
 
@@ -156,8 +175,13 @@ def _contradictions(hours: pd.DataFrame, values: dict[str, pd.Series[Any]]) -> I
         yield from both(wrong, (*LEAKS, TARGET), "casual and registered do not add up to cnt")
     if "dteday" not in values:
         return
-    day = values["dteday"].dt
-    rules = {"yr": day.year - FIRST_DAY.year, "mnth": day.month, "weekday": (day.dayofweek + 1) % 7}
+    days = values["dteday"]
+    months = days.astype("datetime64[M]").astype("int64")  # from January 1970 on, as years and days are
+    rules = {
+        "yr": days.astype("datetime64[Y]").astype("int64") + 1970 - FIRST_DAY.year,
+        "mnth": months % 12 + 1,
+        "weekday": (days.astype("int64") + 4) % 7,  # 1 January 1970 was a Thursday
+    }
     for name, expected in rules.items():
         if name in values:
             yield from both(values[name] != expected, ("dteday", name), f"{name} is not that of the day")
@@ -185,12 +209,12 @@ def _duplicate(rows: int, day: Any, hour: Any) -> Finding:
 
 
 def _finding(
-    check: str, column: str, wrong: pd.Series[bool], hours: pd.DataFrame, text: str, raw: pd.Series[Any] | None = None
+    check: str, column: str, wrong: Values, hours: pd.DataFrame, text: str, raw: pd.Series[Any] | None = None
 ) -> Finding | None:
     rows = int(wrong.sum())
     if not rows:
         return None
-    first = int(wrong.to_numpy().argmax())
+    first = int(wrong.argmax())
     where = " ".join(f"{name} {_short(_text(hours[name].iloc[first]))}" for name in KEY if name in hours)
     value = "" if raw is None else f"{_quoted(raw.iloc[first])} "
     return Finding(check, column, rows, f"{value}{text}{', for example at ' + where if where else ''}")
