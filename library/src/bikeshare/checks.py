@@ -109,12 +109,13 @@ def _look_at(column: Column, hours: pd.DataFrame) -> tuple[Values, list[Finding]
     raw = hours[column.name]
     null = raw.isna().to_numpy() | np.array([value == "" for value in raw.tolist()], dtype=bool)
     low: Any = column.low
+    high: Any = column.high
     unusable: Any = np.nan
     if column.kind == "date":
         values, low, high = _dates(raw), np.datetime64(FIRST_DAY), np.datetime64("9999-12-31")
         wanted, unusable = f"from {FIRST_DAY} on", np.datetime64("NaT", "D")
     else:
-        values, high = _numbers(raw, column.kind), column.high
+        values = _numbers(raw, column.kind)
         wanted = f"from {low:g} to {high:g}" if high < 10_000 else f"{low:g} or more"
     unreadable = pd.isna(values) & ~null
     outside = (values < low) | (values > high)
