@@ -1,10 +1,11 @@
-# make rehearse   a whole release on this machine; ARGS="--only test", "--keep-running", "--reset"
-# make test       everything that must hold: lint, types, architecture, YAML, tests
+# make rehearse       a whole release on this machine; ARGS="--only test", "--keep-running", "--reset"
+# make test           everything that must hold: lint, types, architecture, YAML, tests
+# make test-release   the story of a project, release by release (minutes)
 PYTHON ?= python3
 ARGS ?=
 RUN = .venv/bin/python
 
-.PHONY: help rehearse test lint unit setup format lock
+.PHONY: help rehearse test lint unit test-release setup format lock
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# //'
@@ -26,6 +27,10 @@ lint: setup
 
 unit: setup
 	$(RUN) -m pytest
+
+# Whole releases, one after the other: the first, the second, a failing one, a rollback, a cloned environment, a killed one.
+test-release: setup
+	$(RUN) -m pytest -m release
 
 format: setup
 	$(RUN) -m ruff check --fix .
