@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 
 from rehearsal.gateway import control
 from rehearsal.gateway.certificates import Certificates
@@ -170,6 +171,8 @@ class Gateway:
                 await app(scope, receive, noting)
             except ConnectionCut:
                 await _gone(receive)
+            except ClientDisconnect:
+                pass  # it went away in the middle of its request
             except Exception as error:
                 self.log.fail(method, host, path, error)
                 await self._failed(scope, noting, begun=status != 0)

@@ -1,26 +1,36 @@
 """Azurite as a child process: Microsoft's own storage emulator, blob service only, on loopback.
 
-It reads its accounts when it starts, so it is started again when an account comes. Its data stays in the folder.
+It reads its accounts when it starts, so it is started again when an account comes; requests that it is serving then are
+waited for. Its data stays in the folder.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import shutil
-import signal
 import socket
+import ssl
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import httpx
+import trustme
 
 from rehearsal.storage.accounts import StorageAccounts
 
 PROGRAM = Path(__file__).resolve().parent.parent / "azurite/node_modules/azurite/dist/src/blob/main.js"
+GUARD = Path(__file__).resolve().parent / "end_with_parent.cjs"
 LOOPBACK = "127.0.0.1"
 START_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 15.0
-_PR_SET_PDEATHSIG = 1
+DRAIN_LIMIT_SECONDS = 60.0
+TIMEOUT = httpx.Timeout(300, connect=10)
+# Azurite closes a connection that was idle for 5 seconds; ours go earlier, so that none is closed under a request.
+LIMITS = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=2.0)
+_LOOK_SECONDS = 0.02
 
 
 class AzuriteFailed(Exception):
@@ -28,86 +38,155 @@ class AzuriteFailed(Exception):
 
 
 class Azurite:
-    """Serves the accounts of `accounts`; `base_url` is where, once `ready` has returned."""
+    """Serves the accounts of `accounts`. Use `serving` for each request."""
 
     def __init__(self, folder: Path, accounts: StorageAccounts) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
         self._accounts = accounts
         self._process: asyncio.subprocess.Process | None = None
         self._served: list[str] = []
         self._changing = asyncio.Lock()
-        self.log = folder / "azurite.log"
-        self.base_url = ""
+        self._in_use = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._client: httpx.AsyncClient | None = None
+        self.log = self._folder / "azurite.log"
+        self.starts = 0
 
     async def start(self) -> None:
         """Start it with the accounts that exist. Raises AzuriteFailed."""
-        async with self._changing:
-            await self._start()
+        await self._ready()
 
-    async def ready(self) -> None:
-        """Return when it serves every account that exists; starts it again for a new one. Raises AzuriteFailed."""
-        if self._served == self._accounts.names() and self._alive():
-            return
-        async with self._changing:
-            if self._served != self._accounts.names() or not self._alive():
-                await self._stop()
-                await self._start()
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of it, for as long as the block runs; every account that exists is served. Raises AzuriteFailed."""
+        await self._ready()
+        if self._client is None:
+            raise AzuriteFailed("Azurite was stopped")
+        self._in_use += 1
+        self._idle.clear()
+        try:
+            yield self._client
+        finally:
+            self._in_use -= 1
+            if self._in_use == 0:
+                self._idle.set()
 
     async def stop(self) -> None:
         async with self._changing:
             await self._stop()
 
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+    async def _ready(self) -> None:
+        if self._current():
+            return
+        async with self._changing:
+            if not self._current():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._idle.wait(), DRAIN_LIMIT_SECONDS)
+                await self._stop()
+                await self._start()
+
+    def _current(self) -> bool:
+        alive = self._process is not None and self._process.returncode is None
+        return alive and self._served == self._accounts.names()
 
     async def _start(self) -> None:
         node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
         if node is None or not PROGRAM.is_file():
             raise AzuriteFailed("Azurite is not installed here: make setup installs it, and Node where there is none")
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._predecessor_gone()
         names, port = self._accounts.names(), _free_port()
-        command = [node, str(PROGRAM), "--blobHost", LOOPBACK, "--blobPort", str(port), "--location", str(self._folder)]
+        words, trust = self._certificate()
+        command = [
+            node,
+            "--require",
+            str(GUARD),
+            str(PROGRAM),
+            "--blobHost",
+            LOOPBACK,
+            "--blobPort",
+            str(port),
+            "--location",
+            str(self._folder),
+        ]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
+                *words,
                 "--skipApiVersionCheck",
                 "--disableTelemetry",
                 "--silent",
                 env={"PATH": os.environ.get("PATH", ""), "AZURITE_ACCOUNTS": self._account_list(names)},
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,  # its end tells Azurite that this process ended
                 stdout=log,
                 stderr=log,
+                cwd=self._folder,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
             )
-        await self._listening(port)
-        self.base_url = f"http://{LOOPBACK}:{port}"
+        self._pid_file.write_text(str(self._process.pid))
+        await self._listening(self._process, port)
+        self._client = httpx.AsyncClient(
+            base_url=f"https://{LOOPBACK}:{port}", timeout=TIMEOUT, limits=LIMITS, verify=trust, trust_env=False
+        )
         self._served = names
+        self.starts += 1
 
-    async def _listening(self, port: int) -> None:
+    async def _listening(self, process: asyncio.subprocess.Process, port: int) -> None:
         deadline = asyncio.get_running_loop().time() + START_LIMIT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
-            if not self._alive():
-                raise AzuriteFailed(f"Azurite ended at its start; its log is {self.log}")
+            if process.returncode is not None:
+                raise AzuriteFailed(f"Azurite ended at its start with code {process.returncode}; its log is {self.log}")
             try:
                 _, writer = await asyncio.open_connection(LOOPBACK, port)
             except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
+                await asyncio.sleep(_LOOK_SECONDS)
+                continue
+            writer.close()
+            return
         raise AzuriteFailed(f"Azurite did not listen within {START_LIMIT_SECONDS:.0f} s; its log is {self.log}")
 
     async def _stop(self) -> None:
-        process = self._process
+        process, client, self._served, self._client = self._process, self._client, [], None
+        if client is not None:
+            await client.aclose()
         if process is None or process.returncode is not None:
             return
-        process.terminate()
+        process.terminate()  # it writes what it holds in memory, then ends
         try:
             await asyncio.wait_for(process.wait(), STOP_LIMIT_SECONDS)
         except TimeoutError:
             process.kill()
             await process.wait()
+        self._pid_file.unlink(missing_ok=True)
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._folder / "azurite.pid"
+
+    async def _predecessor_gone(self) -> None:
+        """Wait for the Azurite of a rehearsal that was killed: it may still be writing into this folder."""
+        text = self._pid_file.read_text() if self._pid_file.exists() else ""
+        pid = int(text) if text.isdecimal() else 0
+        deadline = asyncio.get_running_loop().time() + STOP_LIMIT_SECONDS
+        while pid and _is_azurite_in(pid, self._folder):
+            if asyncio.get_running_loop().time() > deadline:
+                raise AzuriteFailed(
+                    f"another rehearsal's Azurite (process {pid}) is still using {self._folder}: end it"
+                )
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _certificate(self) -> tuple[list[str], ssl.SSLContext]:
+        """The words that make Azurite speak TLS (a signature made for https only is refused without it), and whom to trust."""
+        authority = trustme.CA(organization_name="Slipway rehearsal")
+        leaf = authority.issue_cert(LOOPBACK)
+        certificate, key = self._folder / "tls.pem", self._folder / "tls.key"
+        key.unlink(missing_ok=True)
+        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            stream.write(leaf.private_key_pem.bytes())
+        certificate.write_bytes(leaf.cert_chain_pems[0].bytes())
+        trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+        return ["--cert", str(certificate), "--key", str(key)], trust
 
     def _account_list(self, names: list[str]) -> str:
         # With no list Azurite serves devstoreaccount1, which exists nowhere in Azure.
@@ -121,7 +200,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _end_with_parent() -> None:
-    """Ask Linux to end the child when this process is killed; SIGTERM lets Azurite write what it holds."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _is_azurite_in(pid: int, folder: Path) -> bool:
+    """Whether that process is an Azurite over that folder; False where the system has no /proc to look into."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return str(PROGRAM).encode() in words and str(folder).encode() in words

@@ -1,6 +1,7 @@
 """Which permission a call on the blob service needs.
 
-Source: https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory (permissions for blob operations).
+Source: https://learn.microsoft.com/rest/api/storageservices/authorize-with-azure-active-directory, permissions for blob
+operations.
 """
 
 from __future__ import annotations
