@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from slipway.steps.session import Session
 
 Settings = Mapping[str, Any]
+
+
+def some(names: Sequence[str], most: int = 2) -> str:
+    """The first few of many names, for one line."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def read_jobs(session: Session, ids: Mapping[str, int]) -> dict[str, Settings | None]:

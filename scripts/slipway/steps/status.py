@@ -12,7 +12,7 @@ from slipway.domain.codec import encode, instant_to_text
 from slipway.domain.job import pause_of
 from slipway.domain.slot import SLOTS
 from slipway.domain.state import SlotRecord, State
-from slipway.steps.jobs import read_jobs
+from slipway.steps.jobs import read_jobs, some
 from slipway.steps.session import Session, open_session
 
 
@@ -122,7 +122,7 @@ def as_text(data: dict[str, Any]) -> str:
             rows.append([name, "empty", "", "", "", ""])
             continue
         test = slot["test"]
-        outcome = "" if test is None else ("passed" if test["passed"] else f"failed: {', '.join(test['failed'])}")
+        outcome = "" if test is None else ("passed" if test["passed"] else f"failed: {some(test['failed'])}")
         rows.append([name, slot["role"], slot["version"], slot["manifest"][:12], outcome, slot["published"]])
     lines += [*_table(rows), ""]
     rows = [["job", "id", "slot", "starts by itself", ""]]

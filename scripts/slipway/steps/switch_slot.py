@@ -14,7 +14,7 @@ from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord
 from slipway.domain.switch import Action, Journal, Known, plan
 from slipway.errors import Conflict, NotPossible
-from slipway.steps.jobs import known_jobs, report_drift
+from slipway.steps.jobs import known_jobs, report_drift, some
 from slipway.steps.release_source import release_of
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import is_whole
@@ -91,7 +91,6 @@ def _manifest(session: Session, slot: Slot) -> str:
 def tested_candidate(session: Session, slot: Slot, version: str, release: str) -> SlotRecord:
     """The idle slot's record, where it is this release, whole, and its test passed for exactly its manifest."""
     record = session.state.slots.get(slot)
-    name = session.environment.name
     problem = ""
     if record is None or not record.complete or not record.candidate:
         problem = f"{slot}, the idle slot, holds no candidate"
@@ -100,12 +99,12 @@ def tested_candidate(session: Session, slot: Slot, version: str, release: str) -
     elif record.test is None or record.test.manifest != record.manifest:
         problem = f"{version} in {slot} (manifest {record.manifest[:12]}) was not tested"
     elif not record.test.passed:
-        problem = f"the integration test of {version} failed ({', '.join(record.test.failed)})"
+        problem = f"the integration test of {version} failed ({some(record.test.failed)})"
     elif not is_whole(session, slot, record.manifest):
         problem = f"the manifest in {slot} is not the one that was tested; somebody wrote into the slot"
     if problem or record is None:
         raise NotPossible(
-            f"{name} is not switched: {problem}.",
+            f"Nothing is switched: {problem}.",
             changed="Nothing was changed.",
             next_step="Publish and test the release first (scripts/publish_slot.py, scripts/run_integration_test.py).",
         )
