@@ -24,13 +24,13 @@ def notebook_language(name: str, start: bytes) -> str | None:
 
 
 def slot_paths(roots: Iterable[str]) -> re.Pattern[str]:
-    """Matches an absolute path into a slot of these roots, with or without /Workspace, and all below /Slipway.
+    """Matches a path into a slot of these roots, with or without /Workspace, all below /Slipway, and ../../blue.
 
     A slot must be closed: what a candidate's test runs is what is switched to, and nothing of the other slot.
     """
     bare = sorted({re.escape(root.removeprefix("/Workspace")) for root in roots})
     named = "".join(rf"|{root}/(?:blue|green)\b" for root in bare)
-    return re.compile(rf"(?<![\w.])(?:/Workspace)?(?:/Slipway/{named})")
+    return re.compile(rf"(?<![\w.])(?:(?:/Workspace)?(?:/Slipway/{named})|(?:\.\./)+(?:blue|green)\b)")
 
 
 def find_slot_paths(text: str, pattern: re.Pattern[str]) -> Iterator[tuple[int, str]]:

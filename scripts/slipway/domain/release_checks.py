@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from slipway.domain.environment import Environment
-from slipway.domain.job import KEY, Target, parse_definition, render_job
+from slipway.domain.job import KEY, Target, parse_definition, reads_from, render_job
 from slipway.domain.notebook import find_slot_paths, slot_paths
 from slipway.domain.release import FILE_LIMIT, NOTEBOOK_LIMIT, is_job, read_language
+from slipway.domain.slot import SLOTS, Slot, other, slot_path
 from slipway.errors import Finding
 
 # A wheel's name: https://packaging.python.org/specifications/binary-distribution-format/
@@ -104,7 +105,7 @@ def _closed(files: Mapping[str, Path], roots: Sequence[str]) -> Iterator[Finding
             continue
         relative = "./notebooks/…" if is_job(name) else "a path relative to the notebook"
         for line, found in find_slot_paths(path.read_bytes().decode("utf-8", "replace"), pattern):
-            text = f"{found} is an absolute path into a slot, so the slot is not closed; use {relative}"
+            text = f"{found} is a path into a slot that stays when the slot changes, so the slot is not closed; use {relative}"
             yield Finding(name, "", text, line)
 
 
@@ -133,12 +134,14 @@ def _rendering_problems(
     """(key path, problem) -> the environments that have it."""
     problems: dict[tuple[str, str], list[str]] = {}
     for environment in environments:
-        found: list[tuple[str, str]] = []
-        settings = render_job(
-            key, definition, _target(files, environment), lambda *problem, found=found: found.append(problem)
-        )
-        if environment.name not in str(settings.get("name", "")):
-            found.append(("name", "must hold {{ environment }}: environments may share a workspace"))
+        found: dict[tuple[str, str], None] = {}
+        for slot in SLOTS:
+            target = _target(files, environment, slot)
+            settings = render_job(key, definition, target, lambda *problem, found=found: found.setdefault(problem))
+            if environment.name not in str(settings.get("name", "")):
+                found["name", "must hold {{ environment }}: environments may share a workspace"] = None
+            if reads_from(settings, slot_path(environment.databricks.root, other(slot))):
+                found["", f"reads from {other(slot)} when it is in {slot}: a slot must be closed"] = None
         for problem in found:
             problems.setdefault(problem, []).append(environment.name)
     return problems
@@ -150,12 +153,16 @@ def _tests(files: Mapping[str, Path], environments: Sequence[Environment]) -> It
         if notebook not in _target(files, environment).notebooks:
             where = f"config (environment {environment.name})"
             yield Finding(where, "integration_test.notebook", f"the release has no notebook ./{notebook}")
+        for key, value in environment.notebooks.items():
+            if any(reads_from(value, slot_path(environment.databricks.root, slot)) for slot in SLOTS):
+                where = f"config (environment {environment.name})"
+                yield Finding(where, f"notebooks.{key}", f"{value} lies in a slot: a slot must be closed")
 
 
-def _target(files: Mapping[str, Path], environment: Environment) -> Target:
+def _target(files: Mapping[str, Path], environment: Environment, slot: Slot = "blue") -> Target:
     return Target(
         environment=environment,
-        slot="blue",
+        slot=slot,
         version="0",
         wheels=tuple(sorted(PurePosixPath(name).name for name in files if name.startswith("library/"))),
         notebooks=frozenset(name.rpartition(".")[0] for name in languages(files)),

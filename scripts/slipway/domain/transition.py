@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from slipway.domain.slot import Slot
@@ -9,18 +10,23 @@ from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
 from slipway.domain.switch import Journal, turn_back
 from slipway.errors import NotPossible
 
+_HISTORY = 50
+"""Releases that were live once, kept at most."""
 
-def begin_publish(state: State, slot: Slot) -> State:
-    """From now on what the slot holds is not known; jobs that lived on in it only to be looked at are forgotten."""
+
+def begin_publish(state: State, slot: Slot, jobs: Collection[str]) -> State:
+    """From now on what the slot holds is not known; jobs that pointed at it to be looked at only are forgotten, except
+    those that come back with the release (`jobs`: its keys)."""
     record = state.slots.get(slot)
-    jobs = {key: job for key, job in state.jobs.items() if not (job.retired and job.slot == slot)}
-    state = replace(state, jobs=jobs)
+    gone = retired_in(state, slot, jobs)
+    state = replace(state, jobs={key: job for key, job in state.jobs.items() if key not in gone})
     return state if record is None else state.with_slot(slot, replace(record, complete=False, test=None))
 
 
-def retired_in(state: State, slot: Slot) -> dict[str, JobRecord]:
-    """Jobs that left an earlier release and still point at `slot`: deleted when it is overwritten."""
-    return {key: job for key, job in state.jobs.items() if job.retired and job.slot == slot}
+def retired_in(state: State, slot: Slot, jobs: Collection[str]) -> dict[str, JobRecord]:
+    """Jobs that left an earlier release and still point at `slot`: deleted when it is overwritten by a release that has
+    no such job either."""
+    return {key: job for key, job in state.jobs.items() if job.retired and job.slot == slot and key not in jobs}
 
 
 def published(state: State, slot: Slot, record: SlotRecord) -> State:
@@ -98,7 +104,7 @@ def _released(
         outcome="live",
         run=run,
     )
-    return (*before, entry)
+    return (*before, entry)[-_HISTORY:]
 
 
 def _step_down(entry: Entry, kept: str | None) -> Entry:

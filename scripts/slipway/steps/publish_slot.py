@@ -112,7 +112,14 @@ def _content(session: Session, release: Release, slot: Slot) -> Content:
         return file.data if file.data is not None else release.folder / file.source
 
     files = [*release_files(release), environment_file(notebook_values(session, release), slot)]
-    return Content(slot=slot, version=release.version, commit=release.commit, files=files, source=source)
+    return Content(
+        slot=slot,
+        version=release.version,
+        commit=release.commit,
+        files=files,
+        source=source,
+        jobs=frozenset(release.job_keys),
+    )
 
 
 def _say(session: Session, prepared: Prepared, slot: Slot) -> None:

@@ -127,7 +127,14 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
     def source(file: SlotFile) -> bytes:
         return file.data if file.data is not None else session.store.get_bytes(file.source)
 
-    content = Content(slot=goal.slot, version=document.version, commit=document.commit, files=files, source=source)
+    content = Content(
+        slot=goal.slot,
+        version=document.version,
+        commit=document.commit,
+        files=files,
+        source=source,
+        jobs=frozenset(jobs),
+    )
     prepared = prepare(session, content)
     write_slot(session, content, prepared, wait=session.context.arguments.wait_for_runs * 60)
     settings, data = archive_settings(jobs)

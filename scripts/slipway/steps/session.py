@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from slipway.command import Context
 from slipway.domain import claim as claims
@@ -202,7 +203,8 @@ def holder_of(variables: Mapping[str, str], release: str) -> Holder:
     build = variables.get("BUILD_BUILDID")
     if variables.get("TF_BUILD", "").lower() == "true" and build:
         collection = variables.get("SYSTEM_COLLECTIONURI", "").rstrip("/")
-        run = f"{collection}/{variables.get('SYSTEM_TEAMPROJECT', '')}/_build/results?buildId={build}"
+        project = quote(variables.get("SYSTEM_TEAMPROJECT", ""))
+        run = f"{collection}/{project}/_build/results?buildId={build}"
         who = variables.get("BUILD_REQUESTEDFOR") or "Azure Pipelines"
         return Holder(id=run, release=release, run=run, who=who)
     user = variables.get("USER") or variables.get("USERNAME") or "somebody"

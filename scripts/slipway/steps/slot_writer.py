@@ -22,13 +22,15 @@ Source = Callable[[SlotFile], Path | bytes]
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a slot is to hold; `source` gives a file's content (a path for large ones)."""
+    """What a slot is to hold; `source` gives a file's content (a path for large ones); `jobs`: the
+    keys of the release's jobs."""
 
     slot: Slot
     version: str
     commit: str
     files: list[SlotFile]
     source: Source
+    jobs: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +82,8 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
     with session.log.section(f"Runs that read from {content.slot}"):
         wait_for_runs(session, folder, limit=wait)
         session.log.info("None is active.")
-    _delete_retired(session, content.slot)
-    session.update_ours(lambda state: begin_publish(state, content.slot))
+    _delete_retired(session, content)
+    session.update_ours(lambda state: begin_publish(state, content.slot, content.jobs))
     with session.log.section(f"Writing {folder}"):
         session.guard()
         session.workspace.delete(_path(session, content.slot, MANIFEST))
@@ -123,8 +125,8 @@ def _path(session: Session, slot: Slot, relative: str) -> str:
     return f"{session.slot_folder(slot)}/{relative}"
 
 
-def _delete_retired(session: Session, slot: Slot) -> None:
-    for key, job in sorted(retired_in(session.state, slot).items()):
+def _delete_retired(session: Session, content: Content) -> None:
+    for key, job in sorted(retired_in(session.state, content.slot, content.jobs).items()):
         session.guard()
         session.log.info(f"Deleting job {key} ({job.id}): it left the release, and its slot is overwritten now.")
         session.workspace.delete_job(job.id)

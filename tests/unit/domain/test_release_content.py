@@ -82,6 +82,8 @@ def test_two_notebooks_that_differ_only_by_extension_or_case(project: Path) -> N
         ("spark.read.csv('/Slipway/bikeshare/dev/green/data')", True),
         ("path = '/Workspace/Slipway/other'", True),
         ("%run ./slot", False),
+        ("%run ../../green/notebooks/score", True),
+        ("%run ../greenhouse/x", False),
         ("spark.read.csv('dbfs:/mnt/blue/x')", False),
         ("print('https://x/docs/Slipway/blue')", False),
     ],
@@ -111,6 +113,16 @@ def test_existing_cluster_with_slot_libraries(project: Path) -> None:
         },
     )
     assert "existing_cluster_id: an existing cluster keeps the wheel" in "\n".join(problems(project))
+
+
+def test_paths_into_a_slot_that_an_expression_makes(project: Path) -> None:
+    parameters = {"where": "{{ databricks.root }}/green/x"}
+    task = {"notebook_path": "./notebooks/score", "base_parameters": parameters}
+    write_job(project, {"task_key": "main", "notebook_task": task})
+    assert "reads from green when it is in blue" in problems(project)[0]
+    write_job(project, {"task_key": "main", "notebook_task": {"notebook_path": "./notebooks/score"}})
+    (project / "config" / "environments" / "dev.yml").write_text("notebooks: {x: '{{ databricks.root }}/blue/x'}")
+    assert "notebooks.x: /Workspace/Slipway/bikeshare/dev/blue/x lies in a slot" in problems(project)[0]
 
 
 def test_large_notebooks(project: Path) -> None:

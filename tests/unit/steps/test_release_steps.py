@@ -389,3 +389,16 @@ def test_a_continuous_job_is_restarted_where_it_says_so(world: World) -> None:
     world.workspace.active = [run(4, "green")]
     world.rollback()
     assert world.changes.log.count("cancel 4") == 1
+
+
+def test_a_job_that_comes_back_keeps_its_id(world: World) -> None:
+    train = world.root / "config" / "jobs" / "train.json"
+    text = train.read_text()
+    world.deploy("1.0")
+    job_id = world.state.jobs["train"].id
+    train.unlink()
+    world.deploy("1.1")
+    train.write_text(text)
+    world.deploy("1.2")
+    assert world.state.jobs["train"].id == job_id and not world.state.jobs["train"].retired
+    assert world.jobs()["train"]["schedule"]["pause_status"] == "UNPAUSED"
