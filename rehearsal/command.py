@@ -129,6 +129,7 @@ def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
     rehearsal.log.say(
         f"\nThe stand-ins stay up until Ctrl-C. In another terminal:\n  . {exports}\n"
         "  .venv-release/bin/python scripts/status.py --environment prod\n"
+        "  .venv-release/bin/databricks --profile prod jobs list\n"
         '  az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"'
     )
     rehearsal.cancel.wait()

@@ -16,6 +16,7 @@ from typing import Any
 from rehearsal.compose import Release, compose
 from rehearsal.console import Log
 from rehearsal.dataset import Dataset
+from rehearsal.entra.directory import AZURE_DATABRICKS_APP
 from rehearsal.pipelines.events import Event
 from rehearsal.pipelines.host import AgentHost
 from rehearsal.pipelines.run import run_pipeline
@@ -30,6 +31,7 @@ from slipway.domain.environment import Environment
 PIPELINE = "azure-pipelines.yml"
 # Long enough to show a release that does not wait for its roles, short enough for a rehearsal.
 ROLE_DELAY_SECONDS = 2.0
+PROFILE_SECONDS = 12 * 3600
 
 
 class BootstrapFailed(Exception):
@@ -72,6 +74,7 @@ class Rehearsal:
         admins = self.server.azure.admins
         admin = admins[self.releases[0].environment.azure.tenant_id]
         self.exports = {**self.server.azure.exports, **admin.variables()}
+        self._write_databricks_profiles()
         python = environment_folder("release") / "bin" / "python"
         self.scripts = Scripts(self.repository, python, child_environment(self.exports))
 
@@ -139,6 +142,32 @@ class Rehearsal:
 
     def stop(self) -> None:
         self.server.stop()
+
+    def _write_databricks_profiles(self) -> None:
+        """A profile for each environment in the `databricks` command's own file, with a token of the admin."""
+        azure = self.server.azure
+        lines: list[str] = []
+        for release in self.releases:
+            admin = azure.admins[release.environment.azure.tenant_id]
+            token = self.server.call(
+                partial(
+                    azure.world.directory.issue_token,
+                    tenant_id=admin.tenant_id,
+                    app_id=admin.client_id,
+                    audience=AZURE_DATABRICKS_APP,
+                    lifetime=PROFILE_SECONDS,
+                )
+            )
+            section = [
+                f"[{release.environment.name}]",
+                f"host = {release.environment.databricks.host}",
+                f"token = {token}",
+            ]
+            lines += [*section, "jobs-api-version = 2.1", ""]
+        file = Path(azure.exports["DATABRICKS_CONFIG_FILE"])
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        file.write_text("\n".join(lines), encoding="utf-8")
 
     @property
     def _runs(self) -> Collection:
