@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,21 +16,70 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rehearsal.entra.directory import InvalidToken, Principal
+from rehearsal.key_vault.access import Challenge, admitted
 from rehearsal.key_vault.secrets import Secrets, VaultError
 from rehearsal.world import World
 
-AUDIENCES = frozenset({"https://vault.azure.net", "https://vault.azure.net/"})
-VAULTS = "Microsoft.KeyVault/vaults"
 PAGE = 25
 
-Call = Callable[[Secrets, str, Request, dict[str, Any]], Any]
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """An admitted call: of which vault, which secret, with what."""
+
+    vault: str
+    protected: bool
+    request: Request
+    body: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.request.path_params["name"])
+
+    @property
+    def version(self) -> str:
+        return str(self.request.path_params.get("version", ""))
 
 
-class _Challenge(Exception):
-    def __init__(self, text: str, tenant: str) -> None:
-        super().__init__(text)
-        self.text, self.tenant = text, tenant
+Call = Callable[[Secrets, _Asked], Any]
+# Method, path, data action below Microsoft.KeyVault/vaults/, what is done.
+# https://learn.microsoft.com/azure/key-vault/general/rbac-guide and the permissions of Key Vault Secrets Officer.
+CALLS: tuple[tuple[str, str, str, Call], ...] = (
+    ("GET", "/secrets", "secrets/readMetadata/action", lambda s, a: _page(a.request, s.list_live(a.vault))),
+    (
+        "PUT",
+        "/secrets/{name}",
+        "secrets/setSecret/action",
+        lambda s, a: s.set(a.vault, a.name, a.body, protected=a.protected),
+    ),
+    ("DELETE", "/secrets/{name}", "secrets/delete", lambda s, a: s.delete(a.vault, a.name)),
+    ("GET", "/secrets/{name}", "secrets/getSecret/action", lambda s, a: s.get(a.vault, a.name)),
+    ("GET", "/secrets/{name}/", "secrets/getSecret/action", lambda s, a: s.get(a.vault, a.name)),
+    ("PATCH", "/secrets/{name}", "secrets/update/action", lambda s, a: s.update(a.vault, a.name, "", a.body)),
+    ("PATCH", "/secrets/{name}/", "secrets/update/action", lambda s, a: s.update(a.vault, a.name, "", a.body)),
+    (
+        "GET",
+        "/secrets/{name}/versions",
+        "secrets/readMetadata/action",
+        lambda s, a: _page(a.request, s.versions(a.vault, a.name)),
+    ),
+    ("GET", "/secrets/{name}/{version}", "secrets/getSecret/action", lambda s, a: s.get(a.vault, a.name, a.version)),
+    (
+        "PATCH",
+        "/secrets/{name}/{version}",
+        "secrets/update/action",
+        lambda s, a: s.update(a.vault, a.name, a.version, a.body),
+    ),
+    ("GET", "/deletedsecrets", "secrets/readMetadata/action", lambda s, a: _page(a.request, s.list_deleted(a.vault))),
+    ("GET", "/deletedsecrets/{name}", "secrets/readMetadata/action", lambda s, a: s.deleted(a.vault, a.name)),
+    (
+        "DELETE",
+        "/deletedsecrets/{name}",
+        "secrets/purge/action",
+        lambda s, a: s.purge(a.vault, a.name, protected=a.protected),
+    ),
+    ("POST", "/deletedsecrets/{name}/recover", "secrets/recover/action", lambda s, a: s.recover(a.vault, a.name)),
+)
 
 
 def read_secret(world: World, vault_resource_id: str, name: str) -> str | None:
@@ -51,13 +101,17 @@ def create_app(world: World) -> Starlette:
     """Every vault that Resource Manager has deployed."""
     secrets = Secrets(world.store, world.clock)
 
-    def route(path: str, method: str, action: str, call: Call) -> Route:
+    def route(method: str, path: str, action: str, call: Call) -> Route:
         async def handle(request: Request) -> Response:
             name = (request.url.hostname or "").split(".")[0]
             try:
-                vault = _admitted(world, name, action, request)
-                answer = call(secrets, str(vault["name"]), request, await _body(request))
-            except _Challenge as challenge:
+                vault = admitted(world, name, action, request)
+                protected = bool(vault["properties"].get("enablePurgeProtection"))
+                body = await _body(request)
+                answer = call(
+                    secrets, _Asked(vault=str(vault["name"]), protected=protected, request=request, body=body)
+                )
+            except Challenge as challenge:
                 return _challenged(challenge)
             except VaultError as error:
                 return _error(error)
@@ -69,85 +123,19 @@ def create_app(world: World) -> Starlette:
         what = f"{request.method} {request.url.path}"
         return _error(VaultError(501, "NotImplemented", f"This rehearsal's Key Vault has no {what}."))
 
-    one, deleted = "/secrets/{name}", "/deletedsecrets/{name}"
     return Starlette(
         routes=[
-            route("/secrets", "GET", "secrets/readMetadata/action", lambda s, v, r, b: _page(r, s.list_live(v))),
-            route(one, "PUT", "secrets/setSecret/action", lambda s, v, r, b: s.set(v, _name(r), b)),
-            route(one, "DELETE", "secrets/delete", lambda s, v, r, b: s.delete(v, _name(r))),
-            route(one, "GET", "secrets/getSecret/action", lambda s, v, r, b: s.get(v, _name(r))),
-            route(one, "PATCH", "secrets/update/action", lambda s, v, r, b: s.update(v, _name(r), "", b)),
-            route(one + "/", "GET", "secrets/getSecret/action", lambda s, v, r, b: s.get(v, _name(r))),
-            route(
-                one + "/versions",
-                "GET",
-                "secrets/readMetadata/action",
-                lambda s, v, r, b: _page(r, s.versions(v, _name(r))),
-            ),
-            route(
-                one + "/{version}",
-                "GET",
-                "secrets/getSecret/action",
-                lambda s, v, r, b: s.get(v, _name(r), r.path_params["version"]),
-            ),
-            route(
-                one + "/{version}",
-                "PATCH",
-                "secrets/update/action",
-                lambda s, v, r, b: s.update(v, _name(r), r.path_params["version"], b),
-            ),
-            route(
-                "/deletedsecrets", "GET", "secrets/readMetadata/action", lambda s, v, r, b: _page(r, s.list_deleted(v))
-            ),
-            route(deleted, "GET", "secrets/readMetadata/action", lambda s, v, r, b: s.deleted(v, _name(r))),
-            route(deleted, "DELETE", "secrets/purge/action", lambda s, v, r, b: s.purge(v, _name(r))),
-            route(deleted + "/recover", "POST", "secrets/recover/action", lambda s, v, r, b: s.recover(v, _name(r))),
+            *(route(*call) for call in CALLS),
             Route("/{path:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
 
 
-def _admitted(world: World, name: str, action: str, request: Request) -> dict[str, Any]:
-    """The vault's resource, when the caller may do this on it. Raises _Challenge or VaultError."""
-    vault = world.resources.find(VAULTS, name)
-    if vault is None:
-        # Unverified: the name of a vault that does not exist resolves to nothing, so a real client sees no answer at all.
-        raise VaultError(404, "VaultNotFound", f"There is no key vault {name} in this rehearsal.")
-    tenant = str(vault["properties"].get("tenantId", ""))
-    try:
-        caller = world.directory.verify(request.headers.get("authorization"), AUDIENCES)
-    except InvalidToken as invalid:
-        raise _Challenge(_why(invalid), tenant) from None
-    if not world.roles.allowed(caller.object_id, str(vault["id"]), f"{VAULTS}/{action}", data=True):
-        raise _forbidden(caller, vault, action)
-    return vault
-
-
-def _why(invalid: InvalidToken) -> str:
-    if invalid.reason == "missing":
-        return "AKV10000: Request is missing a Bearer or PoP token."
-    return f"AKV10032: Invalid token: {invalid}."
-
-
-def _challenged(challenge: _Challenge) -> Response:
+def _challenged(challenge: Challenge) -> Response:
     authority = f"https://login.microsoftonline.com/{challenge.tenant}"
     headers = {"WWW-Authenticate": f'Bearer authorization="{authority}", resource="https://vault.azure.net"'}
     body = {"error": {"code": "Unauthorized", "message": challenge.text}}
     return JSONResponse(body, status_code=401, headers=headers)
-
-
-def _forbidden(caller: Principal, vault: dict[str, Any], action: str) -> VaultError:
-    operation = f"{VAULTS}/{action}"
-    error = VaultError(
-        403,
-        "Forbidden",
-        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions "
-        f"were changed recently, please observe propagation time.\r\nCaller: appid={caller.app_id};oid={caller.object_id}\r\n"
-        f"Action: '{operation}'\r\nResource: '{str(vault['id']).lower()}'\r\nAssignment: (not found)\r\n"
-        f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault['name']};location={vault.get('location')}\r\n",
-    )
-    error.inner = "ForbiddenByRbac"
-    return error
 
 
 def _error(error: VaultError) -> Response:
@@ -168,10 +156,6 @@ async def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise VaultError(400, "BadParameter", "The request body is no JSON object.")
     return body
-
-
-def _name(request: Request) -> str:
-    return str(request.path_params["name"])
 
 
 def _page(request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -21,28 +21,30 @@ RETENTION_SECONDS = 90 * 86_400
 class VaultError(Exception):
     """A refusal: HTTP status, Key Vault's code, its sentence, and the code of an inner error where there is one."""
 
-    inner = ""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, inner: str = "") -> None:
         super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+        self.status, self.code, self.message, self.inner = status, code, message, inner
 
 
 class Secrets:
     """All vaults' secrets, kept by vault name. Times are whole seconds since the epoch."""
 
     def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        self._live = store.collection("key_vault/secrets")
-        self._deleted = store.collection("key_vault/deleted")
+        self._live = store.collection("key_vault/live")
+        self._deleted = store.collection("key_vault/soft_deleted")
         self._clock = clock
 
-    def set(self, vault: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A new version. Raises VaultError (bad name or value; a deleted secret has the name)."""
+    def set(self, vault: str, name: str, body: Mapping[str, Any], *, protected: bool = False) -> dict[str, Any]:
+        """A new version. Raises VaultError (bad name or value; a deleted secret has the name).
+
+        protected: the vault has purge protection.
+        """
         value = body.get("value")
         if not NAME.fullmatch(name):
             raise VaultError(400, "BadParameter", f"The request URI contains an invalid name: {name}")
         if not isinstance(value, str) or not value:
             raise VaultError(400, "BadParameter", "Property value is required and must be a non-empty string.")
+        _check_body(body)
         if len(value.encode()) > LARGEST_VALUE:
             raise VaultError(
                 400, "BadParameter", "Secret value is larger than the maximum allowed size of 25k characters."
@@ -59,18 +61,20 @@ class Secrets:
             "enabled": True,
             "created": now,
             "updated": now,
-            "recoveryLevel": "Recoverable+Purgeable",
+            "recoveryLevel": "Recoverable" if protected else "Recoverable+Purgeable",
             "recoverableDays": 90,
         }
+        earlier = self._live.get(_key(vault, name), [])
         version = {
             "version": uuid.uuid4().hex,
+            "name": earlier[0]["name"] if earlier else name,
             "value": value,
-            "attributes": attributes | dict(body.get("attributes") or {}),
+            "attributes": attributes | _settable(body),
             "tags": body.get("tags") or {},
             **({"contentType": body["contentType"]} if body.get("contentType") else {}),
         }
-        self._live[_key(vault, name)] = [*self._live.get(_key(vault, name), []), version]
-        return self._shown(vault, name, version, with_value=True)
+        self._live[_key(vault, name)] = [*earlier, version]
+        return self._shown(vault, version, with_value=True)
 
     def get(self, vault: str, name: str, version: str = "") -> dict[str, Any]:
         """The latest version, or the one asked for. Raises VaultError."""
@@ -79,8 +83,10 @@ class Secrets:
         if chosen is None:
             raise _missing(f"{name}/{version}")
         if not chosen["attributes"].get("enabled", True):
-            raise VaultError(403, "Forbidden", "Operation get is not allowed on a disabled secret.")
-        return self._shown(vault, name, chosen, with_value=True)
+            raise VaultError(
+                403, "Forbidden", "Operation get is not allowed on a disabled secret.", inner="SecretDisabled"
+            )
+        return self._shown(vault, chosen, with_value=True)
 
     def value(self, vault: str, name: str) -> str | None:
         """The latest value, None when there is no such secret."""
@@ -90,25 +96,24 @@ class Secrets:
     def update(self, vault: str, name: str, version: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Change attributes, tags or content type of a version ("" = the latest). Raises VaultError."""
         versions = self._versions(vault, name)
+        _check_body(body)
         for known in reversed(versions):
             if not version or known["version"] == version:
-                known["attributes"] |= dict(body.get("attributes") or {}) | {"updated": int(self._clock())}
+                known["attributes"] |= _settable(body) | {"updated": int(self._clock())}
                 known["tags"] = body.get("tags", known["tags"])
                 known |= {"contentType": body["contentType"]} if "contentType" in body else {}
                 self._live[_key(vault, name)] = versions
-                return self._shown(vault, name, known, with_value=False)
+                return self._shown(vault, known, with_value=False)
         raise _missing(f"{name}/{version}")
 
     def list_live(self, vault: str) -> list[dict[str, Any]]:
         """The latest version of each, without values, sorted by name."""
         prefix = _key(vault, "")
         names = sorted(key.removeprefix(prefix) for key in self._live if key.startswith(prefix))
-        return [
-            self._shown(vault, name, self._versions(vault, name)[-1], with_value=False, bare=True) for name in names
-        ]
+        return [self._shown(vault, self._versions(vault, name)[-1], with_value=False, bare=True) for name in names]
 
     def versions(self, vault: str, name: str) -> list[dict[str, Any]]:
-        return [self._shown(vault, name, version, with_value=False) for version in self._versions(vault, name)]
+        return [self._shown(vault, version, with_value=False) for version in self._versions(vault, name)]
 
     def delete(self, vault: str, name: str) -> dict[str, Any]:
         """Soft delete. Raises VaultError."""
@@ -123,8 +128,8 @@ class Secrets:
         record = self._deleted.get(_key(vault, name))
         if record is None:
             raise _missing(name)
-        return self._shown(vault, name, record["versions"][-1], with_value=False) | {
-            "recoveryId": f"https://{vault}.vault.azure.net/deletedsecrets/{name}",
+        return self._shown(vault, record["versions"][-1], with_value=False) | {
+            "recoveryId": f"https://{vault}.vault.azure.net/deletedsecrets/{record['versions'][-1]['name']}",
             "deletedDate": record["deleted"],
             "scheduledPurgeDate": record["deleted"] + RETENTION_SECONDS,
         }
@@ -140,11 +145,18 @@ class Secrets:
         self.deleted(vault, name)
         record = self._deleted.pop(_key(vault, name))
         self._live[_key(vault, name)] = record["versions"]
-        return self._shown(vault, name, record["versions"][-1], with_value=False)
+        return self._shown(vault, record["versions"][-1], with_value=False)
 
-    def purge(self, vault: str, name: str) -> None:
+    def purge(self, vault: str, name: str, *, protected: bool = False) -> None:
         """Delete for good. Raises VaultError."""
         self.deleted(vault, name)
+        if protected:  # sentence as reported at github.com/microsoft/AzureTRE, issue 1951
+            raise VaultError(
+                403,
+                "Forbidden",
+                'Operation "purge" is not allowed because purge protection is enabled for this vault. Key Vault service will '
+                "automatically purge it after the retention period has passed.",
+            )
         del self._deleted[_key(vault, name)]
 
     def _versions(self, vault: str, name: str) -> list[dict[str, Any]]:
@@ -153,14 +165,24 @@ class Secrets:
             raise _missing(name)
         return versions
 
-    def _shown(
-        self, vault: str, name: str, version: Mapping[str, Any], *, with_value: bool, bare: bool = False
-    ) -> dict[str, Any]:
-        address = f"https://{vault}.vault.azure.net/secrets/{name}"
+    def _shown(self, vault: str, version: Mapping[str, Any], *, with_value: bool, bare: bool = False) -> dict[str, Any]:
+        address = f"https://{vault}.vault.azure.net/secrets/{version['name']}"
         shown = {key: version[key] for key in ("attributes", "tags", "contentType") if key in version}
         if with_value:
             shown["value"] = version["value"]
         return {"id": address if bare else f"{address}/{version['version']}", **shown}
+
+
+def _check_body(body: Mapping[str, Any]) -> None:
+    for field in ("attributes", "tags"):
+        if not isinstance(body.get(field) or {}, dict):
+            raise VaultError(400, "BadParameter", f"Property {field} has an invalid value.")
+
+
+def _settable(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that a caller may set: enabled, and the times from and until when it is meant to be used."""
+    given = body.get("attributes") or {}
+    return {field: given[field] for field in ("enabled", "nbf", "exp") if given.get(field) is not None}
 
 
 def _key(vault: str, name: str) -> str:

@@ -114,7 +114,12 @@ class LocalCloud:
 
     def put_vault(self, name: str, **properties: Any) -> str:
         resource_id = f"{GROUP}/providers/Microsoft.KeyVault/vaults/{name}"
-        self._put(resource_id, "Microsoft.KeyVault/vaults", name, {"tenantId": TENANT, **properties})
+        self._put(
+            resource_id,
+            "Microsoft.KeyVault/vaults",
+            name,
+            {"tenantId": TENANT, "enableRbacAuthorization": True, **properties},
+        )
         return resource_id
 
     def put_account(self, name: str, **properties: Any) -> str:

@@ -1,0 +1,92 @@
+"""Who may do what on a vault: a token for vaults, and a role on it, or one of its access policies where it has no roles.
+
+Sources: https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses,
+https://learn.microsoft.com/azure/key-vault/general/rbac-guide, https://learn.microsoft.com/azure/key-vault/general/assign-access-policy.
+The firewall of a vault is not looked at: every caller of a rehearsal is this machine, which is in no list of addresses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+
+from rehearsal.entra.directory import InvalidToken, Principal
+from rehearsal.key_vault.secrets import VaultError
+from rehearsal.world import World
+
+AUDIENCES = frozenset({"https://vault.azure.net", "https://vault.azure.net/"})
+VAULTS = "Microsoft.KeyVault/vaults"
+# What an access policy calls the data action of a role.
+POLICY_WORDS = {
+    "secrets/readMetadata/action": "list",
+    "secrets/getSecret/action": "get",
+    "secrets/setSecret/action": "set",
+    "secrets/update/action": "set",
+    "secrets/delete": "delete",
+    "secrets/recover/action": "recover",
+    "secrets/purge/action": "purge",
+}
+
+
+class Challenge(Exception):
+    """401 with the words that tell a client where to get which token."""
+
+    def __init__(self, text: str, tenant: str) -> None:
+        super().__init__(text)
+        self.text, self.tenant = text, tenant
+
+
+def admitted(world: World, name: str, action: str, request: Request) -> dict[str, Any]:
+    """The vault's resource, when the caller may do this on it. Raises Challenge or VaultError."""
+    vault = world.resources.find(VAULTS, name)
+    if vault is None:
+        # Unverified: the name of a vault that does not exist resolves to nothing, so a real client gets no answer at all.
+        raise VaultError(404, "VaultNotFound", f"There is no key vault {name} in this rehearsal.")
+    tenant = str(vault["properties"].get("tenantId", ""))
+    try:
+        caller = world.directory.verify(request.headers.get("authorization"), AUDIENCES)
+    except InvalidToken as invalid:
+        raise Challenge(_why(invalid), tenant) from None
+    if world.directory.tenant_of(caller.object_id) != tenant:
+        raise Challenge("AKV10032: Invalid issuer. Expected the tenant of this vault.", tenant)
+    if not vault["properties"].get("enableRbacAuthorization"):
+        _check_policies(caller, vault, POLICY_WORDS[action])
+    elif not world.roles.allowed(caller.object_id, str(vault["id"]), f"{VAULTS}/{action}", data=True):
+        raise _forbidden_by_roles(caller, vault, action)
+    if not request.query_params.get("api-version"):
+        raise VaultError(400, "BadParameter", "api-version must be specified")
+    return vault
+
+
+def _why(invalid: InvalidToken) -> str:
+    if invalid.reason == "missing":
+        return "AKV10000: Request is missing a Bearer or PoP token."
+    return f"AKV10032: Invalid token: {invalid}."
+
+
+def _forbidden_by_roles(caller: Principal, vault: dict[str, Any], action: str) -> VaultError:
+    return VaultError(
+        403,
+        "Forbidden",
+        "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions "
+        f"were changed recently, please observe propagation time.\r\nCaller: appid={caller.app_id};oid={caller.object_id}\r\n"
+        f"Action: '{VAULTS}/{action}'\r\nResource: '{str(vault['id']).lower()}'\r\nAssignment: (not found)\r\n"
+        f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault['name']};location={vault.get('location')}\r\n",
+        inner="ForbiddenByRbac",
+    )
+
+
+def _check_policies(caller: Principal, vault: dict[str, Any], word: str) -> None:
+    for policy in vault["properties"].get("accessPolicies") or []:
+        granted = {str(one).lower() for one in (policy.get("permissions") or {}).get("secrets") or []}
+        if str(policy.get("objectId", "")).lower() == caller.object_id.lower() and granted & {word, "all"}:
+            return
+    raise VaultError(
+        403,
+        "Forbidden",
+        f"The user, group or application 'appid={caller.app_id};oid={caller.object_id}' does not have secrets {word} permission "
+        f"on key vault '{vault['name']};location={vault.get('location')}'. For help resolving this issue, please see "
+        "https://go.microsoft.com/fwlink/?linkid=2125287",
+        inner="AccessDenied",
+    )
