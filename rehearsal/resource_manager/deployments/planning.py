@@ -15,7 +15,6 @@ from rehearsal.resource_manager.errors import ServiceError, group_not_found, not
 from rehearsal.resource_manager.identifiers import group_of, subscription_of
 from rehearsal.resource_manager.template.context import Target
 from rehearsal.resource_manager.template.errors import TemplateError
-from rehearsal.resource_manager.template.evaluate import Pending
 from rehearsal.resource_manager.template.graph import order
 from rehearsal.resource_manager.template.program import Given, Program, Resource, load, load_outer
 from rehearsal.world import World
@@ -28,7 +27,7 @@ _DEEPEST = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One resource to deploy. inner: the plan of a nested deployment, when its values are known already."""
+    """One resource to deploy. inner: the plan of a nested deployment."""
 
     resource: Resource
     inner: Plan | None = None
@@ -46,11 +45,14 @@ class Plan:
     steps: tuple[Step, ...] = field(default=())
 
     def leaves(self) -> Iterator[tuple[Plan, Resource]]:
-        """Every resource that is no deployment, with the plan that it belongs to, nested ones included."""
+        """Every resource that is no deployment, with the plan that it belongs to, nested ones included.
+
+        A nested deployment that can't be looked into, because its own id is not known yet, stands for what is in it.
+        """
         for step in self.steps:
             if step.inner is not None:
                 yield from step.inner.leaves()
-            elif step.resource.type.lower() != DEPLOYMENT:
+            else:
                 yield self, step.resource
 
 
@@ -103,11 +105,9 @@ class Planner:
         steps = []
         for resource in order(program):
             inner = None
-            if resource.type.lower() == DEPLOYMENT:
-                body = resource.body()
-                # A nested template whose values are still unknown is looked at when the deployment gets there.
-                if not _pending(body.get("properties", {}).get("parameters")):
-                    inner = self.nested(plan, resource, body, depth=depth + 1)
+            if resource.type.lower() == DEPLOYMENT and not resource.unidentified:
+                # Values that are still unknown stay expressions in it; it is planned again when the deployment gets there.
+                inner = self.nested(plan, resource, resource.body(), depth=depth + 1)
             steps.append(Step(resource=resource, inner=inner))
         return replace(plan, steps=tuple(steps))
 
@@ -166,14 +166,6 @@ class Planner:
 def _coming_group(scope: str, name: str) -> dict[str, Json]:
     """A group that an earlier resource of the same template makes."""
     return {"id": scope, "name": name, "type": "Microsoft.Resources/resourceGroups", "location": None, "properties": {}}
-
-
-def _pending(value: Json) -> bool:
-    if isinstance(value, dict):
-        return any(_pending(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_pending(item) for item in value)
-    return isinstance(value, Pending)
 
 
 def check_group(world: World, scope: str) -> None:

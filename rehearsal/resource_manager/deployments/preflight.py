@@ -45,6 +45,10 @@ def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool 
 
 def _check_one(operations: Operations, resource: Resource, caller: Principal, *, roles: bool) -> str | None:
     """The sentence about a permission that is missing, or None. Raises ServiceError for what the provider refuses."""
+    if resource.unidentified:
+        kind = operations.providers.kind(resource.type)
+        require(operations.world, caller, resource.scope, f"{kind.actions}/write" if roles else f"{kind.actions}/read")
+        return None
     kind, write = operations.prepare(
         resource.id, resource.body(), resource.api_version, caller, resource_type=resource.type
     )

@@ -97,7 +97,9 @@ class Deployments:
         record = records.new_record(self._world, plan, request)
         record["properties"] |= {
             "provisioningState": "Succeeded",
-            "validatedResources": [{"id": resource.id} for _part, resource in plan.leaves()],
+            "validatedResources": [
+                {"id": resource.id} for _part, resource in plan.leaves() if not resource.unidentified
+            ],
         }
         return record
 
@@ -106,7 +108,7 @@ class Deployments:
         self._require(caller, scope, request.name, "whatIf/action")
         try:
             plan = self._plan(request, scope, caller)
-            result = what_if(self._operations, plan, caller, request.result_format)
+            result = what_if(self._operations, plan, caller, request)
         except (TemplateError, ExpressionError) as error:
             raise refused(error, request) from error
         return {"status": "Succeeded", "properties": result}

@@ -1,58 +1,41 @@
 """What a deployment would change, told without changing anything.
 
 learn.microsoft.com/azure/azure-resource-manager/templates/deploy-what-if: reference() is not resolved, so a property that
-is set from it is always told as a change ("the what-if operation can't resolve the reference function").
+is set from it is always told as a change ("the what-if operation can't resolve the reference function"); a resource whose
+name hangs on it is Unsupported (aka.ms/WhatIfUnidentifiableResource).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.deployments.comparison import delta, without
 from rehearsal.resource_manager.deployments.planning import Plan
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, dotted
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.identifiers import fold, group_of
 from rehearsal.resource_manager.operations import Operations
+from rehearsal.resource_manager.template.json_reader import locate
 from rehearsal.resource_manager.template.program import Resource
 
 Json = Any
 
 
-def what_if(operations: Operations, plan: Plan, caller: Principal, result_format: str) -> dict[str, Json]:
+def what_if(operations: Operations, plan: Plan, caller: Principal, request: DeploymentRequest) -> dict[str, Json]:
     """The result's `properties`. Raises TemplateError and ServiceError."""
-    changes = [_resource(operations, part, resource, caller, result_format) for part, resource in plan.leaves()]
+    changes = [_resource(operations, part, resource, caller, request) for part, resource in plan.leaves()]
     named = {fold(str(change["resourceId"])) for change in changes}
-    changes += _others(operations, plan, named, result_format)
+    changes += _others(operations, plan, named, request.result_format)
     changes.sort(key=lambda change: str(change["resourceId"]).lower())
-    unseen = [step.resource for step in _unseen(plan)]
-    diagnostics = [
-        {
-            "level": "Warning",
-            "code": "NestedDeploymentShortCircuited",
-            "target": resource.id,
-            # The service's text, as github.com/Azure/arm-template-whatif/issues/157 shows it.
-            "message": "A nested deployment got short-circuited and all its resources got skipped from validation. This is "
-            "due to a nested template having a parameter that was not fully evaluated (e.g. contains a reference() "
-            "function). Please see https://aka.ms/WhatIfEvalStopped for more guidance.",
-        }
-        for resource in unseen
-    ]
-    return {"changes": changes, "potentialChanges": [], "diagnostics": diagnostics}
-
-
-def _unseen(plan: Plan) -> Iterator[Any]:
-    for step in plan.steps:
-        if step.inner is not None:
-            yield from _unseen(step.inner)
-        elif step.resource.type.lower() == "microsoft.resources/deployments":
-            yield step
+    return {"changes": changes, "potentialChanges": [], "diagnostics": []}
 
 
 def _resource(
-    operations: Operations, plan: Plan, resource: Resource, caller: Principal, result_format: str
+    operations: Operations, plan: Plan, resource: Resource, caller: Principal, request: DeploymentRequest
 ) -> dict[str, Json]:
+    if resource.unidentified:
+        return _told(resource.id, plan, "Unsupported", unsupported=_unknown(resource, request))
     try:
         kind, write = operations.prepare(
             resource.id, resource.body(), resource.api_version, caller, resource_type=resource.type
@@ -61,7 +44,7 @@ def _resource(
         if error.status != 501:
             raise
         return _told(resource.id, plan, "Unsupported", unsupported=error.message)
-    if result_format == "ResourceIdOnly":
+    if request.result_format == "ResourceIdOnly":
         return _told(resource.id, plan, "Deploy")
     head = {"apiVersion": resource.api_version}
     group = group_of(resource.id)
@@ -79,6 +62,17 @@ def _resource(
         before={**head, **current, **place},
         after={**head, **desired, **place},
         changed=changed,
+    )
+
+
+def _unknown(resource: Resource, request: DeploymentRequest) -> str:
+    # The service's text, as public logs of what-if show it.
+    path = ("properties", "template", *resource.path)
+    line, column = locate(request.text, path) or (1, 1)
+    return (
+        f"Changes to the resource declared at '{dotted(path)}' on line {line} and column {column} cannot be analyzed because "
+        "its resource ID or API version cannot be calculated until the deployment is under way. "
+        "Please see https://aka.ms/WhatIfUnidentifiableResource for more guidance."
     )
 
 

@@ -112,15 +112,30 @@ def fold(node: Node, context: Context) -> Node:
     """The expression with every part computed that needs no running deployment, as what-if shows it."""
     try:
         value = evaluate(node, context)
-        if isinstance(value, str | int | float) and not isinstance(value, bool | Pending):
+        if isinstance(value, Pending):
+            return parse(value)
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
             return Literal(value)
     except (UnresolvedError, ExpressionError):
         pass
+    if isinstance(node, Call) and node.name.lower() == "if" and len(node.arguments) == 3:
+        taken = _branch(node, context)
+        if taken is not None:
+            return fold(taken, context)
     if isinstance(node, Call):
         return replace(node, arguments=tuple(fold(argument, context) for argument in node.arguments))
     if isinstance(node, Access):
         return replace(node, target=fold(node.target, context), key=fold(node.key, context))
     return node
+
+
+def _branch(node: Call, context: Context) -> Node | None:
+    """The branch of an if() that is taken, or None when that is not known yet."""
+    try:
+        condition = evaluate(node.arguments[0], context)
+    except (UnresolvedError, ExpressionError):
+        return None
+    return node.arguments[1 if condition else 2] if isinstance(condition, bool) else None
 
 
 def _access(node: Access, context: Context) -> Json:

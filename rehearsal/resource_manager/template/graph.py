@@ -12,7 +12,7 @@ from typing import Any
 from rehearsal.resource_manager.identifiers import fold
 from rehearsal.resource_manager.template.context import Context
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError, UnresolvedError
-from rehearsal.resource_manager.template.evaluate import evaluate, resolve
+from rehearsal.resource_manager.template.evaluate import Pending, evaluate, resolve
 from rehearsal.resource_manager.template.program import Program, Resource
 from rehearsal.resource_manager.template.syntax import Access, Call, Literal, Node, is_expression, parse
 
@@ -120,7 +120,7 @@ def _declared(resource: Resource) -> list[str]:
             f"The template resource '{resource.name}' {{position}} is not valid: {str(error).rstrip('.')}. {_USAGE}",
             path=resource.path,
         ) from error
-    return [str(word) for word in words]
+    return [str(word) for word in words if not isinstance(word, Pending)]
 
 
 def _referenced(value: Json, context: Context) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from rehearsal.resource_manager.identifiers import build, fold, group_id, subscription_of
 from rehearsal.resource_manager.template.context import Context, Runtime, Target
 from rehearsal.resource_manager.template.errors import ExpressionError, Path, TemplateError
-from rehearsal.resource_manager.template.evaluate import resolve
+from rehearsal.resource_manager.template.evaluate import Pending, resolve
 from rehearsal.resource_manager.template.loops import MOST, count
 from rehearsal.resource_manager.template.parameters import Parameters, Variables
 
@@ -39,7 +39,8 @@ class Resource:
     """One resource of a template, one item of its loop; its body is still unevaluated.
 
     scope: what the id hangs on; for a nested deployment, where it deploys to. raw and context: evaluated together by
-    `body`. path: where in the template.
+    `body`. path: where in the template. unidentified: its id hangs on a value that only a running deployment knows; `id`
+    is then the expression for it.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Resource:
     loop: str | None = None
     deployed: bool = True
     existing: bool = False
+    unidentified: bool = False
 
     def body(self, runtime: Runtime | None = None) -> dict[str, Json]:
         """What is sent to the provider. Without a runtime, what must wait for the deployment stays as Pending.
@@ -204,8 +206,15 @@ def _expand_one(
         yield from _with_children(raw, context, scope, path, symbol, parent, None)
         return
     name = str(loop.get("name", symbol or ""))
+    early = replace(context, references_allowed=False)
     try:
-        number = count(loop, replace(context, references_allowed=False))
+        if isinstance(resolve(loop.get("count"), early), Pending):
+            # How many there will be is not known yet: one stands for all of them.
+            inner = context.with_loop("", 0).with_loop(name, 0)
+            first = _one(raw, inner, scope, path, symbol, parent, name)
+            yield replace(first, unidentified=True)
+            return
+        number = count(loop, early)
     except ExpressionError as error:
         raise TemplateError(
             f"The template resource {{position}} is not valid: {str(error).rstrip('.')}. {_USAGE}", path=path
@@ -241,11 +250,15 @@ def _one(
 ) -> Resource:
     head = _Head(raw, replace(context, references_allowed=False), path)
     kind, name = head.text("type"), head.text("name")
+    api_version, condition = head.text("apiVersion"), head.value("condition", True)
+    pending = (kind, name, api_version, condition, head.value("scope"))
+    unidentified = any(isinstance(one, Pending) for one in pending) or (parent is not None and parent.unidentified)
     if parent is not None and not kind.lower().startswith(parent.type.lower() + "/"):
         kind, name = f"{parent.type}/{kind}", f"{parent.name}/{name}"
-    api_version = head.text("apiVersion")
-    resource_id, hangs_on = _place(head, kind, name, scope)
-    condition = head.value("condition", True)
+    place = _unknown_place if unidentified else _place
+    resource_id, hangs_on = place(head, kind, name, scope)
+    if isinstance(condition, Pending):
+        condition = True
     if not isinstance(condition, bool):
         raise head.wrong(name, "The condition must be a boolean.")
     return Resource(
@@ -261,6 +274,7 @@ def _one(
         loop=loop,
         deployed=condition and (parent is None or parent.deployed),
         existing=raw.get("existing") is True,
+        unidentified=unidentified,
     )
 
 
@@ -317,6 +331,14 @@ def _place(head: _Head, kind: str, name: str, scope: str) -> tuple[str, str]:
     return _id(head, base, kind, names, name), base
 
 
+def _unknown_place(head: _Head, kind: str, name: str, scope: str) -> tuple[str, str]:
+    """What stands for the id of a resource whose name waits for the deployment, as the service writes it."""
+    own = head.value("scope")
+    base = own.rstrip("/") if isinstance(own, str) and own.startswith("/") else scope
+    written = name[1:-1] if isinstance(name, Pending) else f"'{name}'"
+    return f"[extensionResourceId('{base}', '{kind}', {written})]", base
+
+
 def _nested_scope(head: _Head, scope: str) -> str:
     """Where a nested deployment goes, which is also where its record is kept."""
     own, subscription, group = (head.value(key) for key in ("scope", "subscriptionId", "resourceGroup"))
@@ -345,7 +367,7 @@ def _id(head: _Head, scope: str, kind: str, names: list[str], name: str) -> str:
 def _refuse_twice(resources: list[Resource]) -> None:
     seen: set[str] = set()
     for resource in resources:
-        if not resource.deployed or resource.existing:
+        if not resource.deployed or resource.existing or resource.unidentified:
             continue
         if fold(resource.id) in seen:
             raise TemplateError(

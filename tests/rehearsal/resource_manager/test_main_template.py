@@ -72,20 +72,60 @@ def test_roles_work_and_are_named_by_what_they_are(azure: Azure) -> None:
     assert azure.world.roles.get(f"{VAULT}/providers/Microsoft.Authorization/roleAssignments/{name}") is not None
 
 
+def known(azure: Azure, **changed: Any) -> dict[str, Any]:
+    """The values of a release that finds the factory there."""
+    factory = azure.world.resources.get(FACTORY)
+    assert factory is not None
+    return values(azure, dataFactoryPrincipalId=factory["identity"]["principalId"], **changed)
+
+
 @pytest.mark.parametrize("deploy_factory", [True, False])
 def test_second_deployment_changes_nothing(azure: Azure, deploy_factory: bool) -> None:
     azure.group()
     azure.deploy(MAIN, values(azure))
-    second = values(azure, deployDataFactory=deploy_factory)
+    second = known(azure, deployDataFactory=deploy_factory)
     changes = {change["resourceId"]: change["changeType"] for change in azure.what_if(MAIN, second)}
     assert set(changes.values()) <= {"NoChange", "Ignore"}, changes
     assert changes[STORAGE] == changes[VAULT] == "NoChange"
     assert changes[FACTORY] == ("NoChange" if deploy_factory else "Ignore")
+    assert len(changes) == 8, "three resources, one container, four role assignments"
     before = {one["id"]: one for one in azure.world.resources.below(GROUP_ID)}
     azure.clock.now += 60
     record = azure.deploy(MAIN, second, name="again")
     assert record["properties"]["provisioningState"] == "Succeeded", record["properties"].get("error")
     assert {one["id"]: one for one in azure.world.resources.below(GROUP_ID)} == before
+
+
+def test_roles_of_an_unknown_identity_can_not_be_told(azure: Azure) -> None:
+    azure.group()
+    azure.deploy(MAIN, values(azure))
+    told = [change for change in azure.what_if(MAIN, values(azure)) if change["changeType"] == "Unsupported"]
+    assert [change["resourceId"] for change in told] == [
+        f"[extensionResourceId('{scope}', 'Microsoft.Authorization/roleAssignments', guid('{scope}', "
+        f"reference('{FACTORY}', '2018-06-01', 'Full').identity.principalId, '{role}'))]"
+        for scope, role in (
+            (VAULT, "4633458b-17de-408a-b874-0445c86b69e6"),
+            (STORAGE, "ba92f5b4-2d11-453d-a403-e96b0029c9fe"),
+        )
+    ]
+    place = "'properties.template.resources[6].properties.template.resources[0]' on line 1 and column "
+    assert told[0]["unsupportedReason"].startswith(f"Changes to the resource declared at {place}")
+
+
+def test_role_that_went_is_told_and_comes_back(azure: Azure) -> None:
+    azure.group()
+    azure.deploy(MAIN, values(azure))
+    given = known(azure, deployDataFactory=False)
+    [gone] = [
+        one
+        for one in azure.world.roles.at(STORAGE)
+        if one["properties"]["principalId"] == given["dataFactoryPrincipalId"]
+    ]
+    azure.world.roles.remove(gone["id"])
+    created = [change["resourceId"] for change in azure.what_if(MAIN, given) if change["changeType"] == "Create"]
+    assert created == [gone["id"]]
+    azure.deploy(MAIN, given)
+    assert azure.world.roles.get(gone["id"]) is not None
 
 
 def test_factory_that_exists_keeps_its_git_link(azure: Azure) -> None:
@@ -117,14 +157,14 @@ def test_production_protects_the_vault(azure: Azure) -> None:
     vault = azure.world.resources.get(VAULT)
     assert vault is not None
     assert vault["properties"]["enablePurgeProtection"] is True
-    changes = azure.what_if(MAIN, values(azure, production=False))
+    changes = azure.what_if(MAIN, known(azure, production=False))
     assert {change["changeType"] for change in changes} == {"NoChange"}, "protection stays, and is not told as a change"
 
 
 def test_change_is_told_exactly(azure: Azure) -> None:
     azure.group()
     azure.deploy(MAIN, values(azure))
-    changed = azure.what_if(MAIN, values(azure, networkDefaultAction="Allow", tags={"app": "x"}))
+    changed = azure.what_if(MAIN, known(azure, networkDefaultAction="Allow", tags={"app": "x"}))
     told = {
         change["resourceId"]: [(one["path"], one["before"], one["after"]) for one in change["delta"]]
         for change in changed
