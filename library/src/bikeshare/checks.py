@@ -131,7 +131,7 @@ def _look_at(column: Column, hours: pd.DataFrame) -> tuple[Values, list[Finding]
 def _numbers(raw: pd.Series[Any], kind: str) -> Values:
     numbers: Values
     if is_numeric_dtype(raw.dtype):
-        numbers = raw.to_numpy("float64", na_value=np.nan, copy=True)
+        numbers = raw.astype("float64").to_numpy(copy=True)
     else:
         fits = _PATTERNS[kind].fullmatch
         texts = (_text(value) for value in raw.tolist())
