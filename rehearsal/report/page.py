@@ -8,7 +8,6 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from rehearsal.report.model import Report
 
@@ -19,7 +18,7 @@ FOLDER = Path(__file__).parent
 class RenderedSummary:
     name: str
     stage: str
-    html: Markup
+    html: str
 
 
 def render_page(report: Report) -> str:
@@ -27,8 +26,8 @@ def render_page(report: Report) -> str:
     templates = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined)
     markdown = MarkdownIt("js-default", {"html": False}).enable("table")
     summaries = [
-        # The renderer escapes what it is given: html is off, so the result is ours.
-        RenderedSummary(item.name, item.stage, Markup(markdown.render(item.markdown)))
+        # html is off: whatever HTML stands in a summary comes out escaped, so the page may take the result as it is.
+        RenderedSummary(item.name, item.stage, markdown.render(item.markdown))
         for item in report.summaries
     ]
     return templates.get_template("page.html.j2").render(
