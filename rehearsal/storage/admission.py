@@ -20,7 +20,12 @@ ACCOUNTS = "Microsoft.Storage/storageAccounts"
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "proxy-connection", "te", "upgrade", "expect"})
 # Data Lake's own calls carry one of these; tools that speak the blob service at a .dfs. hostname carry none.
 DATA_LAKE_ONLY = ("resource", "action", "mode", "recursive")
-UNSUPPORTED = {"batch": "blob batch", "userdelegationkey": "user delegation keys", "blobs": "search by tags"}
+# With a token only: under a key, Azurite checks each part of a batch itself.
+UNSUPPORTED_WITH_TOKEN = {
+    "batch": "blob batch with a token",
+    "userdelegationkey": "user delegation keys",
+    "blobs": "search by tags with a token",
+}
 _REASONS = {
     "audience": "Audience validation failed. Audience did not match.",
     "expired": "Lifetime validation failed. The token is expired.",
@@ -62,8 +67,6 @@ def _refuse_unsupported(host: str, request: Request) -> None:
     if ".dfs." in host and (request.method == "PATCH" or any(name in query for name in DATA_LAKE_ONLY)):
         what = next((f"{name}={query[name]}" for name in DATA_LAKE_ONLY if name in query), "path update")
         raise not_implemented(f"Data Lake calls on .dfs. hostnames ({request.method}, {what}); blob calls work there")
-    if query.get("comp") in UNSUPPORTED:
-        raise not_implemented(UNSUPPORTED[query["comp"]])
     source = request.headers.get("x-ms-copy-source")
     if source is not None and (urlsplit(source).hostname or "").lower() != host:
         raise not_implemented("copies from another account")  # Azurite would fetch it itself, past the gateway
@@ -74,6 +77,8 @@ def _authorise(world: World, resource_id: str, request: Request, header: str) ->
         principal = world.directory.verify(header, AUDIENCES)
     except InvalidToken as invalid:
         raise unauthenticated(_REASONS.get(invalid.reason, "The token is malformed.")) from None
+    if (what := UNSUPPORTED_WITH_TOKEN.get(request.query_params.get("comp", ""))) is not None:
+        raise not_implemented(what)
     need = needed(request.method, request.url.path, request.query_params)
     scope = f"{resource_id}/blobServices/default" + (f"/containers/{need.container}" if need.container else "")
     if not any(world.roles.allowed(principal.object_id, scope, action, data=need.data) for action in need.actions):

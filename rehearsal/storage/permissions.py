@@ -42,6 +42,8 @@ def _for_container(method: str, container: str, query: Mapping[str, str]) -> Nee
 
 def _for_blob(method: str, container: str, query: Mapping[str, str]) -> Need:
     blobs = f"{CONTAINERS}/blobs"
+    if query.get("comp") == "tags":
+        return Need((f"{blobs}/tags/{'read' if method in ('GET', 'HEAD') else 'write'}",), True, container)
     if method in ("GET", "HEAD"):
         return Need((f"{blobs}/read",), True, container)
     if method == "DELETE":

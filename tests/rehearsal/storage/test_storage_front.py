@@ -307,6 +307,17 @@ def test_what_the_rehearsal_has_not_is_refused_by_name(cloud: LocalCloud, method
     assert says in answer.text and answer.headers["x-ms-error-code"] == "NotImplemented"
 
 
+def test_a_batch_under_the_accounts_key(container: ContainerClient, key: str) -> None:
+    blobs = [name() for _ in range(3)]
+    for blob in blobs:
+        container.upload_blob(blob, b"")
+    with ContainerClient(ADDRESS, "data", credential=key) as client:
+        assert [answer.status_code for answer in client.delete_blobs(*blobs)] == [202, 202, 202]
+    with pytest.raises(HttpResponseError) as caught:
+        list(container.delete_blobs(*blobs))
+    assert caught.value.status_code == 501
+
+
 def test_a_copy_from_elsewhere_does_not_leave_the_rehearsal(container: ContainerClient) -> None:
     blob = name()
     container.upload_blob(blob, b"content")
