@@ -47,7 +47,13 @@ class Operations:
     ) -> tuple[ResourceType, Write]:
         """A write with its type, not yet checked. Raises ServiceError 501 for an unknown type."""
         parsed, kind = self.identify(resource_id, resource_type)
-        write = Write(id=parsed, body=body, api_version=api_version, caller=caller, existing=kind.get(resource_id))
+        write = Write(
+            id=parsed,
+            body=kind.read(body, api_version),
+            api_version=api_version,
+            caller=caller,
+            existing=kind.get(resource_id),
+        )
         return kind, write
 
     def put(self, kind: ResourceType, write: Write) -> dict[str, Json]:

@@ -42,6 +42,10 @@ class Roles:
             raise UnknownRoleError(f"no role {role!r} is known here")
         return found
 
+    def definition_id(self, scope: str, role: str) -> str:
+        """The id that assignments at `scope` call a role by. Raises UnknownRoleError."""
+        return str(self.definition(role).as_json(_subscription(scope))["id"])
+
     def assign(
         self,
         *,
@@ -71,7 +75,7 @@ class Roles:
         now = self._clock()
         moment = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
         given = {
-            "roleDefinitionId": definition.as_json(_subscription(scope))["id"],
+            "roleDefinitionId": self.definition_id(scope, definition.name),
             "principalId": principal_id,
             "principalType": principal_type,
             "scope": scope,

@@ -116,8 +116,9 @@ class RoleAssignment(ResourceType):
         before = (write.existing or {}).get("properties", {})
         properties = {**before, **write.properties}
         role = properties["roleDefinitionId"]
-        if before and not isinstance(role, Pending) and fold(role) == fold(before["roleDefinitionId"]):
-            properties["roleDefinitionId"] = before["roleDefinitionId"]
+        if not isinstance(role, Pending):
+            # Kept as the subscription's id of the role, however it was written.
+            properties["roleDefinitionId"] = self.world.roles.definition_id(write.id.scope, str(role))
         properties.setdefault("principalType", "ServicePrincipal")
         return {"id": str(write.id), "name": write.id.name, "type": self.name, "properties": properties}
 

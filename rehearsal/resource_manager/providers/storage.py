@@ -8,6 +8,7 @@ A PUT of an account that exists keeps what it is not given (Storage Accounts - C
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.entra.directory import Principal
@@ -57,6 +58,14 @@ class StorageAccount(ResourceType):
         "properties.provisioningState",
         "properties.statusOfPrimary",
     )
+
+    def read(self, body: Mapping[str, Json], api_version: str) -> Mapping[str, Json]:
+        if api_version >= "2016":
+            return body
+        # Until 2015-06-15 the SKU was a property, and there was one kind.
+        properties = dict(body.get("properties") or {})
+        sku = {"name": properties.pop("accountType", None)}
+        return {**body, "sku": sku, "kind": "Storage", "properties": properties}
 
     def check(self, write: Write) -> None:
         check_location(write)
