@@ -25,7 +25,7 @@ _METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 
 
 def create_app(world: World) -> Starlette:
-    """Resource Manager over one world."""
+    """Resource Manager over one world; `state.deployments` is what runs and remembers its deployments."""
     operations = Operations(world)
     deployments = Deployments(operations)
 
@@ -39,7 +39,9 @@ def create_app(world: World) -> Starlette:
         response.headers["x-ms-correlation-request-id"] = known or str(uuid.uuid4())
         return response
 
-    return Starlette(routes=[Route("/{path:path}", serve, methods=_METHODS)])
+    app = Starlette(routes=[Route("/{path:path}", serve, methods=_METHODS)])
+    app.state.deployments = deployments
+    return app
 
 
 async def _serve(request: Request, operations: Operations, deployments: Deployments) -> Response:

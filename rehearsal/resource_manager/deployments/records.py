@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.resource_manager.deployments.planning import DEPLOYMENT, Plan, deployment_id
+from rehearsal.resource_manager.deployments.planning import Plan, deployment_id
 from rehearsal.resource_manager.deployments.request import DeploymentRequest
 from rehearsal.resource_manager.identifiers import fold
 from rehearsal.resource_manager.providers.base import timestamp
@@ -165,6 +165,3 @@ def operation(
 
 def duration(seconds: float) -> str:
     return f"PT{max(0.0, seconds):.7f}S"
-
-
-__all__ = ["ACTIVE", "DEPLOYMENT", "History", "duration", "new_record", "operation", "parameters", "plain", "providers"]

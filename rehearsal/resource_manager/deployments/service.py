@@ -15,7 +15,6 @@ from rehearsal.resource_manager.deployments.what_if import what_if
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.identifiers import fold, group_of, subscription_of
 from rehearsal.resource_manager.operations import Operations
-from rehearsal.resource_manager.providers.base import timestamp
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError
 from rehearsal.resource_manager.template.outputs import check_outputs
 
@@ -143,6 +142,3 @@ class Deployments:
         except (TemplateError, ExpressionError) as error:
             raise refused(error, request) from error
         return plan
-
-
-__all__ = ["Deployments", "timestamp"]

@@ -7,7 +7,8 @@ from typing import Any
 
 from rehearsal.resource_manager.template.context import Context
 from rehearsal.resource_manager.template.errors import ExpressionError, UnresolvedError
-from rehearsal.resource_manager.template.functions.registry import Function, find
+from rehearsal.resource_manager.template.functions.function import Function
+from rehearsal.resource_manager.template.functions.registry import find
 from rehearsal.resource_manager.template.syntax import (
     Access,
     Call,
@@ -18,7 +19,7 @@ from rehearsal.resource_manager.template.syntax import (
     render,
     unescape,
 )
-from rehearsal.resource_manager.template.values import describe, lookup
+from rehearsal.resource_manager.template.values import lookup
 
 Json = Any
 _DEEPEST = 120
@@ -173,6 +174,3 @@ def _call_own(node: Call, context: Context) -> Json:
 
     inner = replace(context, parameters=own, variables=none, loops={" depth": depth + 1}, references_allowed=False)
     return resolve(definition["output"].get("value"), inner)
-
-
-__all__ = ["Pending", "describe", "evaluate", "fold", "resolve", "text_of"]

@@ -14,7 +14,7 @@ from rehearsal.resource_manager.template.context import Context
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError, UnresolvedError
 from rehearsal.resource_manager.template.evaluate import Pending, evaluate, resolve
 from rehearsal.resource_manager.template.program import Program, Resource
-from rehearsal.resource_manager.template.syntax import Access, Call, Literal, Node, is_expression, parse
+from rehearsal.resource_manager.template.syntax import Access, Literal, Node, is_expression, parse
 
 Json = Any
 _USAGE = "Please see https://aka.ms/arm-syntax-resources for usage details."
@@ -176,6 +176,3 @@ def summary(program: Program) -> list[Mapping[str, Json]]:
         for key, before in waits.items()
         if before
     ]
-
-
-__all__ = ["Call", "dependencies", "order", "summary"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from rehearsal.entra.directory import Directory
 from rehearsal.resource_manager.deployments.service import Deployments
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.identity import UserAssignedIdentity
@@ -289,19 +288,12 @@ def test_cancel(azure: Azure, monkeypatch: pytest.MonkeyPatch) -> None:
         return made
 
     monkeypatch.setattr(UserAssignedIdentity, "put", cancelling)
-    service = cast(Deployments, _service(azure))
+    service: Deployments = azure.app.state.deployments
     azure.call("PUT", deployment(GROUP_ID, "d"), envelope(template(identity("a"), identity("b"))))
     assert azure.call("GET", deployment(GROUP_ID, "d") + "/operationStatuses/1")[1]["status"] == "Canceled"
     assert names(azure) == ["a"]
     status, body = azure.call("POST", deployment(GROUP_ID, "d") + "/cancel")
     assert (status, body["error"]["code"]) == (409, "DeploymentCannotBeCancelled")
-
-
-def _service(azure: Azure) -> object:
-    """The app's own deployments, out of the closure of its only route."""
-    route = azure.app.routes[0]
-    cells = dict(zip(route.endpoint.__code__.co_freevars, route.endpoint.__closure__, strict=True))
-    return cells["deployments"].cell_contents
 
 
 def test_interrupted_by_the_end_of_the_rehearsal(azure: Azure) -> None:
@@ -419,8 +411,3 @@ def test_list_keys_in_outputs_and_environment(azure: Azure) -> None:
     assert record["properties"]["provisioningState"] == "Succeeded", record["properties"].get("error")
     assert record["properties"]["outputs"]["key"]["value"] == "stone-1"
     assert record["properties"]["outputs"]["full"]["value"] == "westeurope"
-
-
-def test_directory_fake_is_what_the_app_expects(azure: Azure) -> None:
-    for name in ("verify", "by_object_id", "add_managed_identity"):
-        assert hasattr(Directory, name)

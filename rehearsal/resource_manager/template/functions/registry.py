@@ -27,10 +27,3 @@ def find(name: str) -> Function | None:
     if found is None and name.lower().startswith("list") and len(name) > 4:
         return resources.list_action(name)
     return found
-
-
-def names() -> list[str]:
-    return sorted(function.name for function in _BY_NAME.values())
-
-
-__all__ = ["Function", "find", "names"]
