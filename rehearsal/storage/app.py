@@ -15,6 +15,7 @@ from starlette.routing import Mount
 
 from rehearsal.storage.admission import HOP_BY_HOP, admitted
 from rehearsal.storage.azurite import Azurite, AzuriteFailed
+from rehearsal.storage.containers import DeployedContainers
 from rehearsal.storage.refusals import Refused
 from rehearsal.world import World
 
@@ -35,6 +36,7 @@ class _Front:
     def __init__(self, world: World, azurite: Azurite) -> None:
         self._world = world
         self._azurite = azurite
+        self._containers = DeployedContainers(world)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
@@ -47,7 +49,9 @@ class _Front:
 
         try:
             headers = admitted(self._world, request)
+            account = (request.url.hostname or "").partition(".")[0]
             async with self._azurite.serving() as client:
+                await self._containers.ensure(client, account, request.url.path.strip("/").partition("/")[0])
                 await _pass_on(client, request, headers, noting)
         except Refused as refused:
             await refused.response(self._world.clock())(scope, receive, send)
