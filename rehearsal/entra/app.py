@@ -6,11 +6,12 @@ https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
 
 from __future__ import annotations
 
+import base64
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_plus
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -45,6 +46,7 @@ def create_app(world: World) -> Starlette:
         tenant = request.path_params["tenant"]
         version = 2 if "/v2.0/" in request.url.path else 1
         form = {key: values[-1] for key, values in parse_qs((await request.body()).decode(errors="replace")).items()}
+        form |= _basic(request.headers.get("authorization", ""))
         try:
             return JSONResponse(_issue(directory, tenant, form, version), headers={"Cache-Control": "no-store"})
         except TokenError as error:
@@ -95,6 +97,18 @@ def create_app(world: World) -> Starlette:
             Route("/{path:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
+
+
+def _basic(header: str) -> dict[str, str]:
+    """Client id and secret from an Authorization header (RFC 6749, 2.3.1), nothing when there is none."""
+    scheme, _, value = header.partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    try:
+        client, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return {}
+    return {"client_id": unquote_plus(client), "client_secret": unquote_plus(secret)}
 
 
 def _issue(directory: Directory, tenant: str, form: Mapping[str, str], version: int) -> dict[str, Any]:

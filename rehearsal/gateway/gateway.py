@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import logging
 import ssl
 import time
 from collections import Counter
@@ -208,6 +209,9 @@ async def _gone(receive: Any) -> None:
 
 
 def _loaded(app: Any) -> uvicorn.Config:
+    protocol_log = logging.getLogger("uvicorn.error")
+    if not protocol_log.handlers:  # what a broken client sends is answered with 400, and is no line in the terminal
+        protocol_log.addHandler(logging.NullHandler())
     config = uvicorn.Config(
         app,
         interface="asgi3",

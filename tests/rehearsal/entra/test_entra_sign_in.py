@@ -62,6 +62,16 @@ def test_the_older_endpoint_takes_a_resource(cloud: LocalCloud) -> None:
     assert answer["expires_in"] == "3599"
 
 
+def test_client_and_secret_may_come_in_a_header(cloud: LocalCloud) -> None:
+    form = {"grant_type": "client_credentials", "scope": MANAGEMENT}
+    answer = requests.post(f"{LOGIN}/oauth2/v2.0/token", data=form, auth=(APP, SECRET), timeout=10)
+    assert answer.json()["token_type"] == "Bearer"
+    wrong = requests.post(f"{LOGIN}/oauth2/v2.0/token", data=form, auth=(APP, "wrong"), timeout=10)
+    assert refusal(wrong) == (401, "invalid_client", 7000215)
+    nonsense = {"Authorization": "Basic %%%"}
+    assert refusal(requests.post(f"{LOGIN}/oauth2/v2.0/token", data=form, headers=nonsense, timeout=10))[2] == 900144
+
+
 @pytest.mark.parametrize(
     ("form", "expected"),
     [

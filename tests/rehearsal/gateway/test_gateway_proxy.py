@@ -10,6 +10,7 @@ import ssl
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -159,6 +160,46 @@ def test_a_port_in_use_is_said_so(tmp_path: Path) -> None:
         asyncio.run(gateway.stop())
 
 
+def test_stopping_cuts_what_is_under_way_and_frees_the_port(tmp_path: Path) -> None:
+    async def stop_in_the_middle() -> tuple[bytes, list[str], int]:
+        told: list[str] = []
+        began = asyncio.Event()
+
+        async def slow(scope: Any, receive: Any, send: Any) -> None:
+            began.set()
+            try:
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                told.append("cancelled")
+                raise
+
+        gateway = Gateway([("management.azure.com", slow)], tmp_path)
+        await gateway.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        await writer.start_tls(
+            ssl.create_default_context(cafile=gateway.exports()["SSL_CERT_FILE"]),
+            server_hostname="management.azure.com",
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: management.azure.com\r\n\r\n")
+        await began.wait()
+        await gateway.stop()
+        try:
+            rest = await asyncio.wait_for(reader.read(), 10)
+        except ConnectionError:
+            rest = b""
+        writer.close()
+        again = Gateway([("management.azure.com", slow)], tmp_path, port=gateway.port)
+        await again.start()
+        await again.stop()
+        return rest, told, gateway.port
+
+    rest, told, port = asyncio.run(stop_in_the_middle())
+    assert (rest, told) == (b"", ["cancelled"])
+    assert port > 0
+
+
 @pytest.mark.parametrize(
     "head", [b"\r\n\r\n", b"CONNECT\r\n\r\n", b"\x16\x03\x01\x02\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"x" * 70_000]
 )
@@ -168,6 +209,19 @@ def test_nonsense_is_refused_and_the_gateway_lives(cloud: LocalCloud, head: byte
         answer = client.recv(65536)
     assert answer.startswith((b"HTTP/1.1 403", b"HTTP/1.1 400", b"HTTP/1.1 431"))
     assert requests.get(f"{HOST}/x", timeout=10).status_code == 200
+
+
+def test_nonsense_inside_the_tunnel_is_a_bad_request_and_no_noise(
+    cloud: LocalCloud, capfd: pytest.CaptureFixture[str]
+) -> None:
+    context = ssl.create_default_context(cafile=cloud.exports()["SSL_CERT_FILE"])
+    with socket.create_connection(("127.0.0.1", cloud.gateway.port), timeout=10) as client:
+        client.sendall(b"CONNECT management.azure.com:443 HTTP/1.1\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200")
+        with context.wrap_socket(client, server_hostname="management.azure.com") as secured:
+            secured.sendall(b"this is no HTTP\r\n\r\n")
+            assert secured.recv(1000).startswith(b"HTTP/1.1 400")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_half_a_handshake_does_no_harm(cloud: LocalCloud) -> None:

@@ -140,6 +140,15 @@ def test_a_killed_rehearsal_takes_azurite_with_it_and_loses_no_blob(tmp_path: Pa
     assert not (tmp_path / "azurite/azurite.pid").exists()
 
 
+def test_two_do_not_write_into_one_folder(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cloud.azurite is not None
+    cloud.run(cloud.azurite.start())
+    monkeypatch.setattr(azurite, "STOP_LIMIT_SECONDS", 0.1)
+    second = Azurite(cloud.folder / "azurite", cloud.world.storage_accounts)
+    with pytest.raises(AzuriteFailed, match=r"another rehearsal's Azurite \(process \d+\)"):
+        cloud.run(second.start())
+
+
 def test_azurite_that_is_not_installed_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(azurite, "PROGRAM", tmp_path / "nothing.js")
     store = Store(tmp_path / "store.sqlite")
