@@ -19,7 +19,7 @@ from rehearsal.dataset import find_dataset
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.pipelines.deployments import deployments
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
-from rehearsal.rehearse import BootstrapFailed, Rehearsal
+from rehearsal.rehearse import PIPELINE, BootstrapFailed, Rehearsal
 from rehearsal.report.page import write_page
 from rehearsal.setup import ROOT
 from rehearsal.storage.azurite import AzuriteFailed
@@ -76,7 +76,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
             return rehearsal.scripts.run_command(arguments.run)
         rehearsal.recover()
         rehearsal.bootstrap(only)
-        report = rehearsal.release(only)
+        report = rehearsal.release(only, pipeline=arguments.pipeline, parameters=_parameters(arguments.parameter))
         page = write_page(report, folder / "report")
         log.console.print()
         log.console.print(closing_table(report))
@@ -119,6 +119,13 @@ def _chosen(only: Sequence[str], names: Sequence[str]) -> set[str] | None:
     if unknown:
         raise Refused(f"--only {', '.join(unknown)}: the pipeline has no such environment. It has: {', '.join(names)}")
     return set(only) or None
+
+
+def _parameters(given: Sequence[str]) -> dict[str, str]:
+    wrong = [each for each in given if "=" not in each]
+    if wrong:
+        raise Refused(f"--parameter {wrong[0]}: write it as name=value")
+    return dict(each.split("=", 1) for each in given)
 
 
 def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
@@ -178,6 +185,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--reset", action="store_true", help="forget every earlier rehearsal first")
     parser.add_argument("--run", metavar="COMMAND", help="release nothing; run this command in front of the stand-ins")
+    parser.add_argument(
+        "--pipeline", default=PIPELINE, metavar="FILE", help=f"the pipeline to run (default: {PIPELINE})"
+    )
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the pipeline; can be repeated",
+    )
     parser.add_argument("--datasets", type=Path, metavar="DIR", help="folder served as /databricks-datasets")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help=f"where a rehearsal keeps its things (default: {FOLDER})"

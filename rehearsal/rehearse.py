@@ -107,8 +107,10 @@ class Rehearsal:
         for number in cut:
             self._end_run(number)
 
-    def release(self, only: set[str] | None) -> model.Report:
-        """Run the pipeline and gather the report. Raises PipelineErrors for wrong YAML."""
+    def release(
+        self, only: set[str] | None, *, pipeline: str = PIPELINE, parameters: Mapping[str, str] | None = None
+    ) -> model.Report:
+        """Run a pipeline of the repository and gather the report. Raises PipelineErrors for wrong YAML."""
         environments = self._environments(only)
         names = [environment.name for environment in environments]
         before = self.scripts.statuses(names)
@@ -116,7 +118,8 @@ class Rehearsal:
         number = self.server.call(self._begin_run)
         result = run_pipeline(
             repository=self.repository,
-            pipeline_file=PIPELINE,
+            pipeline_file=pipeline,
+            parameters=dict(parameters or {}),
             host=self._host(number),
             listener=Both([self.recorder, self.log]),
             work=self.folder / "agent",
