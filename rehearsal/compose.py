@@ -182,6 +182,9 @@ def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Re
         object_id=azure.release_identity.object_id,
         display_name=f"Release of {release.environment.app}",
     )
+    # Azurite is started again for each account that it does not know; it may know these before they are deployed.
+    for account in (azure.state.storage_account, release.environment.resources.storage_account):
+        world.storage_accounts.ensure(account)
     world.directory.add_federation(
         app_id=azure.release_identity.client_id,
         issuer=devops.issuer,
