@@ -34,6 +34,8 @@ def create_app(world: World) -> Starlette:
             response = await _serve(request, operations, deployments)
         except ServiceError as error:
             response = failure(error)
+        except RecursionError:
+            response = failure(ServiceError(400, "InvalidRequestContent", "The request content is nested too deeply."))
         response.headers["x-ms-request-id"] = str(uuid.uuid4())
         known = request.headers.get("x-ms-correlation-request-id")
         response.headers["x-ms-correlation-request-id"] = known or str(uuid.uuid4())

@@ -9,7 +9,7 @@ from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_found
 from rehearsal.resource_manager.identifiers import ResourceId, group_of, parse, subscription_of
-from rehearsal.resource_manager.providers.base import ResourceType, Write, locked
+from rehearsal.resource_manager.providers.base import ResourceType, Write, check_shape, locked
 from rehearsal.resource_manager.providers.registry import Providers
 from rehearsal.world import World
 
@@ -47,6 +47,7 @@ class Operations:
     ) -> tuple[ResourceType, Write]:
         """A write with its type, not yet checked. Raises ServiceError 501 for an unknown type."""
         parsed, kind = self.identify(resource_id, resource_type)
+        check_shape(body, kind.shape)
         write = Write(
             id=parsed,
             body=kind.read(body, api_version),

@@ -77,6 +77,7 @@ class Planner:
     def nested(self, parent: Plan, resource: Resource, body: dict[str, Json], *, depth: int = 2) -> Plan:
         """The plan of a nested deployment, from its evaluated body. Raises TemplateError and ServiceError."""
         properties = body.get("properties") or {}
+        _check_parts(resource, properties)
         if properties.get("templateLink") or "template" not in properties:
             raise not_here(f"linked templates (nested deployment '{resource.name}')")
         if str(properties.get("mode", "")).lower() != "incremental":
@@ -166,6 +167,17 @@ class Planner:
 def _coming_group(scope: str, name: str) -> dict[str, Json]:
     """A group that an earlier resource of the same template makes."""
     return {"id": scope, "name": name, "type": "Microsoft.Resources/resourceGroups", "location": None, "properties": {}}
+
+
+def _check_parts(resource: Resource, properties: dict[str, Json]) -> None:
+    """Raises TemplateError when a nested deployment's parameters or options have no such shape."""
+    options, given = properties.get("expressionEvaluationOptions") or {}, properties.get("parameters") or {}
+    shaped = isinstance(given, dict) and all(isinstance(value, dict) for value in given.values())
+    if not isinstance(options, dict) or not shaped:
+        raise TemplateError(
+            f"The nested deployment '{resource.name}' {{position}} is not valid: its parameters must hold an object each.",
+            path=resource.path,
+        )
 
 
 def check_group(world: World, scope: str) -> None:

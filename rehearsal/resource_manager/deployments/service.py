@@ -52,8 +52,19 @@ class Deployments:
         key = fold(plan.id)
         self._cancelled.discard(key)
         runner = Runner(self._operations, self.history, caller, self._cancelled, key)
-        self._running[key] = asyncio.get_running_loop().create_task(runner.run(plan, request, dict(record)))
+        self._running[key] = asyncio.get_running_loop().create_task(self._run(runner, plan, request, dict(record)))
         return record, before is None
+
+    async def _run(self, runner: Runner, plan: Plan, request: DeploymentRequest, record: dict[str, Json]) -> None:
+        try:
+            await runner.run(plan, request, record)
+        except Exception as error:
+            # A bug of ours must not look like a deployment that never ends.
+            record["properties"]["provisioningState"] = "Failed"
+            message = f"This rehearsal's Resource Manager failed: {type(error).__name__}: {error}"
+            record["properties"]["error"] = {"code": "InternalServerError", "message": message}
+            self.history.put(record)
+            raise
 
     async def settle(self, key: str) -> None:
         """Wait a little for a deployment to end."""

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.errors import ServiceError, not_here
@@ -22,6 +23,11 @@ _CHANGEABLE = ("description", "condition", "conditionVersion")
 
 class RoleAssignment(ResourceType):
     name = "Microsoft.Authorization/roleAssignments"
+    shape: ClassVar[Mapping[str, type]] = {
+        "properties.roleDefinitionId": str,
+        "properties.principalId": str,
+        "properties.principalType": str,
+    }
     read_only = (
         "properties.createdBy",
         "properties.createdOn",

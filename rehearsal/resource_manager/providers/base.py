@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.errors import ServiceError, not_here
@@ -47,6 +48,7 @@ class Write:
 class ResourceType:
     """One type. A subclass names itself and its rules; reading and keeping are the same for most.
 
+    shape: what a body must have at a dotted path (`x[]`: each item of x), beside what all resources have.
     tracked: lives in a group and has a location. read_only: dotted paths that what-if leaves out, as the service does.
     slow: a new one is answered with 202 and a Location, others with created_status. actions: what its permissions are
     called, where that is not the name.
@@ -57,6 +59,7 @@ class ResourceType:
     slow = False
     created_status = 201
     read_only: tuple[str, ...] = ()
+    shape: ClassVar[Mapping[str, type]] = {}
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -145,6 +148,58 @@ def check_api_version(value: str | None) -> str:
     if not _DATE.fullmatch(value):
         raise ServiceError(400, "InvalidApiVersionParameter", f"The api-version '{value}' is invalid.")
     return value
+
+
+_SHAPE: Mapping[str, type] = {
+    "location": str,
+    "tags": dict,
+    "sku": dict,
+    "sku.name": str,
+    "kind": str,
+    "identity": dict,
+    "identity.type": str,
+    "properties": dict,
+}
+NETWORK_SHAPE: Mapping[str, type] = {
+    "properties.networkAcls": dict,
+    "properties.networkAcls.bypass": str,
+    "properties.networkAcls.defaultAction": str,
+    "properties.networkAcls.ipRules": list,
+    "properties.networkAcls.ipRules[]": dict,
+    "properties.networkAcls.ipRules[].value": str,
+    "properties.networkAcls.virtualNetworkRules": list,
+}
+_NAMES = {str: "String", dict: "Object", list: "Array", bool: "Boolean", int: "Int32"}
+
+
+def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
+    """Raises ServiceError 400 when a part of a body is of another kind than its provider can read. Outer paths come first."""
+    for path, kind in {**_SHAPE, **shape}.items():
+        for value in _at(body, path.split(".")):
+            fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+            if value is not None and not isinstance(value, Pending) and not fits:
+                shown = json.dumps(value)[:80]
+                raise ServiceError(
+                    400,
+                    "InvalidRequestContent",
+                    "The request content was invalid and could not be deserialized: 'Error converting value "
+                    f"{shown} to type '{_NAMES[kind]}'. Path '{path}'.'.",
+                )
+
+
+def _at(value: Json, steps: Sequence[str]) -> Iterator[Json]:
+    if not steps:
+        yield value
+        return
+    name, *rest = steps
+    if not isinstance(value, Mapping):
+        return
+    found = value.get(name.removesuffix("[]"))
+    if name.endswith("[]"):
+        for item in found if isinstance(found, list) else []:
+            yield from _at(item, rest)
+    else:
+        yield from _at(found, rest)
 
 
 def check_location(write: Write) -> None:

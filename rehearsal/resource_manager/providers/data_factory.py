@@ -6,7 +6,8 @@ A PUT replaces the factory: global parameters and the Git link are gone unless t
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.identifiers import fold
@@ -22,6 +23,7 @@ class Factory(ResourceType):
     name = "Microsoft.DataFactory/factories"
     tracked = True
     created_status = 200
+    shape: ClassVar[Mapping[str, type]] = {"properties.globalParameters": dict, "properties.repoConfiguration": dict}
     read_only = (
         "eTag",
         "identity.principalId",

@@ -6,11 +6,12 @@ A PUT of a vault replaces it, except for what can't be taken back: soft delete, 
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.identifiers import fold, parse
-from rehearsal.resource_manager.providers.base import ResourceType, Write, check_location, timestamp
+from rehearsal.resource_manager.providers.base import NETWORK_SHAPE, ResourceType, Write, check_location, timestamp
 from rehearsal.resource_manager.template.evaluate import Pending
 
 Json = Any
@@ -22,6 +23,15 @@ _DAY = 86_400
 class Vault(ResourceType):
     name = "Microsoft.KeyVault/vaults"
     tracked = True
+    shape: ClassVar[Mapping[str, type]] = {
+        **NETWORK_SHAPE,
+        "properties.sku": dict,
+        "properties.tenantId": str,
+        "properties.accessPolicies": list,
+        "properties.enableRbacAuthorization": bool,
+        "properties.enablePurgeProtection": bool,
+        "properties.softDeleteRetentionInDays": int,
+    }
     read_only = ("properties.vaultUri", "properties.provisioningState", "systemData")
 
     def check(self, write: Write) -> None:
@@ -206,7 +216,7 @@ def _network(given: Json) -> dict[str, Json]:
         "bypass": given.get("bypass", "AzureServices"),
         "defaultAction": given.get("defaultAction", "Allow"),
         # The service keeps single addresses as ranges.
-        "ipRules": [{"value": _range(rule["value"])} for rule in given.get("ipRules") or []],
+        "ipRules": [{"value": _range(rule.get("value"))} for rule in given.get("ipRules") or []],
         "virtualNetworkRules": given.get("virtualNetworkRules") or [],
     }
 

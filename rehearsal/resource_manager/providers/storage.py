@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.errors import ServiceError, not_found, not_here
 from rehearsal.resource_manager.identifiers import fold, group_of, parse
-from rehearsal.resource_manager.providers.base import ResourceType, Write, check_location, chosen
+from rehearsal.resource_manager.providers.base import NETWORK_SHAPE, ResourceType, Write, check_location, chosen
 from rehearsal.resource_manager.template.evaluate import Pending
 
 Json = Any
@@ -47,6 +47,13 @@ class StorageAccount(ResourceType):
     name = "Microsoft.Storage/storageAccounts"
     tracked = True
     slow = True
+    shape: ClassVar[Mapping[str, type]] = {
+        **NETWORK_SHAPE,
+        "properties.isHnsEnabled": bool,
+        "properties.allowBlobPublicAccess": bool,
+        "properties.supportsHttpsTrafficOnly": bool,
+        "properties.minimumTlsVersion": str,
+    }
     read_only = (
         "sku.tier",
         "properties.creationTime",
@@ -140,7 +147,7 @@ class StorageAccount(ResourceType):
     @staticmethod
     def _network(given: Json) -> dict[str, Json]:
         rules = [
-            {"value": rule["value"], "action": rule.get("action", "Allow")} if isinstance(rule, dict) else rule
+            {"value": rule.get("value"), "action": rule.get("action", "Allow")} if isinstance(rule, dict) else rule
             for rule in given.get("ipRules") or []
         ]
         return {

@@ -120,6 +120,11 @@ def _declared(resource: Resource) -> list[str]:
             f"The template resource '{resource.name}' {{position}} is not valid: {str(error).rstrip('.')}. {_USAGE}",
             path=resource.path,
         ) from error
+    if not isinstance(words, list):
+        raise TemplateError(
+            f"The template resource '{resource.name}' {{position}} is not valid: dependsOn must be an array. {_USAGE}",
+            path=resource.path,
+        )
     return [str(word) for word in words if not isinstance(word, Pending)]
 
 

@@ -13,6 +13,7 @@ from rehearsal.resource_manager.template.errors import ExpressionError, Path, Te
 from rehearsal.resource_manager.template.evaluate import Pending, resolve
 from rehearsal.resource_manager.template.loops import MOST, count
 from rehearsal.resource_manager.template.parameters import Parameters, Variables
+from rehearsal.resource_manager.template.shape import check_resource, check_shape
 
 Json = Any
 _USAGE = "Please see https://aka.ms/arm-syntax-resources for usage details."
@@ -29,9 +30,6 @@ _NOT_BODY = {
     "metadata",
     "existing",
 }
-
-# learn.microsoft.com/azure/azure-resource-manager/templates/best-practices#template-limits
-_LIMITS = {"parameters": 256, "variables": 256, "outputs": 64}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +63,7 @@ class Resource:
         context = replace(self.context, runtime=runtime)
         found = {key: value for key, value in self.raw.items() if key.lower() not in _NOT_BODY}
         if self.type.lower() == "microsoft.resources/deployments":
-            properties = dict(found.get("properties") or {})
+            properties = dict(found["properties"]) if isinstance(found.get("properties"), dict) else {}
             template = {"template": properties.pop("template")} if "template" in properties else {}
             found["properties"] = properties
         else:
@@ -112,7 +110,7 @@ class Given:
 
 def load(template: Json, given: Given) -> Program:
     """Make a template ready. Raises TemplateError for the first thing that is wrong with it."""
-    _check_shape(template, given.path)
+    check_shape(template, given.path)
     parameters = Parameters(template, given.parameters, path=given.path)
     variables = Variables(template, path=given.path)
     context = Context(
@@ -122,15 +120,23 @@ def load(template: Json, given: Given) -> Program:
         functions=_own_functions(template),
     )
     early = replace(context, references_allowed=False)
-    parameters.bind(lambda: replace(early, now=given.now, new_guid=given.new_guid))
+    parameters.bind(lambda: replace(early, variables=_no_variables, now=given.now, new_guid=given.new_guid))
     variables.bind(lambda: early)
     variables.check()
     return _assemble(template, context, parameters, scope=given.target.scope, path=given.path)
 
 
+def _no_variables(_name: str) -> Json:
+    # learn.microsoft.com/azure/azure-resource-manager/templates/parameters#default-value: other parameters, no variables.
+    raise ExpressionError(
+        "The template function 'variables' is not expected at this location. "
+        "Please see https://aka.ms/arm-template-expressions for usage details."
+    )
+
+
 def load_outer(template: Json, parent: Program, resource: Resource, *, scope: str, path: Path) -> Program:
     """A nested template whose expressions belong to the template around it (expressionEvaluationOptions: outer)."""
-    _check_shape(template, path)
+    check_shape(template, path)
     context = replace(resource.context, names=parent.context.names)
     return _assemble(template, context, parent.parameters, scope=scope, path=path)
 
@@ -157,25 +163,6 @@ def _assemble(template: Json, context: Context, parameters: Parameters, *, scope
     )
 
 
-def _check_shape(template: Json, path: Path) -> None:
-    if not isinstance(template, dict):
-        raise TemplateError("The template must be an object.", path=path)
-    for key in ("$schema", "contentVersion"):
-        if not isinstance(template.get(key), str):
-            raise TemplateError(f"Required property '{key}' not found in JSON. Path 'properties.template'.", path=path)
-    if "resources" not in template:
-        raise TemplateError("Required property 'resources' not found in JSON. Path 'properties.template'.", path=path)
-    for key, limit in _LIMITS.items():
-        section = template.get(key) or {}
-        if not isinstance(section, dict):
-            raise TemplateError(f"The template section '{key}' {{position}} must be an object.", path=(*path, key))
-        if len(section) > limit:
-            raise TemplateError(
-                f"The number of template {key} limit exceeded. Limit: '{limit}' and actual: '{len(section)}'.",
-                path=(*path, key),
-            )
-
-
 def _own_functions(template: Mapping[str, Json]) -> dict[str, Json]:
     return {
         f"{space['namespace']}.{name}".lower(): definition
@@ -197,10 +184,7 @@ def _expand(declared: Json, context: Context, scope: str, path: Path) -> Iterato
 def _expand_one(
     raw: Json, context: Context, scope: str, path: Path, symbol: str | None, parent: Resource | None
 ) -> Iterator[Resource]:
-    if not isinstance(raw, dict):
-        raise TemplateError(
-            f"The template resource {{position}} is not valid. It must be an object. {_USAGE}", path=path
-        )
+    check_resource(raw, path)
     loop = raw.get("copy")
     if not isinstance(loop, dict):
         yield from _with_children(raw, context, scope, path, symbol, parent, None)

@@ -15,6 +15,9 @@ from rehearsal.resource_manager.template.errors import ExpressionError
 LONGEST = 24_576
 """Characters in one expression (learn.microsoft.com/azure/azure-resource-manager/templates/best-practices#template-limits)."""
 
+DEEPEST = 100
+"""Calls inside one another (our own limit; the service's is not documented)."""
+
 
 @dataclass(frozen=True)
 class Literal:
@@ -87,6 +90,7 @@ class _Parser:
         self._text = text
         self._tokens: list[tuple[str, str]] = []
         self._at = 0
+        self._depth = 0
         inner, at = text[1:-1], 0
         while inner[at:].strip():
             match = _TOKEN.match(inner, at)
@@ -131,6 +135,15 @@ class _Parser:
         return node
 
     def _primary(self) -> Node:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self._wrong(f"more than {DEEPEST} calls inside one another")
+        try:
+            return self._one()
+        finally:
+            self._depth -= 1
+
+    def _one(self) -> Node:
         kind = self._kind()
         if kind == "string":
             return Literal(self._take(kind)[1:-1].replace("''", "'"))
