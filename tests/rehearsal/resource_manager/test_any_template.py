@@ -77,9 +77,7 @@ def changed(document: Any, path: tuple[Any, ...], value: Any) -> Any:
 
 
 # The fixture is shared by all examples on purpose: only questions are asked, nothing is deployed.
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=80, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=80)
 @given(data=st.data())
 def test_broken_templates_are_refused_in_the_services_shape(azure: Azure, data: st.DataObject) -> None:
     if azure.world.resources.get(GROUP_ID) is None:
