@@ -128,6 +128,7 @@ class Rehearsal:
         )
         self._end_run(str(number))
         after = self.scripts.statuses(names)
+        gateway = self.server.azure.gateway
         return model.Report(
             number=number,
             started=started,
@@ -139,7 +140,8 @@ class Rehearsal:
             suites=self.recorder.suites,
             summaries=self.recorder.summaries,
             issues=self.recorder.issues,
-            requests=dict(self.server.call(lambda: sorted(self.server.azure.gateway.requests.items()))),
+            requests=dict(self.server.call(lambda: sorted(gateway.requests.items()))),
+            refusals=dict(self.server.call(lambda: sorted((gateway.refused + gateway.unimplemented).items()))),
             notes=[f"Data: {self.dataset.note}."],
         )
 

@@ -102,7 +102,10 @@ class Summary:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Everything about one rehearsal."""
+    """Everything about one rehearsal.
+
+    requests: how many reached a stand-in, by hostname. refusals: what was asked for and is not in a rehearsal, and how often.
+    """
 
     number: int
     started: float
@@ -115,6 +118,7 @@ class Report:
     summaries: Sequence[Summary]
     issues: Sequence[Issue]
     requests: Mapping[str, int]
+    refusals: Mapping[str, int]
     notes: Sequence[str]
 
 

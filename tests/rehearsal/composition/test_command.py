@@ -1,0 +1,76 @@
+"""What the command refuses before it begins, and what it hands on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rehearsal import command
+from rehearsal.dataset import HOURLY, find_dataset
+from rehearsal.scripts import child_environment
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def refused(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> str:
+    assert command.main(["--folder", str(folder), *arguments]) == command.UNUSABLE
+    return capsys.readouterr().err
+
+
+def test_an_unknown_environment_is_named_with_those_that_exist(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "It has: dev, test, prod" in refused(capsys, tmp_path, "--only", "stage")
+
+
+def test_data_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert str(HOURLY) in refused(capsys, tmp_path, "--datasets", str(tmp_path))
+
+
+def test_a_second_rehearsal_in_the_same_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hold = "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        assert "another rehearsal is running" in refused(capsys, tmp_path)
+        other.communicate()
+
+
+def test_a_parameter_without_a_value_is_refused() -> None:
+    with pytest.raises(command.Refused, match="name=value"):
+        command._parameters(["environment"])
+    assert command._parameters(["a=b=c"]) == {"a": "b=c"}
+
+
+def test_reset_forgets_all_but_its_own_lock(tmp_path: Path) -> None:
+    (tmp_path / "azurite").mkdir()
+    (tmp_path / "azurite" / "blob").write_text("x")
+    (tmp_path / "store.sqlite").write_text("x")
+    (tmp_path / "outside").symlink_to(ROOT)
+    (tmp_path / "lock").touch()
+    command._reset(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+    assert (ROOT / "README.md").is_file()
+
+
+def test_nothing_of_the_callers_leads_a_child_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AZURE_CLIENT_SECRET", "ALL_PROXY", "https_proxy", "SSL_CERT_DIR", "DATABRICKS_TOKEN", "PYTHONPATH"):
+        monkeypatch.setenv(name, "elsewhere")
+    environment = child_environment({"https_proxy": "http://127.0.0.1:1"})
+    assert "elsewhere" not in environment.values()
+    assert environment["https_proxy"] == "http://127.0.0.1:1"
+
+
+def test_data_of_the_same_shape_is_made_once(tmp_path: Path) -> None:
+    alone = tmp_path / "project"  # nothing lies beside it
+    first = find_dataset(None, alone, tmp_path / "kept")
+    assert first.made
+    made = (first.folder / HOURLY).read_bytes()
+    assert len(made.splitlines()) > 17_000
+    assert find_dataset(None, alone, tmp_path / "kept").folder == first.folder
+    assert (first.folder / HOURLY).read_bytes() == made
