@@ -74,10 +74,10 @@ def _deployment(context: Context, resources: Resources, template: Template) -> D
         f"/subscriptions/{environment.azure.subscription_id}/resourceGroups/{environment.azure.resource_group}"
         f"/providers/Microsoft.DataFactory/factories/{environment.resources.data_factory}"
     )
-    there = resources.exists(factory_id, _FACTORY_API)
-    if there:
+    factory_principal = resources.identity_of(factory_id, _FACTORY_API)
+    if factory_principal is not None:
         context.log.info(f"= factory {environment.resources.data_factory} is there and is not deployed over")
-    values = template_values(environment, deploy_factory=not there)
+    values = template_values(environment, factory_principal)
     declared = {name.lower() for name in template.content.get("parameters") or {}}
     unknown = [name for name in values if name.lower() not in declared]
     if unknown:
@@ -95,8 +95,11 @@ def _deployment(context: Context, resources: Resources, template: Template) -> D
     )
 
 
-def template_values(environment: Environment, *, deploy_factory: bool) -> dict[str, Any]:
-    """The template's parameters. `deploy_factory` is false where it exists: a PUT would wipe its Git link."""
+def template_values(environment: Environment, factory_principal: str | None) -> dict[str, Any]:
+    """The template's parameters. factory_principal: the object id of the identity of the factory that exists, None for no factory.
+
+    A factory that exists is not deployed: a PUT would wipe its Git link and its global parameters.
+    """
     resources = environment.resources
     return {
         "location": environment.azure.location,
@@ -104,7 +107,9 @@ def template_values(environment: Environment, *, deploy_factory: bool) -> dict[s
         "containerName": resources.container,
         "keyVaultName": resources.key_vault,
         "dataFactoryName": resources.data_factory,
-        "deployDataFactory": deploy_factory,
+        "deployDataFactory": factory_principal is None,
+        # Only with it can what-if look at the roles of a factory that exists.
+        "dataFactoryPrincipalId": factory_principal or "",
         "production": environment.production,
         "networkDefaultAction": resources.network.default_action,
         "networkIpRules": list(resources.network.ip_rules),

@@ -68,5 +68,12 @@ def test_what_the_service_can_not_tell_counts_as_a_change() -> None:
     assert found.lines() == ["x storageAccounts/stx  (reference())"]
 
 
+def test_an_id_that_is_an_expression_is_said_in_words() -> None:
+    place = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-x"
+    unknown = f"[extensionResourceId('{place}', 'Microsoft.Authorization/roleAssignments', guid('a', reference('b')))]"
+    (found,) = read_changes({"changes": [{"changeType": "Unsupported", "resourceId": unknown}]})
+    assert found.lines() == ["x a roleAssignments on kv-x, known only while deploying"]
+
+
 def test_no_changes_at_all() -> None:
     assert read_changes({"status": "Succeeded", "properties": {}}) == []

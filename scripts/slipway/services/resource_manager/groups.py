@@ -48,14 +48,14 @@ class Resources:
         with translated(f"creating resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
             self._client.resource_groups.create_or_update(name, {"location": location, "tags": dict(tags)})
 
-    def exists(self, resource_id: str, api_version: str) -> bool:
-        """Whether there is such a resource (a GET: not every provider answers HEAD)."""
+    def identity_of(self, resource_id: str, api_version: str) -> str | None:
+        """The object id of a resource's system-assigned identity, "" where it has none; None when there is no such resource."""
         with translated(f"looking for {resource_id}"):
             try:
-                self._client.resources.get_by_id(resource_id, api_version=api_version)
+                found = self._client.resources.get_by_id(resource_id, api_version=api_version)
             except ResourceNotFoundError:
-                return False
-            return True
+                return None
+            return (found.identity.principal_id or "") if found.identity else ""
 
     def assignments(self, scope: str, principal_id: str) -> list[dict[str, Any]]:
         """The principal's role assignments at this very scope (REST shape, every page)."""

@@ -20,6 +20,7 @@ SYMBOLS = {
 }
 _UNCHANGED = {"NoChange", "Ignore"}
 _PROVIDER = re.compile(r"/providers/", re.I)
+_EXTENSION = re.compile(r"\[extensionResourceId\('([^']+)', '([^']+)'")
 _PRIVATE = re.compile(r"(password|secret|connectionstring|accountkey|accesskey|sastoken)$", re.I)
 
 
@@ -35,6 +36,9 @@ class Change:
     @property
     def name(self) -> str:
         """The resource without subscription and group: `storageAccounts/stx`, `vaults/kv-x/roleAssignments/1f…`."""
+        expression = _EXTENSION.match(self.resource_id)
+        if expression:  # an id that is known only while deploying comes as the expression that makes it
+            return f"a {expression[2].rsplit('/', 1)[-1]} on {expression[1].rsplit('/', 1)[-1]}, known only while deploying"
         tail = _PROVIDER.split(self.resource_id)
         if len(tail) < 2:
             return self.resource_id.strip("/")
