@@ -84,6 +84,8 @@ class Log:
         self.say(f"{' ' * indent}{MARKS[event.result]} {seconds}  {event.title}{reason}", COLOURS[event.result])
 
     def _line(self, event: events.LogLine) -> None:
+        if event.kind == "endgroup":
+            return
         text = f"{PREFIXES.get(event.kind, '')}{event.text}"
         self._write(text)
         shown = Text(f"      {event.text}", style=STYLES.get(event.kind, ""))

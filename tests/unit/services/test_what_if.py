@@ -71,7 +71,8 @@ def test_what_the_service_can_not_tell_counts_as_a_change() -> None:
 def test_an_id_that_is_an_expression_is_said_in_words() -> None:
     place = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-x"
     unknown = f"[extensionResourceId('{place}', 'Microsoft.Authorization/roleAssignments', guid('a', reference('b')))]"
-    (found,) = read_changes({"changes": [{"changeType": "Unsupported", "resourceId": unknown}]})
+    change = {"changeType": "Unsupported", "resourceId": unknown, "unsupportedReason": "a long sentence about line 287"}
+    (found,) = read_changes({"changes": [change]})
     assert found.lines() == ["x a roleAssignments on kv-x, known only while deploying"]
 
 

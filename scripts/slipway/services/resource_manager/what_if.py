@@ -49,7 +49,8 @@ class Change:
         return self.kind not in _UNCHANGED
 
     def lines(self) -> list[str]:
-        head = f"{SYMBOLS.get(self.kind, '?')} {self.name}" + (f"  ({self.reason})" if self.reason else "")
+        reason = "" if _EXTENSION.match(self.resource_id) else self.reason  # its name says that reason in fewer words
+        head = f"{SYMBOLS.get(self.kind, '?')} {self.name}" + (f"  ({reason})" if reason else "")
         return [head, *(f"    {detail}" for detail in self.details)]
 
 
