@@ -63,7 +63,9 @@ def baseline() -> float:
 
 def main() -> int:
     if not (ROOT / "dist" / "release" / "release.json").is_file():
-        print("there is no release in dist/release: run .venv/bin/python scripts/build_release.py first", file=sys.stderr)
+        print(
+            "there is no release in dist/release: run .venv/bin/python scripts/build_release.py first", file=sys.stderr
+        )
         return 2
     base = statistics.median(baseline() for _ in range(RUNS))
     print(f"import requests: {base:.2f} s")
