@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,6 +104,20 @@ class IntegrationTest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DataFactoryPolicy:
+    """How the factory's definitions are released. `parameters` are values by parameter name, {"key_vault": name} where
+    the vault has it; `notebook_paths` lead literal notebook paths to "slot" or to a folder. `delete_limit_percent` is
+    the most of a factory that one release may delete."""
+
+    source: Literal["none", "export", "git"] = "none"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    notebook_paths: Mapping[str, str] = field(default_factory=dict)
+    delete_removed: bool = False
+    delete_limit_percent: int = 30
+    triggers: Literal["as_defined", "stopped"] = "as_defined"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """One environment, all values resolved. `values` is the whole configuration, for expressions in job definitions."""
 
@@ -120,6 +134,7 @@ class Environment:
     integration_test: IntegrationTest
     archive_keep: int
     values: Mapping[str, Any]
+    data_factory: DataFactoryPolicy = field(default_factory=DataFactoryPolicy)
 
 
 def environment_names(root: Path) -> list[str]:
@@ -280,6 +295,7 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
         ),
         archive_keep=values["archive"]["keep"],
         values={**values, "environment": name},
+        data_factory=DataFactoryPolicy(**values.get("data_factory", {})),
     )
 
 

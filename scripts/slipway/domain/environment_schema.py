@@ -8,10 +8,11 @@ keys, https://learn.microsoft.com/azure/databricks/security/secrets/.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from slipway.domain.configuration import look_up
-from slipway.domain.schema import Choice, Flag, Items, Keys, Plain, Report, Scalar, Table, Text, Whole
+from slipway.domain.configuration import Key, look_up
+from slipway.domain.schema import Choice, Flag, Items, Keys, Plain, Report, Scalar, Table, Text, Whole, check
 
 NAME = r"(?!.*--)[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]"
 
@@ -48,6 +49,21 @@ WORKSPACE = Text(
     "the resource id of a Databricks workspace",
 )
 PRINCIPAL = Text(r"[^\r\n]{1,255}", "a principal's name")
+NOTEBOOK_PATH = r"/(?!.*//)[^\r\n]*"
+
+
+@dataclass(frozen=True)
+class FactoryValue(Plain):
+    """A parameter's value: anything that JSON can hold, or {key_vault: name of a secret}."""
+
+    def check(self, value: Any, path: Key, report: Report) -> None:
+        if isinstance(value, Mapping) and "key_vault" in value:
+            check(Keys({"key_vault": VAULT_SECRET}), value, path, report)
+        elif isinstance(value, list | Mapping):
+            super().check(value if isinstance(value, Mapping) else dict(enumerate(value)), path, report)
+        else:
+            Scalar().check(value, path, report)
+
 
 SCHEMA = Keys(
     {
@@ -81,6 +97,21 @@ SCHEMA = Keys(
         "databricks": Keys(
             {"host": HOST, "workspace_resource_id": WORKSPACE, "root": FOLDER, "readers": Items(PRINCIPAL)},
             optional=frozenset({"workspace_resource_id"}),
+        ),
+        "data_factory": Keys(
+            {
+                "source": Choice(("none", "export", "git")),
+                "parameters": Table(FactoryValue(), key=r"[^\r\n]{1,255}"),
+                "notebook_paths": Table(
+                    Text(rf"slot|{NOTEBOOK_PATH}", "slot, or an absolute workspace folder"), key=NOTEBOOK_PATH
+                ),
+                "delete_removed": Flag(),
+                "delete_limit_percent": Whole(1, 100),
+                "triggers": Choice(("as_defined", "stopped")),
+            },
+            optional=frozenset(
+                {"source", "parameters", "notebook_paths", "delete_removed", "delete_limit_percent", "triggers"}
+            ),
         ),
         "secret_scope": Keys(
             {"name": SCOPE, "backend": Choice(("databricks", "key_vault")), "readers": Items(PRINCIPAL)}
@@ -119,7 +150,8 @@ SCHEMA = Keys(
             }
         ),
         "archive": Keys({"keep": Whole(3, 1000)}),
-    }
+    },
+    optional=frozenset({"data_factory"}),
 )
 
 # What each source of a secret needs beside it.
