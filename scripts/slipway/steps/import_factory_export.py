@@ -1,0 +1,262 @@
+"""Imports what Data Factory Studio exported (a ZIP, or a folder) into an environment's factory: only what differs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from slipway.command import Context, run_step
+from slipway.domain.environment import FOLDER, Environment
+from slipway.domain.factory.export import Definition, Export, parameter_values, read_export, render
+from slipway.domain.factory.export_files import find_export
+from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebooks
+from slipway.domain.factory.export_parameters import Values, override_of
+from slipway.domain.slot import SLOTS, Slot
+from slipway.errors import NotPossible, ReleaseError, UsageError
+from slipway.services.credentials import credential
+from slipway.services.data_factory import DataFactory
+from slipway.steps.factory_deployment import Deployment, Rules, make_plan, read_live, say_plan
+from slipway.steps.session import Session, open_session
+
+EXPORTS = "arm/datafactory"
+
+
+def main() -> int:
+    return run_step(import_export, description=__doc__ or "", options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "export",
+        type=Path,
+        nargs="?",
+        metavar="FILE_OR_FOLDER",
+        help=f"the ZIP or folder of Export ARM template (default: what lies under {EXPORTS}/)",
+    )
+    parser.add_argument("--slot", choices=SLOTS, help="where mapped notebook paths lead (default: the live slot)")
+    parser.add_argument(
+        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
+    )
+
+
+def import_export(context: Context) -> None:
+    """Checks the export without asking any service, plans against the live factory, deploys what differs.
+
+    Raises ReleaseError with every mistake in the export, NotPossible, Conflict, and what a service refused.
+    """
+    environment = context.environment
+    if environment.data_factory.source == "git":
+        raise NotPossible(
+            f"The factory of {environment.name} is generated from its Git folder (data_factory.source: git).",
+            changed="Nothing was changed.",
+            next_step="Set data_factory.source: export to import what Studio exported.",
+        )
+    with context.log.section("Reading the export"):
+        work = _read(context)
+    session = open_session(context, _version(context))
+    azure = environment.azure
+    identity = credential(context.variables)
+    factory = DataFactory(
+        identity,
+        azure.subscription_id,
+        azure.resource_group,
+        environment.resources.data_factory,
+        sleep=context.sleep,
+        clock=context.clock,
+    )
+    if context.what_if:
+        session.load()
+        _Import(session, factory, work).what_if()
+        return
+    former = session.load().claim
+    held = former is not None and former.holder == session.holder.id
+    with session.claimed():
+        session.refuse_open_switch()
+        _Import(session, factory, work).run()
+    if not held:
+        session.release_claim()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An export that was checked, and its values for the environment (secrets of the vault not yet among them)."""
+
+    export: Export
+    values: Values
+
+
+def _read(context: Context) -> _Work:
+    environment, log = context.environment, context.log
+    path = context.arguments.export or context.root / EXPORTS
+    if not path.exists():
+        raise UsageError(f"There is no {path}.", changed="Nothing was changed.")
+    target = environment.resources.data_factory
+    configuration = f"{FOLDER}/{environment.name}.yml"
+    files, findings = find_export(path)
+    if not findings:
+        export, findings = read_export(files, target=target)
+        overrides = {name: override_of(value) for name, value in environment.data_factory.parameters.items()}
+        values, found = parameter_values(export, overrides, factory=target, configuration=configuration)
+        findings += found
+        findings += render(export, values, factory=target)[1]
+        if not findings:
+            _say(context, export, values)
+            return _Work(export, values)
+    log.info(f"{path} was not imported into {target}.")
+    count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
+    raise ReleaseError(f"The export {path} has {count}.", findings)
+
+
+def _say(context: Context, export: Export, values: Values) -> None:
+    log, target = context.log, context.environment.resources.data_factory
+    log.info(
+        f"{export.where}: {len(export.resources)} objects of factory {export.factory or '(unnamed)'}, for {target}"
+    )
+    for note in export.notes:
+        log.info(note)
+    if values.kept:
+        log.info(f"{len(values.kept)} parameters keep the export's values: {', '.join(values.kept)}")
+    for name in values.plain_secrets:
+        log.warning(f"data_factory.parameters.{name} is secure and stands in the configuration; use {{key_vault: …}}.")
+
+
+def _version(context: Context) -> str:
+    try:
+        return str(json.loads((context.release / "release.json").read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "an export, by hand"
+
+
+class _Import:
+    def __init__(self, session: Session, factory: DataFactory, work: _Work) -> None:
+        self.session, self.factory, self.work = session, factory, work
+        self.environment: Environment = session.environment
+        policy = self.environment.data_factory
+        self.rules = Rules(
+            delete_removed=policy.delete_removed,
+            delete_limit_percent=policy.delete_limit_percent,
+            keep_stopped=policy.triggers == "stopped",
+        )
+        self.slot: Slot | None = session.context.arguments.slot or session.state.live
+
+    def what_if(self) -> None:
+        self._check_factory()
+        definition = self._definition(self.work.values, say=True)
+        live = read_live(self.factory, self.session.store, definition, self.rules)
+        with self.session.log.section(f"What would change in data factory {self.factory.name}"):
+            say_plan(self.session.log, make_plan(definition, live, self.rules))
+
+    def run(self) -> None:
+        log, store = self.session.log, self.session.store
+        deployment = Deployment(self.factory, store, log, guard=self.session.guard, clock=self.session.context.clock)
+        self._check_factory()
+        deployment.repair()
+        definition = self._definition(self.work.values, say=True)
+        live = read_live(self.factory, store, definition, self.rules)
+        plan = make_plan(definition, live, self.rules)
+        with log.section(f"Data factory {self.factory.name}"):
+            say_plan(log, plan)
+            if plan.empty:
+                log.info("Nothing to do.")
+                return
+            filled = self._definition(self._with_secrets(), say=False)
+            deployment.run(plan, {item.key: item for item in filled.objects}, live)
+        log.summary(_summary(self.environment, self.work.export, plan))
+
+    def _check_factory(self) -> None:
+        """Raises NotPossible: no factory, or one that a release must not write to."""
+        environment, name = self.environment, self.factory.name
+        found = self.factory.get()
+        if found is None:
+            raise NotPossible(
+                f"There is no data factory {name} in {self.factory.resource_group}.",
+                changed="Nothing was changed.",
+                next_step=f"Run scripts/deploy_resources.py --environment {environment.name} first; it makes the factory.",
+            )
+        git = (found.get("properties") or {}).get("repoConfiguration")
+        development = environment.name == "dev"
+        if git and not development:
+            raise NotPossible(
+                f"Data factory {name} of {environment.name} is linked to Git "
+                f"({git.get('accountName', '')}/{git.get('repositoryName', '')}): whoever publishes there overwrites "
+                "what a release deploys, and Studio does not show it.",
+                changed="Nothing was changed.",
+                next_step="Disconnect the repository in Studio (Manage, Git configuration): only DEV's factory has one.",
+            )
+        if git:
+            self.session.log.warning(f"{name} is linked to Git: Studio shows what is there, not what is imported.")
+        if development and not git and self.rules.delete_removed:
+            raise NotPossible(
+                f"Data factory {name} is DEV's and not linked to Git: what is in it may be nowhere else, so nothing "
+                "is deleted from it.",
+                changed="Nothing was changed.",
+                next_step=f"Set data_factory.delete_removed: false for {environment.name}, or link the factory to Git.",
+            )
+
+    def _definition(self, values: Values, *, say: bool) -> Definition:
+        """The objects for this environment: rendered, notebook paths mapped, the release folder set."""
+        definition, findings = render(self.work.export, values, factory=self.factory.name)
+        if findings:
+            raise ReleaseError("The export can't be rendered.", findings)
+        paths = self.environment.data_factory.notebook_paths
+        needs_slot = "slot" in paths.values() or RELEASE_FOLDER in definition.global_parameters
+        if needs_slot and self.slot is None:
+            raise NotPossible(
+                f"No slot is live in {self.environment.name}, so notebook paths can lead to none.",
+                changed="Nothing was changed.",
+                next_step="Release the notebooks first, or name the slot with --slot.",
+            )
+        folder = self.session.slot_folder(self.slot) if self.slot is not None else ""
+        objects, mapped, left = map_notebooks(definition.objects, paths, folder)
+        if say:
+            for line in mapped:
+                self.session.log.info(line)
+            for line in left:
+                self.session.log.warning(
+                    f"Not blue/green: {line} is written in the pipeline (data_factory.notebook_paths)."
+                )
+        globals_ = dict(definition.global_parameters)
+        if RELEASE_FOLDER in globals_:
+            globals_[RELEASE_FOLDER] = {**globals_[RELEASE_FOLDER], "value": folder}
+        return Definition(tuple(objects), globals_)
+
+    def _with_secrets(self) -> Values:
+        """Reads the vault's secrets. Raises NotPossible with all that are not there."""
+        wanted: Mapping[str, Any] = self.work.values.vault
+        if not wanted:
+            return self.work.values
+        from slipway.steps.provision_secrets import Services
+
+        vault = Services(self.session.context).vault
+        found: dict[str, str] = {}
+        missing: list[str] = []
+        for name in sorted(set(wanted.values())):
+            value = vault.get(name)
+            if not value:
+                missing.append(name)
+                continue
+            self.session.log.mask(value)
+            found[name] = value
+        if missing:
+            raise NotPossible(
+                f"Key Vault {self.environment.resources.key_vault} has no {', '.join(missing)}, which "
+                "data_factory.parameters asks for.",
+                changed="Nothing was changed.",
+                next_step="Provide them (secrets in the configuration, or az keyvault secret set), then run again.",
+            )
+        return self.work.values.with_secrets(found)
+
+
+def _summary(environment: Environment, export: Export, plan: Any) -> str:
+    created = sum(1 for change in plan.puts if change.action == "create")
+    lines = [
+        f"### Data factory {environment.resources.data_factory}",
+        "",
+        f"From `{export.where}`: {created} objects created, {len(plan.puts) - created} updated, "
+        f"{len(plan.changes) - len(plan.puts)} the same, {len(plan.removals)} deleted.",
+    ]
+    return "\n".join(lines) + "\n"
