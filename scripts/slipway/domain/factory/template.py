@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slipway.domain.factory.git_folder import GitFolder
-from slipway.domain.factory.objects import Factory, FactoryObject, Kind
+from slipway.domain.factory.objects import Factory, FactoryObject, Key, Kind
 from slipway.domain.factory.parameterisation import FACTORY_TYPE, Definition, Parameter, ParameterReference
+from slipway.domain.factory.references import levels
 from slipway.errors import Finding, ReleaseError
 
 API_VERSION = "2018-06-01"
@@ -26,21 +27,23 @@ _FACTORY_NEEDED = "[variables('factoryId')]"
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of the template. `parameters`: the names of those that it uses; `needs`: keys of what must be there
-    before; None is the factory itself."""
+    """One resource of the template. `key` None is the factory itself. `parameters`: the names of those that it uses;
+    `needs`: what must be there before, each as dependsOn says it."""
 
-    item: FactoryObject | None
+    key: Key | None
     body: Mapping[str, Any]
     parameters: tuple[str, ...]
-    needs: tuple[FactoryObject, ...] = ()
+    needs: Mapping[Key | None, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class FactoryTemplate:
-    """A factory's template before limits are looked at. `parameters` has factoryName first."""
+    """A factory's template before limits are looked at. `parameters` has factoryName first. `levels`: the resources
+    again, in an order in which each needs only those of the levels before."""
 
     parameters: Mapping[str, Parameter]
     resources: tuple[Resource, ...]
+    levels: tuple[tuple[Resource, ...], ...]
     warnings: tuple[Finding, ...] = field(default=())
 
     def to_template(self) -> dict[str, Any]:
@@ -76,8 +79,16 @@ def generate(
     default = (factory.name,) if factory.name else ()
     first = Parameter("factoryName", "string", default, "Data Factory name")
     ordered = {one.name: one for one in [first, *builder.secrets, *builder.others]}
-    warnings = [*folder.warnings, *rules.warnings]
-    return FactoryTemplate(ordered, tuple(builder.resources), tuple(warnings))
+    warnings = [*folder.warnings, *(rules.warnings if folder.definition is not None else ())]
+    by_key = {one.key: one for one in builder.resources}
+    alone = [one for one in reversed(builder.resources) if one.key not in folder.graph.objects]  # the factory first
+    ordered_resources = [alone, *([by_key[item.key] for item in level] for level in levels(folder.graph))]
+    return FactoryTemplate(
+        parameters=ordered,
+        resources=tuple(builder.resources),
+        levels=tuple(tuple(level) for level in ordered_resources if level),
+        warnings=tuple(warnings),
+    )
 
 
 def choose_factory(folder: GitFolder, name: str | None) -> Factory:
@@ -105,17 +116,18 @@ class _Builder:
 
     def add(self, item: FactoryObject, needs: list[FactoryObject]) -> None:
         properties, parameters = self.rules.apply(item)
-        depends_on = [_FACTORY_NEEDED] if self.with_factory else []
-        depends_on += [f"[concat(variables('factoryId'), {quoted('/' + _path(target))})]" for target in needs]
+        depends_on: dict[Key | None, str] = {None: _FACTORY_NEEDED} if self.with_factory else {}
+        for target in needs:
+            depends_on[target.key] = f"[concat(variables('factoryId'), {quoted('/' + _path(target))})]"
         body = {
             "name": f"[concat(parameters('factoryName'), {quoted('/' + item.name)})]",
             "type": item.kind.type_name,
             "apiVersion": API_VERSION,
             "properties": rendered(properties),
-            "dependsOn": depends_on,
+            "dependsOn": list(depends_on.values()),
         }
         used = self._take(parameters, item.source, secrets=item.kind is Kind.LINKED_SERVICES)
-        self.resources.append(Resource(item, body, used, tuple(needs)))
+        self.resources.append(Resource(item.key, body, used, depends_on))
 
     def add_factory(self, factory: Factory) -> None:
         own: dict[str, Any] = {"properties": factory.properties, "location": factory.location}
