@@ -57,6 +57,7 @@ class Server:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
+            self._loop.close()
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """The result of a coroutine on the stand-ins' loop; called from another thread."""

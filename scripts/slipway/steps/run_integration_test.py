@@ -12,14 +12,16 @@ from slipway.domain.job import slot_libraries
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
-from slipway.errors import NotPossible, ServiceError, TestFailed
+from slipway.errors import Conflict, NotPossible, ServiceError, TestFailed
 from slipway.steps.release_source import release_of, target_of
+from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import Session, open_session
 
 TASK = "integration_test"
 _GRACE_MINUTES = 15
 """How much longer than the test's own limit the run may take, for its cluster to start."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 10.0
+_CANCEL_SECONDS = 300.0
 _UNTOUCHED = "Jobs and the live slot were not touched."
 
 
@@ -50,6 +52,7 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]]) ->
         return
     with session.claimed():
         with session.log.section(f"Integration test of {version} in {slot}"):
+            _end_lost_runs(session, body["run_name"], session.slot_folder(slot))
             finished = _run(session, body)
             report = _report(session, finished, record)
         _publish_report(session, report, version)
@@ -107,6 +110,30 @@ def run_body(
         "timeout_seconds": seconds + _GRACE_MINUTES * 60,
         "tasks": [task],
     }
+
+
+def _end_lost_runs(session: Session, name: str, folder: str) -> None:
+    """Cancels a run of this test whose agent was killed: two at once would clean up under each other."""
+    limit = session.now() + _CANCEL_SECONDS
+    lost = _lost_runs(session, name, folder)
+    for run in lost:
+        session.guard()
+        session.log.info(
+            f"An earlier start of this test goes on without anybody waiting for it; cancelled: {describe(run)}"
+        )
+        session.workspace.cancel_run(int(run["run_id"]))
+    while lost and (lost := _lost_runs(session, name, folder)):
+        if session.now() > limit:
+            raise Conflict(
+                f"An earlier run of this test does not end: {describe(lost[0])}.",
+                changed=_UNTOUCHED,
+                next_step="Cancel it in the workspace, then run the step again.",
+            )
+        session.context.sleep(_FIRST_PAUSE)
+
+
+def _lost_runs(session: Session, name: str, folder: str) -> list[dict[str, Any]]:
+    return [run for run in runs_reading(session, folder) if run.get("run_name") == name]
 
 
 def _run(session: Session, body: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from slipway.domain.manifest import make_manifest, sha256
 from slipway.domain.slot import MANIFEST, PublishPlan, Slot, SlotFile, plan_publish
 from slipway.domain.transition import begin_publish, retired_in
-from slipway.errors import ServiceError
+from slipway.errors import AuthenticationError, ServiceError
+from slipway.steps.jobs import is_listed
 from slipway.steps.runs import wait_for_runs
 
 if TYPE_CHECKING:
@@ -129,7 +130,12 @@ def _delete_retired(session: Session, content: Content) -> None:
     for key, job in sorted(retired_in(session.state, content.slot, content.jobs).items()):
         session.guard()
         session.log.info(f"Deleting job {key} ({job.id}): it left the release, and its slot is overwritten now.")
-        session.workspace.delete_job(job.id)
+        try:
+            session.workspace.delete_job(job.id)
+        except AuthenticationError:
+            if is_listed(session, job.id):
+                raise
+            session.log.info(f"Job {key} ({job.id}) was gone already.")
 
 
 def _clear(session: Session, slot: Slot, plan: PublishPlan) -> None:

@@ -175,7 +175,7 @@ def _take_back_after(session: Session, error: SlipwayError) -> None:
     """Undoes the switch that `error` stopped, and says so in the error."""
     target = session.state.switch.target if session.state.switch else "the candidate"
     try:
-        session.log.error(error.what)
+        session.log.info(error.what)
         with session.log.section("Taking the switch back"):
             changed = take_back(session)
             session.release_claim()

@@ -402,3 +402,16 @@ def test_a_job_that_comes_back_keeps_its_id(world: World) -> None:
     world.deploy("1.2")
     assert world.state.jobs["train"].id == job_id and not world.state.jobs["train"].retired
     assert world.jobs()["train"]["schedule"]["pause_status"] == "UNPAUSED"
+
+
+def test_a_run_of_the_test_that_nobody_waits_for_is_cancelled_first(world: World) -> None:
+    assert world.build("1.0") == 0
+    world.publish()
+    world.test()
+    body = world.workspace.submitted[-1]
+    lost = {"run_id": 77, "run_name": body["run_name"], "tasks": body["tasks"], "has_more": False}
+    other = {**lost, "run_id": 78, "run_name": "of somebody else"}
+    world.workspace.active = [lost, other]
+    world.test()
+    assert "cancel 77" in world.changes.log
+    assert "cancel 78" not in world.changes.log

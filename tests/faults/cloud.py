@@ -1,0 +1,345 @@
+"""A local Azure with one environment that is released to, cut at any request, and put back to where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from rehearsal import compose as composing
+from rehearsal.databricks.app import create_app as databricks_app
+from rehearsal.gateway.faults import Fault
+from rehearsal.server import Server
+from slipway.domain.environment import load_environment
+from slipway.domain.state import STATE_BLOB, State, read_state
+from slipway.steps import build_release
+from tests.unit.steps.conftest import NOTEBOOK, REPOSITORY, job, write_wheel
+
+NAME = "dev"
+LIMIT_SECONDS = 60
+
+# Stands for the notebook runner: says what an integration test says that has passed.
+RUNNER = """
+import hashlib, json, pathlib, sys
+spec = json.load(sys.stdin)
+slot = pathlib.PurePosixPath(spec["notebook_path"].removeprefix("/Workspace/")).parent.parent
+manifest = (pathlib.Path(spec["workspace"]) / "files" / slot / "manifest.json").read_bytes()
+said = {"manifest": hashlib.sha256(manifest).hexdigest(), "passed": True,
+        "checks": [{"name": "it runs", "outcome": "passed", "seconds": 0.1, "message": ""}]}
+result = {"state": "SUCCESS", "result": json.dumps(said), "truncated": False, "error": None, "error_trace": None, "task_values": {}}
+(pathlib.Path(spec["scratch"]) / "result.json").write_text(json.dumps(result))
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a step ended: exit code (negative: killed), what it said, how many requests it made."""
+
+    code: int
+    text: str
+    requests: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Everything that the environment is, to be put back later."""
+
+    documents: dict[str, dict[str, Any]]
+    files: Path
+    state: bytes
+
+
+def make_project(root: Path) -> Path:
+    """A small repository with one environment, three notebooks, two jobs, and a wheel."""
+    shutil.copytree(REPOSITORY / "arm", root / "arm")
+    shutil.copytree(REPOSITORY / "config" / "environments", root / "config" / "environments")
+    for path in (root / "config" / "environments").glob("*.yml"):
+        if path.stem != NAME:
+            path.unlink()
+    shutil.copy(REPOSITORY / "config" / "defaults.yml", root / "config" / "defaults.yml")
+    for name in ("train", "score", "integration_test"):
+        path = root / "notebooks" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(NOTEBOOK.format(name))
+    for name in ("train", "score"):
+        write_job(root, name)
+    write_wheel(root / "dist" / "wheel" / "sample-1.0-py3-none-any.whl")
+    return root
+
+
+def write_job(root: Path, name: str) -> None:
+    cluster = {"spark_version": "{{ spark_version }}", "node_type_id": "{{ node_type_id }}", "num_workers": 1}
+    notebook = "score" if name == "extra" else name
+    settings = job(notebook, job_clusters=[{"job_cluster_key": "small", "new_cluster": cluster}])
+    path = root / "config" / "jobs" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({**settings, "name": f"{{{{ app }}}} {{{{ environment }}}}: {name}"}, indent=2))
+
+
+class Cloud:
+    """Use as a context manager. Steps run as processes of their own, signed in as a pipeline run is."""
+
+    def __init__(self, folder: Path, patch: Any) -> None:
+        self.folder = folder
+        self.root = make_project(folder / "project")
+        environment = load_environment(self.root, NAME)
+        self.environment = environment
+        runner = [sys.executable, "-S", "-c", textwrap.dedent(RUNNER)]
+        patch.setattr(composing, "databricks_app", partial(databricks_app, runner=runner))
+        (folder / "datasets").mkdir()
+        release = composing.Release(environment=environment, service_connection="slipway-dev")
+        self._server = Server(
+            lambda: composing.compose(
+                folder / "cloud", [release], datasets=folder / "datasets", clock=time.time, role_delay_seconds=0.0
+            )
+        )
+
+    def __enter__(self) -> Cloud:
+        self._server.start()
+        variables = {"PYTHONPATH": os.pathsep.join([str(REPOSITORY / "scripts"), str(REPOSITORY)])}
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.worker"],
+            cwd=REPOSITORY,
+            env={**os.environ, **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._pipeline = self._sign_in()
+        self._admin = next(iter(self._server.azure.admins.values())).variables()
+        done = self.run("bootstrap_environment", variables=self._admin)
+        assert done.code == 0, done.text
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.communicate()  # the end of its input ends it
+        self._server.stop()
+
+    # -- releasing -------------------------------------------------------------------------------------------------
+
+    def build(self, version: str, *jobs: str) -> None:
+        """Builds a release with these jobs and a notebook of its own."""
+        (self.root / "notebooks" / "score.py").write_text(NOTEBOOK.format(version))
+        for path in (self.root / "config" / "jobs").iterdir():
+            path.unlink()
+        for name in jobs:
+            write_job(self.root, name)
+        arguments = ["--version", version, "--output", str(self.root / "dist" / version)]
+        assert build_release.main(arguments, variables={"BUILD_SOURCEVERSION": "c" * 40}, root=self.root) == 0
+
+    def step(self, name: str, *arguments: str, version: str = "", run: int = 1) -> Outcome:
+        """One step of pipeline run `run`."""
+        release = ("--release", str(self.root / "dist" / version)) if version else ()
+        return self.run(name, *release, *arguments, variables={**self._pipeline, "BUILD_BUILDID": str(run)})
+
+    def release(self, version: str) -> None:
+        for name in ("publish_slot", "run_integration_test", "switch_slot"):
+            self.done(name, version=version)
+
+    def done(self, name: str, *arguments: str, version: str = "", run: int = 1) -> Outcome:
+        """A step that must succeed."""
+        outcome = self.step(name, *arguments, version=version, run=run)
+        assert outcome.code == 0, outcome.text
+        return outcome
+
+    def run(self, name: str, *arguments: str, variables: Mapping[str, str]) -> Outcome:
+        azure, output = self._server.azure, self.folder / "output.txt"
+        counter = azure.gateway.requests
+        before = counter.total()
+        whole = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "SLIPWAY_RESULTS": str(self.folder / "results"),
+            **azure.exports,
+            **variables,
+        }
+        request = {
+            "step": name,
+            "arguments": ["--environment", NAME, *arguments],
+            "variables": whole,
+            "root": str(self.root),
+            "output": str(output),
+        }
+        assert self._worker.stdin is not None
+        self._worker.stdin.write(json.dumps(request) + "\n")
+        self._worker.stdin.flush()
+        self._pid = int(self._answer()["pid"])
+        code = int(self._answer()["code"])
+        text = output.read_text(encoding="utf-8") if output.exists() else ""
+        return Outcome(code, text, counter.total() - before)
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._worker.stdout is not None
+        line = self._worker.stdout.readline()
+        assert line, "the worker has ended"
+        return dict(json.loads(line))
+
+    def _sign_in(self) -> dict[str, str]:
+        """The variables that a step of a pipeline has."""
+        azure = self._server.azure
+        connection = next(iter(azure.connections.values()))
+        token, address = self._server.call(lambda: azure.devops.open_job("release"))
+        return {
+            "TF_BUILD": "True",
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.com/slipway/",
+            "SYSTEM_TEAMPROJECT": "Slipway",
+            "SYSTEM_ACCESSTOKEN": token,
+            "SYSTEM_OIDCREQUESTURI": address,
+            "AZURESUBSCRIPTION_CLIENT_ID": connection.client_id,
+            "AZURESUBSCRIPTION_TENANT_ID": connection.tenant_id,
+            "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": connection.id,
+        }
+
+    # -- cutting ---------------------------------------------------------------------------------------------------
+
+    def cut(self, kind: str, at: int) -> None:
+        """At request number `at` of what runs next, `kind` happens (the keys of CUTS)."""
+        rules = CUTS[kind](self, at)
+        faults = self._server.azure.gateway.faults
+        self._server.call(lambda: [faults.add(rule) for rule in rules])
+
+    def mend(self) -> None:
+        self._server.call(self._server.azure.gateway.faults.clear)
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        return read_state(self._blob(STATE_BLOB), app=self.environment.app, environment=NAME)
+
+    def jobs(self) -> dict[int, dict[str, Any]]:
+        """Settings by id, as the workspace keeps them."""
+        return {int(item["job_id"]): item["settings"] for item in self._snapshot()["jobs"]}
+
+    def slots_of_jobs(self) -> dict[str, tuple[str, str]]:
+        """What people see of each job: the slot it reads from, and its pause status."""
+        return {
+            settings["tags"]["slipway_job"]: (
+                settings["tasks"][0]["notebook_task"]["notebook_path"].split("/")[-3],
+                settings["schedule"]["pause_status"],
+            )
+            for settings in self.jobs().values()
+        }
+
+    def slot(self, slot: str) -> dict[str, bytes]:
+        """Every file and notebook of a slot, with its content."""
+        tree = self._files / "workspace"
+        where = Path(self.environment.databricks.root.removeprefix("/Workspace/")) / slot
+        return {
+            str(path.relative_to(tree / part / where)): path.read_bytes()
+            for part in ("files", "notebooks")
+            for path in (tree / part / where).rglob("*")
+            if path.is_file()
+        }
+
+    def active_runs(self) -> list[int]:
+        workspace = self._server.azure.workspaces.get(self._host)
+        assert workspace is not None
+        return self._server.call(lambda: [run["run_id"] for run in workspace.runs.active()])
+
+    def delete_job(self, key: str) -> int:
+        """As an admin of the workspace would by hand. Returns its id."""
+        job_id = next(i for i, settings in self.jobs().items() if settings["tags"]["slipway_job"] == key)
+        jobs = self._server.azure.world.store.collection(f"databricks/{self._host}/jobs")
+        self._server.call(lambda: jobs.pop(str(job_id)))
+        return job_id
+
+    # -- going back ------------------------------------------------------------------------------------------------
+
+    def remember(self) -> Memory:
+        kept = self.folder / "memory" / str(time.monotonic_ns())
+        shutil.copytree(self._files, kept)
+        return Memory(self._server.call(self._documents), kept, self._blob(STATE_BLOB))
+
+    def back_to(self, memory: Memory) -> None:
+        """Everything is as it was, except the archive, which only grows."""
+        self.mend()
+
+        def put_back() -> None:
+            store, workspaces = self._server.azure.world.store, self._server.azure.workspaces
+            for name in self._documents():
+                wanted, collection = memory.documents.get(name, {}), store.collection(name)
+                for key in [key for key in collection if key not in wanted]:
+                    del collection[key]
+                for key, value in wanted.items():
+                    collection[key] = value
+            shutil.rmtree(self._files)
+            shutil.copytree(memory.files, self._files)
+            workspaces._open.clear()  # they read the store again
+
+        self._server.call(put_back)
+        self._blob(STATE_BLOB, memory.state)
+
+    @property
+    def _host(self) -> str:
+        return self.environment.databricks.host.removeprefix("https://")
+
+    @property
+    def _files(self) -> Path:
+        return self.folder / "cloud" / "databricks" / self._host
+
+    def _documents(self) -> dict[str, dict[str, Any]]:
+        collections = self._server.azure.world.store._collections
+        return {name: dict(kept) for name, kept in collections.items() if name.startswith("databricks/")}
+
+    def _snapshot(self) -> dict[str, Any]:
+        return self._server.call(lambda: self._server.azure.workspaces.snapshot(self._host))
+
+    def _blob(self, name: str, content: bytes | None = None) -> bytes:
+        """Reads a blob of the environment's container, or writes it."""
+        azure, where = self._server.azure, self.environment.azure
+        admin = next(iter(azure.admins.values()))
+        token = self._server.call(
+            lambda: azure.world.directory.issue_token(
+                tenant_id=admin.tenant_id, app_id=admin.client_id, audience="https://storage.azure.com", version=1
+            )
+        )
+        url = f"https://{where.state.storage_account}.blob.core.windows.net/{where.state.container}/{name}"
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
+        answer = requests.request(
+            "GET" if content is None else "PUT",
+            url,
+            data=content,
+            headers=headers,
+            proxies={"https": azure.exports["https_proxy"]},
+            verify=azure.exports["REQUESTS_CA_BUNDLE"],
+            timeout=LIMIT_SECONDS,
+        )
+        answer.raise_for_status()
+        return answer.content
+
+
+def _killed(cloud: Cloud, at: int, *, sent: bool) -> list[Fault]:
+    kill = Fault(kind="call", callback=cloud.kill, skip=at, after=sent)
+    return [kill] if sent else [kill, Fault(kind="drop_before", skip=at)]
+
+
+CUTS: dict[str, Callable[[Cloud, int], list[Fault]]] = {
+    "killed before": lambda cloud, at: _killed(cloud, at, sent=False),
+    "killed after": lambda cloud, at: _killed(cloud, at, sent=True),
+    "not sent": lambda _, at: [Fault(kind="drop_before", skip=at)],
+    "answer lost": lambda _, at: [Fault(kind="drop_after", skip=at)],
+    "answer cut in half": lambda _, at: [Fault(kind="half_answer", skip=at)],
+    "unavailable": lambda _, at: [Fault(kind="status", status=503, skip=at)],
+    "throttled": lambda _, at: [Fault(kind="status", status=429, skip=at)],
+    "gone for good": lambda _, at: [Fault(kind="drop_before", skip=at, times=None)],
+}
+"""What can happen to a request: killed: the process that sent it, before the service sees it or after it took effect; the
+others happen to the connection alone."""
