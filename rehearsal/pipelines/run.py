@@ -19,7 +19,7 @@ from rehearsal.pipelines.expressions import Value
 from rehearsal.pipelines.files import Files
 from rehearsal.pipelines.graph import in_order
 from rehearsal.pipelines.host import AgentHost
-from rehearsal.pipelines.model import Pipeline
+from rehearsal.pipelines.model import Pipeline, Stage
 from rehearsal.pipelines.results import RunResult, StageResult
 from rehearsal.pipelines.run_state import RunState
 from rehearsal.pipelines.stage_runner import run_stage, skip_stage
@@ -42,7 +42,7 @@ def run_pipeline(
 ) -> RunResult:
     """Expand the pipeline and run its stages in the order of their dependencies, one after the other.
 
-    only: run these stages and those that deploy nothing; what they depend on besides counts as succeeded.
+    only: run these stages and those that neither deploy nor sign in to Azure; what they depend on besides counts as succeeded.
     reason: Build.Reason, for example PullRequest. cancel: set it to cancel the run as a person would.
     work: a folder for workspaces and artifacts; a folder per run is made in it.
     Raises PipelineErrors before anything runs when the YAML is wrong or asks for what a rehearsal does not have.
@@ -127,11 +127,16 @@ def _no_connection(name: str, job: str) -> str:
 def _run_stages(state: RunState, only: Collection[str] | None) -> tuple[StageResult, ...]:
     done: dict[str, StageResult] = {}
     for stage in in_order(state.pipeline.stages):
-        if only is not None and stage.deploys and stage.name not in only:
+        if only is not None and stage.name not in only and _reaches_out(stage):
             done[stage.name] = skip_stage(state, stage, "not asked for", counts_as="succeeded")
         else:
             done[stage.name] = run_stage(state, stage)
     return tuple(done[stage.name] for stage in state.pipeline.stages)
+
+
+def _reaches_out(stage: Stage) -> bool:
+    """Whether it deploys to an environment or signs in to one, as a recovery does."""
+    return stage.deploys or any(step.task == tasks.AZURE_CLI for job in stage.jobs for step in job.all_steps())
 
 
 def _overall(stages: Collection[StageResult], *, canceled: bool) -> Result:

@@ -100,3 +100,7 @@ class StateMoved(Conflict):
 
 class NotPossible(SlipwayError):
     exit_code = 9
+
+
+class NotBootstrapped(NotPossible):
+    """The environment has no place for its state: nothing was ever released to it."""

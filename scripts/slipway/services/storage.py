@@ -19,7 +19,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from slipway.errors import NotPossible, ServiceError, StateMoved
+from slipway.errors import NotBootstrapped, NotPossible, ServiceError, StateMoved
 from slipway.services.azure_errors import REPEATABLE, TRANSPORT, readable, translated
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class StateStore:
     def _refuse_missing_container(self, error: ResourceNotFoundError) -> None:
         """Only BlobNotFound is about the blob; other 404s say that the container or the account is not there."""
         if getattr(error, "error_code", "") != "BlobNotFound":
-            raise NotPossible(
+            raise NotBootstrapped(
                 f"There is no storage account {self.account} with a container {self.container}.",
                 changed="Nothing was changed.",
                 next_step="Run scripts/bootstrap_environment.py for this environment once.",

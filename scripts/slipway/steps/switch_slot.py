@@ -13,7 +13,7 @@ from slipway.domain.job import with_pause
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord
 from slipway.domain.switch import Action, Journal, Known, plan
-from slipway.errors import Conflict, NotPossible
+from slipway.errors import Conflict, NotBootstrapped, NotPossible
 from slipway.steps.jobs import known_jobs, report_drift, some
 from slipway.steps.release_source import release_of
 from slipway.steps.session import Session, open_session
@@ -27,6 +27,11 @@ def main() -> int:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--revert", action="store_true", help="take back the switch that is open; nothing when none is")
+    parser.add_argument(
+        "--if-free",
+        action="store_true",
+        help="with --revert, for a schedule: leave a switch to the release that is at work on it, and end well",
+    )
     parser.add_argument(
         "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
     )
@@ -184,7 +189,13 @@ def say_actions(session: Session, actions: tuple[Action, ...], slot: Slot) -> No
 
 def revert(session: Session) -> None:
     """Takes back the switch that is open, and gives the claim back; does nothing when neither is there to do."""
-    state = session.load()
+    try:
+        state = session.load()
+    except NotBootstrapped as error:
+        if not session.context.arguments.if_free:
+            raise
+        session.log.info(f"Nothing was ever released to {session.environment.name}: {error.what}")
+        return
     journal = state.switch
     if journal is None:
         session.log.info(f"No switch is open in {session.environment.name}; nothing to take back.")
@@ -198,9 +209,18 @@ def revert(session: Session) -> None:
         for action in journal.actions:
             session.log.info(f"  job {action.key} ({action.id}): as it was before")
         return
+    if session.context.arguments.if_free:
+        try:
+            session.take_claim()
+        except Conflict as held:
+            session.log.info(f"A switch to {journal.version} is open, and somebody is at work on it: {held.what}")
+            session.log.info("Nothing was changed; if that release is dead, its claim ends by itself.")
+            return
     with session.claimed():
         if session.state.switch is None:
-            raise Conflict("The switch ended meanwhile.", changed="Nothing was changed.")
+            session.log.info("The switch ended meanwhile; nothing to take back.")
+            session.release_claim()
+            return
         with session.log.section(f"Taking back the switch to {journal.version}"):
             changed = take_back(session)
         session.release_claim()

@@ -115,10 +115,35 @@ def test_rollback_goes_to_one_environment_with_its_approvals() -> None:
     assert scripts(stage.jobs[0]) == {"deploy": ["rollback"]}
 
 
+def test_a_rollback_to_a_version_hands_what_was_typed_to_the_shell_as_a_value() -> None:
+    typed = '1.0"; curl evil'
+    (stage,) = compiled("templates/pipelines/rollback.yml", environment="test", version=typed).stages
+    assert scripts(stage.jobs[0]) == {"deploy": ['rollback --to "$ROLLBACK_VERSION"']}
+    (step,) = [step for step in stage.jobs[0].all_steps() if step.task == tasks.AZURE_CLI]
+    assert step.env["ROLLBACK_VERSION"] == typed
+
+
+def test_a_rollback_of_an_unknown_environment_says_which_there_are() -> None:
+    (stage,) = compiled("templates/pipelines/rollback.yml", environment="tset").stages
+    (step,) = [step for step in stage.jobs[0].all_steps() if step.task == tasks.BASH]
+    assert (stage.name, step.env["ASKED"]) == ("unknown", "tset")
+    assert step.env["KNOWN"].split(", ") == [item.environment for item in deployments(ROOT)]
+    assert "tset" not in step.inputs["script"]
+
+
 def test_recovery_looks_at_every_environment_and_waits_for_no_approval() -> None:
     stages = compiled("templates/pipelines/recover.yml").stages
     assert sorted(stage.name for stage in stages) == environment_names(ROOT)
     assert all(stage.depends_on == () and not stage.deploys for stage in stages)
+    commands = [
+        step.inputs["inlineScript"]
+        for stage in stages
+        for job in stage.jobs
+        for step in job.all_steps()
+        if "inlineScript" in step.inputs
+    ]
+    assert len(commands) == len(stages)
+    assert all(command.endswith(" --revert --if-free") for command in commands)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "templates").rglob("*.yml")), ids=lambda path: path.name)

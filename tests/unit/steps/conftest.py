@@ -97,7 +97,7 @@ class World:
             react()
 
     def context(self, *, what_if: bool = False, **arguments: Any) -> Context:
-        given = {"take_over": False, "wait_for_runs": 30.0, "json": False, **arguments}
+        given = {"take_over": False, "if_free": False, "wait_for_runs": 30.0, "json": False, **arguments}
 
         def clock() -> float:
             self.time += 0.01

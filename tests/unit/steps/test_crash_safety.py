@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from slipway.errors import Conflict
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import Crash
 
@@ -140,6 +141,23 @@ def test_an_open_switch_of_a_dead_run_is_taken_back_by_the_next_release(ready: W
     world.test()
     world.switch()
     assert shown(world) == NEW
+
+
+def test_a_scheduled_recovery_leaves_a_switch_to_who_is_at_work_on_it(ready: World) -> None:
+    world = copied(ready)
+    crash(world, world.switch, 5, False)
+    jobs = copy.deepcopy(world.workspace.jobs)
+    world.variables["USER"] = "recovery"
+    world.revert(if_free=True)
+    assert world.state.switch is not None
+    assert world.workspace.jobs == jobs
+    assert "somebody is at work on it: ada is releasing 1.1" in world.output.getvalue()
+    with pytest.raises(Conflict):
+        world.revert()
+    world.time += 60 * 60
+    world.revert(if_free=True)
+    assert (world.state.switch, world.state.claim) == (None, None)
+    assert {key: value for key, value in shown(world).items() if key in OLD} == OLD
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["not sent", "answer lost"])
