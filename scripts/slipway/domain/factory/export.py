@@ -21,7 +21,7 @@ from slipway.domain.factory.export_parameters import (
     resolve,
 )
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
-from slipway.domain.factory.references import CycleError, graph, levels, path_text
+from slipway.domain.factory.references import CycleError, Place, graph, levels, path_text
 from slipway.errors import Finding
 
 FACTORY_TYPE = "microsoft.datafactory/factories"
@@ -256,12 +256,14 @@ def _object(resource: Resource, evaluator: Evaluator, factory: str, findings: li
         text = f"{resource.content['name']} can't be read as the name of one of {resource.kind} of the factory"
         findings.append(Finding(resource.file, f"{resource.place}.name", text))
         return None
-    place = f"{resource.place} ({resource.kind}/{rest})"
+    problems: list[tuple[Place, str]] = []
     try:
-        properties = evaluator.value(resource.content["properties"])
+        properties = evaluator.value(resource.content["properties"], problems)
     except Unsupported as error:
-        findings.append(Finding(resource.file, place, str(error)))
-        properties = {}
+        problems, properties = [((), str(error))], {}
+    for place, text in problems:
+        at = f"{resource.place} ({resource.kind}/{rest}) {path_text(('properties', *place))}"
+        findings.append(Finding(resource.file, at, text))
     return FactoryObject(resource.kind, rest, properties, f"{resource.file}: {resource.place}")
 
 

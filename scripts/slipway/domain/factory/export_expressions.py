@@ -10,8 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.domain.factory.references import Place
+
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_.]*)|'(?P<text>(?:[^']|'')*)'|(?P<int>-?\d+)|(?P<sign>[(),]))")
 _DEEPEST = 50
+_DEEPEST_VALUE = 200
 
 
 class Unsupported(ValueError):
@@ -39,20 +42,29 @@ class Evaluator:
         self._parameters = {name.lower(): value for name, value in parameters.items()}
         self._variables = {name.lower(): value for name, value in (variables or {}).items()}
 
-    def value(self, value: Any) -> Any:
-        """`value` with every expression in it replaced, keys too."""
-        return self._resolve(value, 0)
+    def value(self, value: Any, problems: list[tuple[Place, str]] | None = None) -> Any:
+        """`value` with every expression in it replaced (keys are left as they are).
 
-    def _resolve(self, value: Any, depth: int) -> Any:
-        if depth > 200:
+        With `problems`, an expression that can't be evaluated is noted there with its place, and stays as it is.
+        """
+        return self._resolve(value, (), problems)
+
+    def _resolve(self, value: Any, place: Place, problems: list[tuple[Place, str]] | None) -> Any:
+        if len(place) > _DEEPEST_VALUE:
             raise Unsupported("nested too deeply")
         if isinstance(value, Mapping):
-            return {self._resolve(key, depth + 1): self._resolve(item, depth + 1) for key, item in value.items()}
+            return {key: self._resolve(item, (*place, key), problems) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._resolve(item, depth + 1) for item in value]
+            return [self._resolve(item, (*place, index), problems) for index, item in enumerate(value)]
         if not isinstance(value, str):
             return value
-        return self.text(value) if is_expression(value) else literal(value)
+        try:
+            return self.text(value) if is_expression(value) else literal(value)
+        except Unsupported as error:
+            if problems is None:
+                raise
+            problems.append((place, str(error)))
+            return value
 
     def text(self, expression: str) -> Any:
         """The value of one expression, brackets and all."""

@@ -1,0 +1,111 @@
+"""The import step in front of the stand-ins: real requests through the gateway, the state kept in memory."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import yaml
+
+from slipway.command import Context
+from slipway.domain.claim import Holder
+from slipway.domain.environment import load_environment
+from slipway.log import Log
+from slipway.services.data_factory import DataFactory
+from slipway.steps import import_factory_export as step
+from slipway.steps.session import Session
+from tests.rehearsal.gateway.local_cloud import GROUP, SUBSCRIPTION, LocalCloud
+from tests.unit.steps.fakes import Changes, FakeStore, FakeWorkspace
+
+REPOSITORY = Path(__file__).parents[3]
+
+
+class Workbench:
+    """One environment with one factory. `said` is what the step printed last."""
+
+    def __init__(self, cloud: LocalCloud, folder: Path, factory: str) -> None:
+        self.cloud, self.folder, self.name = cloud, folder, factory
+        self.changes = Changes()
+        self.store = FakeStore(self.changes)
+        self.workspace = FakeWorkspace(self.changes)
+        self.said = ""
+        shutil.copytree(REPOSITORY / "config", folder / "config")
+        cloud.call(self._make_group)
+        self.factory_id = f"{GROUP}/providers/Microsoft.DataFactory/factories/{factory}"
+        self.make_factory({})
+        self.client = self._client()
+
+    def _make_group(self) -> None:
+        kind = "Microsoft.Resources/resourceGroups"
+        self.cloud.world.resources.put({"id": GROUP, "name": "rg-test", "type": kind, "location": "westeurope"})
+
+    def make_factory(self, properties: Mapping[str, Any]) -> None:
+        resource = {
+            "id": self.factory_id,
+            "name": self.name,
+            "type": "Microsoft.DataFactory/factories",
+            "location": "westeurope",
+            "properties": dict(properties),
+        }
+        self.cloud.call(lambda: self.cloud.world.resources.put(dict(resource)))
+
+    def _client(self) -> DataFactory:
+        return DataFactory(self.cloud.credential(), SUBSCRIPTION, "rg-test", self.name, sleep=lambda _: None)
+
+    def run(
+        self,
+        export: Path,
+        policy: Mapping[str, Any] | None = None,
+        *,
+        environment: str = "test",
+        what_if: bool = False,
+        slot: str | None = None,
+        prepare: Callable[[Session], None] | None = None,
+    ) -> None:
+        """The step as the script runs it, with `policy` as the environment's data_factory."""
+        own = {
+            "production": environment == "prod",
+            "azure": {"subscription_id": SUBSCRIPTION, "resource_group": "rg-test"},
+            "resources": {"data_factory": self.name},
+            "data_factory": dict(policy or {}),
+        }
+        (self.folder / f"config/environments/{environment}.yml").write_text(yaml.safe_dump(own), encoding="utf-8")
+        out = io.StringIO()
+        context = Context(
+            environment=load_environment(self.folder, environment),
+            release=self.folder,
+            log=Log(out=out, err=out, variables={}, clock=lambda: 0.0),
+            variables={"SLIPWAY_RESULTS": str(self.folder / "results")},
+            what_if=what_if,
+            arguments=argparse.Namespace(export=export, slot=slot, take_over=False),
+            root=self.folder,
+            clock=lambda: 1_700_000_000.0,
+            sleep=lambda _: None,
+        )
+        holder = Holder(id="run", release="1", run="run", who="somebody")
+        session = Session(context, self.store, self.workspace, holder)  # type: ignore[arg-type]
+        if prepare is not None:
+            prepare(session)
+        try:
+            with (
+                patch.object(step, "open_session", lambda *_: session),
+                patch.object(step, "credential", lambda _: self.cloud.credential()),
+            ):
+                step.import_export(context)
+        finally:
+            self.said = out.getvalue()
+
+
+def zip_of(path: Path, files: Mapping[str, Any]) -> Path:
+    """A ZIP with these files; what is no text becomes JSON."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content if isinstance(content, str | bytes) else json.dumps(content))
+    return path
