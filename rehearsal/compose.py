@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rehearsal import azure_devops
 from rehearsal.azure_devops import AzureDevOps
+from rehearsal.data_factory.service import DataFactory
 from rehearsal.databricks.app import create_app as databricks_app
 from rehearsal.databricks.workspaces import HOST, Workspaces
 from rehearsal.entra.app import create_app as entra_app
@@ -64,6 +65,7 @@ class LocalAzure:
     azurite: Azurite
     devops: AzureDevOps
     workspaces: Workspaces
+    factories: DataFactory
     admins: Mapping[str, Admin]
     connections: Mapping[str, ServiceConnection]
     exports: dict[str, str]
@@ -117,10 +119,13 @@ def compose(
         vault_secret=lambda vault, name: read_secret(world, vault, name),
         vault_names=lambda vault: secret_names(world, vault),
     )
+    factories = DataFactory(
+        world, databricks=workspace_app, vault_secret=lambda vault, name: read_secret(world, vault, name)
+    )
     storage_front = storage_app(world, azurite)
     apps = [
         ("login.microsoftonline.com", entra_app(world)),
-        ("management.azure.com", resource_manager_app(world)),
+        ("management.azure.com", resource_manager_app(world, rules=factories.rules)),
         ("*.vault.azure.net", key_vault_app(world)),
         ("*.blob.core.windows.net", storage_front),
         ("*.dfs.core.windows.net", storage_front),
@@ -136,10 +141,11 @@ def compose(
         azurite=azurite,
         devops=devops,
         workspaces=workspaces,
+        factories=factories,
         admins=admins,
         connections=connections,
         exports=exports,
-        closing=[workspace_app.state.engine.close],
+        closing=[factories.close, workspace_app.state.engine.close],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,14 +25,17 @@ _RULES: tuple[Rule, ...] = (*routes_deployments.RULES, *routes_groups.RULES, *ro
 _METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 
 
-def create_app(world: World) -> Starlette:
-    """Resource Manager over one world; `state.deployments` is what runs and remembers its deployments."""
+def create_app(world: World, *, rules: Sequence[Rule] = ()) -> Starlette:
+    """Resource Manager over one world; `state.deployments` is what runs and remembers its deployments.
+
+    rules: operations of resource providers that are stand-ins of their own; they come before the general ones.
+    """
     operations = Operations(world)
     deployments = Deployments(operations)
 
     async def serve(request: Request) -> Response:
         try:
-            response = await _serve(request, operations, deployments)
+            response = await _serve(request, operations, deployments, (*rules, *_RULES))
         except ServiceError as error:
             response = failure(error)
         except RecursionError:
@@ -46,7 +50,7 @@ def create_app(world: World) -> Starlette:
     return app
 
 
-async def _serve(request: Request, operations: Operations, deployments: Deployments) -> Response:
+async def _serve(request: Request, operations: Operations, deployments: Deployments, rules: Sequence[Rule]) -> Response:
     path = "/" + str(request.scope["path"]).strip("/")
     version = next((value for key, value in request.query_params.items() if key.lower() == "api-version"), None)
     if path.lower() == "/metadata/endpoints":
@@ -54,7 +58,7 @@ async def _serve(request: Request, operations: Operations, deployments: Deployme
     caller = authenticate(operations.world, request.headers.get("authorization"))
     check_api_version(version)
     text = (await request.body()).decode("utf-8-sig", "replace")
-    for candidate in _RULES:
+    for candidate in rules:
         match = candidate.pattern.fullmatch(path) if request.method in candidate.methods else None
         if match is not None:
             exchange = Exchange(

@@ -68,11 +68,15 @@ class Factory(ResourceType):
         known = identity(write)
         if known is not None:
             resource["identity"] = known
-        resource["eTag"] = (write.existing or {}).get("eTag", f'"{int(self.world.clock() * 1000):08x}-0000-0d00-0000"')
+        if write.existing is not None:
+            resource["eTag"] = write.existing["eTag"]
         return resource
 
     def put(self, write: Write) -> dict[str, Json]:
         resource = assigned(self, write, self.build(write))
+        if resource != write.existing:
+            number = self.world.store.next_id("data_factory/etags")
+            resource["eTag"] = f'"{number:08x}-0000-0d00-0000-{int(self.world.clock()):08x}0000"'
         self.world.resources.put(resource)
         return resource
 

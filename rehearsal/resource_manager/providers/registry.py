@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rehearsal.data_factory import definitions as factory_definitions
 from rehearsal.resource_manager.errors import not_here
 from rehearsal.resource_manager.providers import (
     authorization,
@@ -15,7 +16,7 @@ from rehearsal.resource_manager.providers import (
 from rehearsal.resource_manager.providers.base import ResourceType
 from rehearsal.world import World
 
-_MODULES = (authorization, data_factory, databricks, groups, identity, key_vault, storage)
+_MODULES = (authorization, data_factory, factory_definitions, databricks, groups, identity, key_vault, storage)
 
 
 class Providers:

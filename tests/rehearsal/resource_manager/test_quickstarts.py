@@ -28,6 +28,7 @@ DEFAULTS: dict[str, Any] = {"int": 1, "bool": True, "array": [], "object": {}}
 NEEDS_MORE = {
     "data-factory-v2-blob-to-mysql-copy": "the id of a storage account (GET-PREREQ)",
     "data-factory-v2-blob-to-postgresql-copy": "the id of a storage account (GET-PREREQ)",
+    "data-factory-v2-onprem-sql-to-blob-copy": "a storage account that is there (GET-PREREQ)",
 }
 
 

@@ -1,0 +1,1 @@
+"""Data Factory: definitions, triggers and pipeline runs behind management.azure.com."""
