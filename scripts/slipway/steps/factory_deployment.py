@@ -90,7 +90,7 @@ def make_plan(definition: Definition, live: Live, rules: Rules) -> Plan:
     gone: list[Change] = []
     left = [change for change in changes if change.action == "leave"]
     if rules.delete_removed:
-        gone, left = removals(changes, live.objects)
+        gone, left = removals(changes)
         why = implausible(gone, definition.objects, live.objects, percent=rules.delete_limit_percent)
         if why:
             names = ", ".join(str(change.item) for change in gone[:10]) + (", …" if len(gone) > 10 else "")

@@ -25,12 +25,12 @@ DELETED = (
 private endpoints (approved by others) never are."""
 
 
-def removals(changes: Iterable[Change], live: Iterable[FactoryObject]) -> tuple[list[Change], list[Change]]:
+def removals(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
     """What to delete, users before what they use, and what stays although the source has not got it: kinds that are
     never deleted, and whatever those need."""
     candidates = {change.key: change.item for change in changes if change.action == "leave"}
     going = {key: item for key, item in candidates.items() if item.kind in DELETED}
-    found = graph(live)
+    found = graph(change.item for change in changes)  # as the factory will be: wanted ones as they are wanted
     pending: list[Key] = [key for key in found.objects if key not in going]
     while pending:  # what stays keeps what it needs
         for edge in found.edges[pending.pop()]:
@@ -41,7 +41,6 @@ def removals(changes: Iterable[Change], live: Iterable[FactoryObject]) -> tuple[
         ordered = [item for level in reversed(levels(graph(going.values()))) for item in level]
     except CycleError:  # the service has no rings; were there one, it would refuse the deletion itself
         ordered = list(going.values())
-    # Within the order of need: triggers first, vaults last, as a person would.
     left = [item for key, item in candidates.items() if key not in going]
     return [Change("remove", item, "not in the source") for item in ordered], [Change("leave", item) for item in left]
 
