@@ -71,7 +71,9 @@ class Log:
                 if event.result != "succeeded" or isinstance(event, events.StageFinished):
                     self._finished(event, indent=0 if isinstance(event, events.StageFinished) else 2)
             case events.ArtifactPublished():
-                self.say(f"    artifact {event.name}: {event.files} files, {event.bytes / 1e6:.1f} MB", "dim")
+                if not self._every_line:  # its step says it in the whole log
+                    text = f"    artifact {event.name}: {event.files} files, {event.bytes / 1e6:.1f} MB"
+                    self.console.print(Text(text, style="dim"))
             case _:
                 pass
 

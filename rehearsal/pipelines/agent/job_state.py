@@ -37,6 +37,7 @@ class JobState:
     status: Result = "succeeded"
     outputs: dict[str, str] = field(default_factory=dict)
     path: list[str] = field(default_factory=list)
+    said_no_login: bool = False
 
     def begin_cancellation(self) -> None:
         """From here on the job is canceled: what still runs has `cancel_seconds` and is not interrupted before.

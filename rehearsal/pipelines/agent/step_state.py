@@ -42,9 +42,7 @@ class StepState:
             "build.uploadsummary": self._upload_summary,
             "task.addattachment": self._add_attachment,
             "task.prependpath": lambda command: job.path.append(command.data),
-            "task.setprogress": lambda command: reporter.line(
-                f"{command.properties.get('value', '')} % {command.data}".strip(), "debug"
-            ),
+            "task.setprogress": lambda _: None,  # a bar beside the job's name, no line of its log
             "task.debug": lambda command: reporter.line(command.data, "debug"),
             "build.updatebuildnumber": lambda command: job.rename_build(command.data),
         }

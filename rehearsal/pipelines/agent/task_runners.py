@@ -53,9 +53,7 @@ def _azure_cli(step: StepState) -> Result:
     connection = step.job.host.service_connections.get(step.inputs["azureSubscription"])
     if connection is None:
         raise TaskFailedError(f"The service connection '{step.inputs['azureSubscription']}' does not exist")
-    has_az = shutil.which("az", path=step.job.host.environment.get("PATH"))
-    reason = "a rehearsal leaves it to the script" if has_az else "no az is installed on this machine"
-    step.reporter.line(f"`az login` is not done: {reason}. The script signs in with the service connection by itself.")
+    _say_no_login(step)
     # [learn] tasks/reference/azure-cli-v2: set for workload identity federation, in this task's script only.
     environment = {
         "AZURESUBSCRIPTION_CLIENT_ID": connection.client_id,
@@ -68,6 +66,16 @@ def _azure_cli(step: StepState) -> Result:
     else:
         path = step.folder(step.inputs["scriptPath"])
     return _bash_file(step, path, step.inputs["arguments"], folder, environment, step.boolean("failOnStandardError"))
+
+
+def _say_no_login(step: StepState) -> None:
+    """Once for each job: what the task does before the script, and a rehearsal does not."""
+    if step.job.said_no_login:
+        return
+    step.job.said_no_login = True
+    has_az = shutil.which("az", path=step.job.host.environment.get("PATH"))
+    reason = "a rehearsal leaves it to the script" if has_az else "no az is installed on this machine"
+    step.reporter.line(f"`az login` is not done: {reason}. The script signs in with the service connection by itself.")
 
 
 def _write_script(step: StepState, text: str) -> Path:
