@@ -34,7 +34,7 @@ def linked(name: str, connector: str, **settings: Json) -> Json:
     return item(name, annotations=[], type=connector, typeProperties=settings)
 
 
-def secret(name: str, store: str = "vault") -> Json:
+def secret(name: Json, store: str = "vault") -> Json:
     return {"type": "AzureKeyVaultSecret", "store": ref(store, "LinkedService"), "secretName": name}
 
 
