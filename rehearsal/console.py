@@ -90,7 +90,8 @@ class Log:
             return
         text = f"{PREFIXES.get(event.kind, '')}{event.text}"
         self._write(text)
-        shown = Text(f"      {event.text}", style=STYLES.get(event.kind, ""))
+        indented = event.text.replace("\n", "\n        ")
+        shown = Text(f"      {indented}", style=STYLES.get(event.kind, ""))
         if self._every_line or event.kind in ("error", "warning"):
             self.console.print(shown)
         else:
