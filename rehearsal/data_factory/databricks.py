@@ -6,6 +6,7 @@ learn.microsoft.com/azure/data-factory/transform-data-databricks-notebook, -job;
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ class DatabricksActivities:
         found = _output(place, ended)
         result = (output.get("notebook_output") or {}).get("result")
         if result is not None:
-            found["runOutput"] = result
+            found["runOutput"] = _run_output(result)
         _check(ended, found, output.get("error"))
         return found
 
@@ -112,6 +113,16 @@ async def _send(client: httpx.AsyncClient, method: str, path: str, body: Json = 
     if response.status_code in (401, 403):
         raise ActivityFailed(_DENIED, f"Error {response.status_code}. {message}")
     raise ActivityFailed(_INVALID, message)
+
+
+def _run_output(result: str) -> Json:
+    """What the notebook gave to exit: a JSON object's properties can be named (…/transform-data-databricks-notebook, at the
+    end); that arrays are read too is unverified."""
+    try:
+        found = json.loads(result)
+    except ValueError:
+        return result
+    return found if isinstance(found, dict | list) else result
 
 
 def _check(run: dict[str, Json], output: Json, error: str | None) -> None:

@@ -38,6 +38,10 @@ class Engine:
         for run in runs.unfinished():
             runs.end(run, "Failed", "The rehearsal ended while this run was going on.")
 
+    @property
+    def activity_types(self) -> frozenset[str]:
+        return frozenset(self._walk.handlers)
+
     def create(
         self,
         factory: dict[str, Json],

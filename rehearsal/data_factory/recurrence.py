@@ -55,10 +55,10 @@ def _moment(given: Json, zone: tzinfo) -> datetime:
 
 
 def _locals(recurrence: Mapping[str, Json], start: datetime, after: datetime, last: datetime) -> Iterator[datetime]:
-    frequency, interval = str(recurrence.get("frequency")).lower(), int(recurrence.get("interval") or 1)
+    frequency, interval = str(recurrence.get("frequency")).lower(), recurrence.get("interval", 1)
     schedule = recurrence.get("schedule") or {}
-    if interval < 1:
-        raise NoRecurrence("the interval must be at least 1")
+    if not isinstance(interval, int) or interval < 1:
+        raise NoRecurrence(f"the interval is a whole number of at least 1, not '{interval}'")
     if frequency in ("minute", "hour"):
         step = _STEPS[frequency] * interval
         first, ahead = start.astimezone(UTC), after.astimezone(UTC)

@@ -44,6 +44,11 @@ class DataFactory:
         """Operations for Resource Manager's app."""
         return (*triggers.RULES, *run_routes.rules(self._engine), *routes.RULES)
 
+    @property
+    def activity_types(self) -> frozenset[str]:
+        """The types of activities that run here, in lower case."""
+        return self._engine.activity_types
+
     def advance(self, to: float) -> list[str]:
         """Let schedule triggers fire up to a moment (seconds since the epoch); the ids of the runs that started."""
         return self._schedules.advance(to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,8 @@ class Factories:
     def __init__(self, folder: Path) -> None:
         self.naps: list[float] = []
         self.factory = ""
+        self._session = requests.Session()
+        self._token: str | None = None
         self._number = 0
         self._folder = folder
         self.cloud = LocalCloud(folder, more_apps=self._apps)
@@ -80,6 +83,7 @@ class Factories:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._session.close()
         self.cloud.run(self.service.close())
         self.cloud.run(self._engine.close())
         self.cloud.__exit__()
@@ -97,13 +101,14 @@ class Factories:
     # Requests of its own, for what the SDK would not send
 
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
-        token = self.cloud.credential().get_token("https://management.azure.com/.default").token
-        return requests.request(
+        if self._token is None:
+            self._token = self.cloud.credential().get_token("https://management.azure.com/.default").token
+        return self._session.request(
             method,
             f"https://management.azure.com{self.path}{path}",
             params={"api-version": VERSION} if "api-version" not in path else None,
             json=body,
-            headers={"Authorization": f"Bearer {token}", **headers},
+            headers={"Authorization": f"Bearer {self._token}", **headers},
             timeout=30,
         )
 
@@ -224,8 +229,6 @@ def window() -> RunFilterParameters:
 
 
 def _encoded(text: str) -> str:
-    import base64
-
     return base64.b64encode(text.encode()).decode()
 
 
