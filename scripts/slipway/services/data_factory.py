@@ -44,7 +44,6 @@ class DataFactory:
         name: str,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         from azure.mgmt.datafactory import DataFactoryManagementClient
 
@@ -56,7 +55,6 @@ class DataFactory:
             f"/providers/Microsoft.DataFactory/factories/{quote(name)}"
         )
         self._sleep = sleep
-        self._clock = clock
 
     def get(self) -> dict[str, Any] | None:
         """The factory resource, or None when there is none."""
@@ -124,18 +122,20 @@ class DataFactory:
             )
         except AzureError as error:
             raise readable(error, self._doing(f"asking for the event subscription of trigger {trigger}")) from error
-        return str(answer.status or "Unknown")
+        return str(getattr(answer.status, "value", answer.status) or "Unknown")
 
     def _await_subscription(self, trigger: str, wanted: str) -> None:
-        until = self._clock() + LONGEST
-        while (found := self.subscription(trigger)) != wanted:
-            if self._clock() + _POLL > until:
-                raise ServiceError(
-                    f"The event subscription of trigger {trigger} of data factory {self.name} is {found} after "
-                    f"{LONGEST:.0f} s; {wanted} was waited for.",
-                    next_step="Look at the trigger in Data Factory Studio and at Event Grid's registration, run again.",
-                )
+        found = ""
+        for _ in range(int(LONGEST / _POLL)):
+            found = self.subscription(trigger)
+            if found == wanted:
+                return
             self._sleep(_POLL)
+        raise ServiceError(
+            f"The event subscription of trigger {trigger} of data factory {self.name} is {found} after "
+            f"{LONGEST:.0f} s; {wanted} was waited for.",
+            next_step="Look at the trigger in Data Factory Studio and at Event Grid's registration, then run again.",
+        )
 
     def _operate(self, verb: str, trigger: str) -> None:
         doing = self._doing(f"{verb.replace('_', ' ')} of trigger {trigger}")

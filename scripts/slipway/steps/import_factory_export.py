@@ -66,7 +66,6 @@ def import_export(context: Context) -> None:
         azure.resource_group,
         environment.resources.data_factory,
         sleep=context.sleep,
-        clock=context.clock,
     )
     if context.what_if:
         session.load()
