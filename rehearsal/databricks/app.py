@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal.databricks import authentication
@@ -61,9 +61,8 @@ def create_app(
         workspace = workspaces.get(request.url.hostname or "")
         if workspace is None:
             # The real service's front door does not know such a host either; its answer is a page (unverified).
-            return _error(
-                ApiError(404, "NOT_FOUND", f"There is no workspace {request.url.hostname} in this rehearsal.")
-            )
+            text = f"<html><title>There is no workspace {request.url.hostname} in this rehearsal</title></html>"
+            return HTMLResponse(text, 404)
         return await _answer(world, table, workspace, request)
 
     @asynccontextmanager

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from slipway.errors import AuthenticationError
-from slipway.services.azure_errors import TRANSPORT, scrub
+from slipway.errors import AuthenticationError, ServiceError
+from slipway.services.azure_errors import TRANSPORT, innermost, scrub
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo
+    from azure.core.exceptions import AzureError
 
 # The first-party application AzureDatabricks, the same in every tenant.
 DATABRICKS_SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
@@ -29,11 +30,20 @@ _REFRESH_SECONDS = 300
 _PIPELINE = ("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")
 # A line per credential in DefaultAzureCredential's text; the first sentence says enough.
 _TRIED = re.compile(r"^\s+(\w+Credential): ([^\r\n]*?)(?:\.(?=\s)|$)", re.MULTILINE)
+# What urllib3 says when no request got through; credentials put it into a text of their own.
+_NO_ANSWER = re.compile(
+    r"establish a new connection|connect to proxy|Tunnel connection failed|Failed to resolve|NameResolutionError|"
+    r"Connect(?:ion)?Timeout|timed out|CERTIFICATE_VERIFY_FAILED|Connection aborted|RemoteDisconnected"
+)
 _ENTRA_ERROR = re.compile(r"AADSTS\d+:[^\r\n]*")
 
 
 class SignInFailed(AuthenticationError):
     """No token: nothing else that needs this identity can work either."""
+
+
+class SignInUnreachable(ServiceError):
+    """No answer from who gives the tokens: the same for all that needs one."""
 
 
 class Source(Protocol):
@@ -46,7 +56,7 @@ class Credential:
     """A TokenCredential that asks `source` once per scope until five minutes before the token ends.
 
     azure-identity's own command-line credentials start a process for every token; the clients made here share this
-    cache. Safe to use from several threads. Raises SignInFailed with a readable text.
+    cache. Safe to use from several threads. Raises SignInFailed with a readable text, SignInUnreachable where no answer came.
     """
 
     def __init__(self, source: Source, *, who: str, clock: Callable[[], float] = time.time) -> None:
@@ -81,7 +91,16 @@ class Credential:
         try:
             return self._source.get_token(*scopes, **kwargs)
         except AzureError as error:
+            if _NO_ANSWER.search(str(error)) and not _ENTRA_ERROR.search(str(error)):
+                raise self._unreachable(error, scopes) from error
             raise self._refused(str(error), scopes) from error
+
+    def _unreachable(self, error: AzureError, scopes: tuple[str, ...]) -> SignInUnreachable:
+        return SignInUnreachable(
+            f"Signing in as {self.who} for {', '.join(scopes)} failed: no answer: {innermost(error)}",
+            next_step="Look at network, proxy (HTTPS_PROXY), certificates (REQUESTS_CA_BUNDLE) and name resolution between "
+            "this machine and the sign-in service, then run again.",
+        )
 
     def _refused(self, message: str, scopes: tuple[str, ...]) -> SignInFailed:
         what = f"Signing in as {self.who} for {', '.join(scopes)} failed: "

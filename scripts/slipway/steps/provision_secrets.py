@@ -9,7 +9,7 @@ from functools import cached_property
 from slipway.command import Context, run_step
 from slipway.domain.environment import Environment, Secret
 from slipway.errors import AuthenticationError, NotPossible, SlipwayError
-from slipway.services.credentials import Credential, SignInFailed, credential
+from slipway.services.credentials import Credential, SignInFailed, SignInUnreachable, credential
 from slipway.services.databricks import AlreadyExists, Scope, Workspace, connect
 from slipway.services.databricks.secrets import BACKENDS
 from slipway.services.key_vault import Vault, vault_url
@@ -122,7 +122,7 @@ def _read_sources(context: Context, services: Services) -> Mapping[str, str]:
     for secret in environment.secrets.values():
         try:
             value = _read(context, services, secret)
-        except SignInFailed:
+        except (SignInFailed, SignInUnreachable):
             raise
         except SlipwayError as error:
             missing.append((f"{secret.name}: {error.what}", error))

@@ -6,7 +6,7 @@ import pytest
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import ClientAuthenticationError
 
-from slipway.errors import AuthenticationError
+from slipway.errors import AuthenticationError, ServiceError
 from slipway.services.credentials import Credential, credential
 from tests.unit.services.conftest import Moment
 
@@ -97,3 +97,20 @@ def test_a_refusal_is_readable(moment: Moment, message: str, said: str, not_said
     assert said in caught.value.what
     assert not_said not in caught.value.what
     assert caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "('Unable to connect to proxy', NewConnectionError(\"Failed to establish a new connection: refused\"))",
+        "DefaultAzureCredential failed to retrieve a token.\nAttempted credentials:\n\tEnvironmentCredential: Authentication "
+        "failed: HTTPSConnection(host='login.microsoftonline.com', port=443): Failed to resolve 'login.microsoftonline.com'",
+        "Tunnel connection failed: 403 Refused",
+    ],
+)
+def test_no_network_is_no_refusal(moment: Moment, message: str) -> None:
+    identity = Credential(Source(moment, ClientAuthenticationError(message)), who="somebody", clock=moment.clock)
+    with pytest.raises(ServiceError) as caught:
+        identity.get_token("a")
+    assert "proxy" in caught.value.next_step
+    assert "az login" not in caught.value.next_step

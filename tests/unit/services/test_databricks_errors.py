@@ -81,6 +81,7 @@ def test_deeply_nested_json_is_read() -> None:
         (403, "PERMISSION_DENIED", "no", AccessRefused),
         (400, "", "io.jsonwebtoken.IncorrectClaimException: Expected aud claim", AccessRefused),
         (400, "", "io.jsonwebtoken.ExpiredJwtException: JWT expired.", AccessRefused),
+        (404, "ENDPOINT_NOT_FOUND", "No API found", DatabricksError),
         (500, "", "oops", DatabricksError),
     ],
 )
@@ -89,6 +90,12 @@ def test_the_kind_of_error(status: int, code: str, message: str, kind: type[Slip
     assert type(error) is kind
     assert message in error.what
     assert error.exit_code == (AuthenticationError if kind is AccessRefused else ServiceError).exit_code
+
+
+def test_a_404_that_names_no_object_does_not_say_that_it_is_gone() -> None:
+    error = error_for(parse(404, {}, b"<html><title>Not Found</title></html>"), "here")
+    assert type(error) is DatabricksError
+    assert "databricks.host" in error.next_step
 
 
 def test_no_token_is_repeated() -> None:

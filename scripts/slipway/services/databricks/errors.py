@@ -117,7 +117,7 @@ def error_for(failure: Failure, doing: str) -> SlipwayError:
     what = f"{doing}: {failure.message} ({tail})"
     refused = failure.status in (401, 403) or _TOKEN_TEXT.search(failure.message)
     error: DatabricksError | AccessRefused
-    if failure.code in _MISSING_CODES or failure.status == 404:
+    if failure.code in _MISSING_CODES or (failure.status == 404 and failure.code.startswith("SCIM_")):
         error = NotFound(what)
     elif failure.code in _EXISTS_CODES:
         error = AlreadyExists(what)
@@ -128,7 +128,11 @@ def error_for(failure: Failure, doing: str) -> SlipwayError:
     elif failure.status == 400 and failure.code == "INVALID_PARAMETER_VALUE" and _MISSING_TEXT.search(failure.message):
         error = NotFound(what)
     else:
-        error = DatabricksError(what)
+        # A 404 that names no object came from something on the way, or from no workspace at all: nothing is known to be gone.
+        step = (
+            "Look that databricks.host is this workspace, and at proxies on the way." if failure.status == 404 else ""
+        )
+        error = DatabricksError(what, next_step=step)
     error.failure = failure
     return error
 
