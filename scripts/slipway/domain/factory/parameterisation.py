@@ -146,8 +146,6 @@ class _Walk:
         if isinstance(rule, str):
             return self.apply(value, rule, path)
         if isinstance(rule, Mapping) and isinstance(value, Mapping):
-            if is_secure_string(value) and isinstance(rule.get("value"), str):
-                return {**value, "value": self.apply(value.get("value"), rule["value"], path)}
             return self.members(value, rule, path)
         if isinstance(rule, list) and rule and isinstance(value, list):
             label = rule[1] if len(rule) > 1 and isinstance(rule[1], str) else ""
@@ -158,11 +156,12 @@ class _Walk:
 
     def apply(self, value: Any, rule: str, path: Place) -> Any:
         """The value with a parameter in it, where the rule says so."""
-        action, name, kind = (*rule.split(":", 2), "", "")[:3]
-        if action not in _ACTIONS or isinstance(value, ParameterReference):
+        action, *rest = rule.split(":", 2)
+        name, kind = (rest[0] if rest else None), (rest[1] if len(rest) > 1 else "")
+        if action not in _ACTIONS or value is None or isinstance(value, ParameterReference):
             return value
         if isinstance(value, Mapping):
-            if action == "|" and is_vault_secret(value):
+            if action == "|" and is_vault_secret(value) and "secretName" in value:
                 return {**value, "secretName": self.apply(value.get("secretName"), "=", (*path, "secretName"))}
             if value.get("type") == "Expression" and "value" in value:
                 return {**value, "value": self.apply(value["value"], rule, path)}
@@ -173,11 +172,13 @@ class _Walk:
             kind = kind or "secureString"
         return self.add(value, self.name(path, name), kind, keep=keep, path=path)
 
-    def name(self, path: Place, name: str) -> str:
-        """The parameter's name: `-name` stands for the whole path, `name` for its last part."""
-        if name.startswith("-"):
+    def name(self, path: Place, name: str | None) -> str:
+        """The parameter's name: `-name` stands for the whole path, `name` for its last part. A name that is there and
+        empty, as in -::int, leaves the last part out: so does an export of 2020 (..._3_typeProperties for the
+        waitTimeInSeconds of a pipeline), and each for the `value` of a runtime's secret; the page says otherwise."""
+        if name is not None and name.startswith("-"):
             return f"{self.prefix}_{name[1:]}"
-        parts = [*path[:-1], name] if name else path
+        parts = path if name is None else [*path[:-1], name] if name else path[:-1]
         return "_".join([self.prefix, *map(str, parts)])
 
     def add(self, value: Any, name: str, kind: str, *, keep: bool, path: Place, metadata: str = "") -> Any:
