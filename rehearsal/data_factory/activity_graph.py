@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -30,7 +30,21 @@ def mistake(activities: Sequence[Json]) -> str | None:
         TopologicalSorter(graph).prepare()
     except CycleError as ring:
         return f"The activities depend on each other in a ring: {' -> '.join(ring.args[1])}."
-    return next((wrong for activity in activities for wrong in _inside(activity)), None)
+    return next((wrong for activity in activities for wrong in (*_shape(activity), *_inside(activity))), None)
+
+
+def _shape(activity: Mapping[str, Json]) -> Iterator[str]:
+    """What has another shape than the vendor's models have."""
+    given = activity.get("typeProperties") or {}
+    parts = [
+        *((activity, name, Mapping) for name in ("typeProperties", "policy", "linkedServiceName")),
+        *((given, name, list) for name in (*_INNER, "cases")),
+        *((given, name, Mapping) for name in ("pipeline", "parameters") if activity["type"] == "ExecutePipeline"),
+    ]
+    for part, name, kind in parts:
+        value = part.get(name) if isinstance(part, Mapping) else None
+        if value is not None and not isinstance(value, kind):
+            yield f"'{name}' of the activity '{activity['name']}' has the wrong shape."
 
 
 def _inside(activity: Mapping[str, Json]) -> list[str]:

@@ -186,6 +186,14 @@ class Trigger(Definition):
 
     name = f"{FACTORY}/triggers"
     read_only = ("etag", "properties.runtimeState")
+    shape: ClassVar[Mapping[str, type]] = {
+        "properties.type": str,
+        "properties.typeProperties": dict,
+        "properties.pipelines": list,
+        "properties.pipelines[]": dict,
+        "properties.pipelines[].pipelineReference": dict,
+        "properties.pipelines[].parameters": dict,
+    }
 
     def build(self, write: Write) -> dict[str, Json]:
         resource = super().build(write)

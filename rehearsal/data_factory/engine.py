@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from rehearsal.data_factory import control_flow
@@ -23,6 +24,8 @@ from rehearsal.world import World
 Json = Any
 log = logging.getLogger(__name__)
 _INNER = ("activities", "ifTrueActivities", "ifFalseActivities", "defaultActivities")
+# Pipelines that call themselves end here; the service's own limit is not documented.
+_DEEPEST = 40
 _TYPE = "Microsoft.DataFactory/factories/pipelines"
 
 
@@ -35,6 +38,7 @@ class Engine:
         self._walk = Walk(runs, all_handlers, sleep)
         self._work: dict[str, asyncio.Task[None]] = {}
         self._running: dict[str, Running] = {}
+        self._turns: dict[tuple[str, str, int], asyncio.Semaphore] = {}
         for run in runs.unfinished():
             runs.end(run, "Failed", "The rehearsal ended while this run was going on.")
 
@@ -51,6 +55,7 @@ class Engine:
         *,
         group: str | None = None,
         trigger: Mapping[str, Json] | None = None,
+        depth: int = 0,
     ) -> Run:
         """Start a run. Raises ServiceError: 404, 400 for parameters without a value, 501 for what this rehearsal can't run."""
         definition = self._definition(factory, pipeline)
@@ -58,7 +63,7 @@ class Engine:
         parameters = _parameters(definition, given)
         run = self.runs.create(factory["id"], pipeline, parameters, invoked_by, group)
         variables = {name.lower(): one.get("defaultValue") for name, one in (definition.get("variables") or {}).items()}
-        running = Running(run, factory, definition, parameters, trigger or {}, variables)
+        running = Running(run, factory, definition, parameters, trigger or {}, variables, depth)
         self._running[run["runId"]] = running
         work = asyncio.get_running_loop().create_task(self._carry_out(running))
         self._work[run["runId"]] = work
@@ -116,10 +121,11 @@ class Engine:
     async def _carry_out(self, running: Running) -> None:
         run = running.run
         try:
-            run["status"] = "InProgress"
-            self.runs.keep(run)
-            place = Place(running, ChainMap({}), self._world.clock)
-            outcome = await self._walk.all_of(running.definition.get("activities") or [], place)
+            async with self._turn(running):
+                run["status"] = "InProgress"
+                self.runs.keep(run)
+                place = Place(running, ChainMap({}), self._world.clock)
+                outcome = await self._walk.all_of(running.definition.get("activities") or [], place)
         except asyncio.CancelledError:
             self.runs.end(run, "Cancelled")
         except Exception as error:
@@ -130,6 +136,14 @@ class Engine:
                 self.runs.end(run, "Failed", f"Operation on target {outcome.failed} failed: {outcome.message}")
             else:
                 self.runs.end(run, "Succeeded")
+
+    def _turn(self, running: Running) -> AbstractAsyncContextManager[Any]:
+        """Held while a run goes on: a pipeline's `concurrency` says how many do at once, the others are Queued."""
+        most = running.definition.get("concurrency")
+        if not isinstance(most, int) or most < 1:
+            return nullcontext()
+        key = (running.factory["id"].lower(), running.run["pipelineName"].lower(), most)
+        return self._turns.setdefault(key, asyncio.Semaphore(most))
 
     async def _execute(self, _walk: Walk, activity: Activity, place: Place, record: Run) -> Json:
         """ExecutePipeline. waitOnCompletion is false unless it is given (…/control-flow-execute-pipeline-activity)."""
@@ -144,9 +158,21 @@ class Engine:
             "pipelineName": above.run["pipelineName"],
             "pipelineRunId": above.run["runId"],
         }
+        if above.depth >= _DEEPEST:
+            raise ActivityFailed(
+                "NotImplementedInRehearsal",
+                f"This rehearsal has no chain of more than {_DEEPEST} pipelines.",
+                again=False,
+            )
         try:
             made = self.create(
-                above.factory, name, parameters, invoked_by, group=above.run["runGroupId"], trigger=above.trigger
+                above.factory,
+                name,
+                parameters,
+                invoked_by,
+                group=above.run["runGroupId"],
+                trigger=above.trigger,
+                depth=above.depth + 1,
             )
         except ServiceError as refused:
             raise ActivityFailed(refused.code, refused.message, again=False) from refused

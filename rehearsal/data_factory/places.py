@@ -20,7 +20,8 @@ class Running:
     """One pipeline run that is going on.
 
     factory: the factory's resource; definition: the pipeline's properties as they were at the start; trigger: what
-    trigger() gives, with the scheduled time; variables: by lower-case name.
+    trigger() gives, with the scheduled time; variables: by lower-case name; depth: how many pipelines called each other
+    to get here.
     """
 
     run: Run
@@ -29,6 +30,7 @@ class Running:
     parameters: Mapping[str, Json]
     trigger: Mapping[str, Json]
     variables: dict[str, Json]
+    depth: int = 0
     returned: dict[str, Json] = field(default_factory=dict)
     children: list[str] = field(default_factory=list)
 

@@ -76,15 +76,17 @@ class Walk:
 
     async def _attempt(self, activity: Activity, place: Place, record: Run) -> Json:
         policy = activity.get("policy") or {}
-        limit = seconds(place.value(policy.get("timeout") or _TIMEOUT))
-        handler = self.handlers[str(activity["type"]).lower()]
+        kind = str(activity["type"]).lower()
+        handler, asked = self.handlers[kind], place.value(policy.get("timeout"))
+        # Control flow has no time limit but its own.
+        limit = seconds(asked or _TIMEOUT) if asked or kind.startswith("databricks") else None
         try:
             async with asyncio.timeout(limit):
                 output = await handler(self, activity, place, record)
         except TimeoutError:
             # Code and text unverified.
             raise ActivityFailed(
-                "ActivityTimedOut", f"The activity did not end within its time limit of {limit:g} seconds."
+                "ActivityTimedOut", f"The activity did not end within its time limit of {limit or 0:g} seconds."
             ) from None
         finally:
             if policy.get("secureInput"):

@@ -163,6 +163,10 @@ def test_global_parameters_are_one_map(azure: Factories) -> None:
         [{"type": "Wait"}],
         ["text"],
         [{"name": 7, "type": "Wait"}],
+        [{"name": "s", "type": "Switch", "typeProperties": {"cases": "text"}}],
+        [{"name": "i", "type": "IfCondition", "typeProperties": {"ifTrueActivities": {}}}],
+        [{"name": "e", "type": "ExecutePipeline", "typeProperties": {"parameters": []}}],
+        [{**wait("w"), "policy": "text"}],
     ],
 )
 def test_pipelines_that_can_not_be(azure: Factories, activities: list[Any]) -> None:

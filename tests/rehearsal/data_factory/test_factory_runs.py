@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import requests
 from azure.keyvault.secrets import SecretClient
 from azure.mgmt.datafactory.models import RunQueryFilter
 
+from rehearsal.data_factory.engine import Engine
+from rehearsal.data_factory.runs import Runs
 from tests.rehearsal.data_factory.factories import (
     GROUP_NAME,
     HOST,
@@ -372,6 +375,40 @@ def test_a_called_pipeline_answers(azure: Factories) -> None:
     assert below.invoked_by.invoked_by_type == "PipelineActivity"
     azure.pipeline("inner", fail("f"), parameters={"n": {"type": "Int"}})
     assert azure.run("outer").message == "Operation on target call failed: Operation on target f failed: f was asked to"
+
+
+def test_a_pipeline_that_calls_itself_comes_to_an_end(azure: Factories) -> None:
+    azure.pipeline("p", wait("w"))
+    again = {"pipeline": reference("Pipeline", "p"), "waitOnCompletion": True}
+    azure.pipeline("p", {"name": "again", "type": "ExecutePipeline", "typeProperties": again})
+    assert "no chain of more than" in azure.run("p").message
+
+
+def test_no_more_runs_at_once_than_the_pipeline_allows(azure: Factories) -> None:
+    azure.databricks_service()
+    azure.let_in()
+    azure.pipeline("p", notebook("nb", azure.notebook("slow", "hang")), concurrency=1)
+    first = azure.sdk.pipelines.create_run(GROUP_NAME, azure.factory, "p").run_id
+    second = azure.sdk.pipelines.create_run(GROUP_NAME, azure.factory, "p").run_id
+    found = {
+        run_id: azure.sdk.pipeline_runs.get(GROUP_NAME, azure.factory, run_id).status for run_id in (first, second)
+    }
+    assert found == {first: "InProgress", second: "Queued"}
+    for run_id in (second, first):
+        azure.sdk.pipeline_runs.cancel(GROUP_NAME, azure.factory, run_id)
+        assert azure.ended(run_id).status == "Cancelled"
+
+
+def test_what_a_restart_leaves(azure: Factories) -> None:
+    world = azure.cloud.world
+
+    def restart() -> str:
+        run = Runs(world).create(azure.path, "p", {}, {"id": "", "name": "Manual", "invokedByType": "Manual"})
+        Engine(world, Runs(world), {}, asyncio.sleep)
+        return str(run["runId"])
+
+    found = azure.ended(azure.cloud.call(restart))
+    assert (found.status, "rehearsal ended" in found.message) == ("Failed", True)
 
 
 # Refusals
