@@ -8,18 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.data_factory import routes, triggers
 from rehearsal.resource_manager.app import create_app
 from tests.rehearsal.factory_import.workbench import Workbench
 from tests.rehearsal.gateway.local_cloud import GROUP, LocalCloud, use
 
 _NUMBER = itertools.count()
+RULES = (*triggers.RULES, *routes.RULES)
 
 
 @pytest.fixture(scope="session")
 def _factory_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     folder = tmp_path_factory.mktemp("factories")
-    with LocalCloud(folder, more_apps=lambda world: [("management.azure.com", create_app(world))]) as cloud:
+    with LocalCloud(
+        folder, more_apps=lambda world: [("management.azure.com", create_app(world, rules=RULES))]
+    ) as cloud:
         cloud.assign(GROUP, "Contributor")
+        cloud.assign(cloud.put_vault("kv-import"), "Key Vault Secrets Officer")
         yield cloud
 
 

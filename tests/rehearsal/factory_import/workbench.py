@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import shutil
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,9 @@ from slipway.domain.claim import Holder
 from slipway.domain.environment import load_environment
 from slipway.log import Log
 from slipway.services.data_factory import DataFactory
+from slipway.services.key_vault import Vault
 from slipway.steps import import_factory_export as step
+from slipway.steps import provision_secrets
 from slipway.steps.session import Session
 from tests.rehearsal.gateway.local_cloud import GROUP, SUBSCRIPTION, LocalCloud
 from tests.unit.steps.fakes import Changes, FakeStore, FakeWorkspace
@@ -31,16 +31,25 @@ class Workbench:
     """One environment with one factory. `said` is what the step printed last."""
 
     def __init__(self, cloud: LocalCloud, folder: Path, factory: str) -> None:
-        self.cloud, self.folder, self.name = cloud, folder, factory
+        self.cloud, self.folder = cloud, folder
         self.changes = Changes()
         self.store = FakeStore(self.changes)
         self.workspace = FakeWorkspace(self.changes)
         self.said = ""
         shutil.copytree(REPOSITORY / "config", folder / "config")
         cloud.call(self._make_group)
-        self.factory_id = f"{GROUP}/providers/Microsoft.DataFactory/factories/{factory}"
+        self.vault = "kv-import"
+        self.use_factory(factory)
+
+    def use_factory(self, name: str) -> None:
+        """Makes an empty factory of that name, which is the environment's from now on."""
+        self.name = name
+        self.factory_id = f"{GROUP}/providers/Microsoft.DataFactory/factories/{name}"
         self.make_factory({})
         self.client = self._client()
+
+    def put_secret(self, name: str, value: str) -> None:
+        Vault(self.vault, self.cloud.credential()).set(name, value)
 
     def _make_group(self) -> None:
         kind = "Microsoft.Resources/resourceGroups"
@@ -73,7 +82,7 @@ class Workbench:
         own = {
             "production": environment == "prod",
             "azure": {"subscription_id": SUBSCRIPTION, "resource_group": "rg-test"},
-            "resources": {"data_factory": self.name},
+            "resources": {"data_factory": self.name, "key_vault": self.vault},
             "data_factory": dict(policy or {}),
         }
         (self.folder / f"config/environments/{environment}.yml").write_text(yaml.safe_dump(own), encoding="utf-8")
@@ -97,15 +106,8 @@ class Workbench:
             with (
                 patch.object(step, "open_session", lambda *_: session),
                 patch.object(step, "credential", lambda _: self.cloud.credential()),
+                patch.object(provision_secrets, "credential", lambda _: self.cloud.credential()),
             ):
                 step.import_export(context)
         finally:
             self.said = out.getvalue()
-
-
-def zip_of(path: Path, files: Mapping[str, Any]) -> Path:
-    """A ZIP with these files; what is no text becomes JSON."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content if isinstance(content, str | bytes) else json.dumps(content))
-    return path
