@@ -19,7 +19,8 @@ from slipway.domain.factory.secrets import ENCRYPTED, is_secure_string, is_vault
 from slipway.errors import Finding
 
 FACTORY_TYPE = "Microsoft.DataFactory/factories"
-_TYPED = (Kind.LINKED_SERVICES, Kind.DATASETS)  # their rules have a level for the connector, or *
+# Their rules have a level for the connector, or *. One replaces the other: so in an export that has both.
+_TYPED = (Kind.LINKED_SERVICES, Kind.DATASETS)
 _ACTIONS = {"=", "-", "|"}
 _DATABRICKS = ("AzureDatabricks", "AzureDatabricksDeltaLake")
 _TYPES = {str: "string", bool: "bool", int: "int", dict: "object", list: "array"}
