@@ -42,6 +42,7 @@ class Schedules:
             properties = trigger["properties"]
             if properties.get("type") == "ScheduleTrigger" and properties.get("runtimeState") == "Started":
                 due += [(moment, trigger) for moment in self._due(trigger, to)]
+        self._states.move(to)
         due.sort(key=lambda one: one[0])
         return [run_id for moment, trigger in due for run_id in self._fire(trigger, moment)]
 

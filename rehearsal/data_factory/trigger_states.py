@@ -22,6 +22,7 @@ class TriggerStates:
 
     def __init__(self, store: Store) -> None:
         self._kept = store.collection("data_factory/trigger_states")
+        self._clock = store.collection("data_factory/clock")
 
     def subscription(self, trigger_id: str) -> str:
         """The state of the event subscription; nothing moves on by this look."""
@@ -50,6 +51,13 @@ class TriggerStates:
 
     def set_fired_until(self, trigger_id: str, moment: float) -> None:
         self._kept[fold(trigger_id)] = self._state(trigger_id) | {"fired_until": moment}
+
+    def moved_to(self) -> float:
+        """How far schedules were moved, in seconds since the epoch; 0 when they never were."""
+        return float(self._clock.get("moved_to", 0.0))
+
+    def move(self, moment: float) -> None:
+        self._clock["moved_to"] = max(moment, self.moved_to())
 
     def forget(self, trigger_id: str) -> None:
         self._kept.pop(fold(trigger_id), None)

@@ -57,7 +57,8 @@ async def _start(exchange: Exchange) -> Response:
             400, "TriggerNotSubscribed", f"The trigger '{trigger['name']}' is not subscribed to its events."
         )
     _set_state(exchange, trigger, "Started")
-    states.set_fired_until(trigger["id"], exchange.world.clock())
+    # Not for moments that have passed: not by the clock, and not by a clock that was moved before.
+    states.set_fired_until(trigger["id"], max(exchange.world.clock(), states.moved_to()))
     return nothing(200)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory.models import RunFilterParameters
 
 from rehearsal.data_factory.service import DataFactory
+from rehearsal.data_factory.trigger_states import TriggerStates
 from rehearsal.databricks.app import create_app as databricks_app
 from rehearsal.databricks.members import ADMINS
 from rehearsal.databricks.workspaces import Workspaces
@@ -38,6 +38,7 @@ class Factories:
         self.factory = ""
         self._session = requests.Session()
         self._token: str | None = None
+        self._workspace_token: str | None = None
         self._number = 0
         self._folder = folder
         self.cloud = LocalCloud(folder, more_apps=self._apps)
@@ -128,6 +129,10 @@ class Factories:
     def pipeline(self, name: str, *activities: dict[str, Any], **more: Any) -> None:
         self.put("pipelines", name, activities=list(activities), **more)
 
+    def now(self) -> float:
+        """Where schedules are: the clock, or where a test has moved it."""
+        return max(self.cloud.clock(), self.cloud.call(TriggerStates(self.cloud.world.store).moved_to))
+
     # Runs
 
     def run(self, pipeline: str, **parameters: Any) -> Any:
@@ -171,27 +176,30 @@ class Factories:
 
     def notebook(self, name: str, *lines: str) -> str:
         path = f"/Shared/{name}"
-        workspace = self.workspaces.get(HOST)
-        assert workspace is not None
-        admin = self.cloud.call(
-            lambda: workspace.add_member(self.cloud.world.directory.by_object_id(OBJECT), [ADMINS])  # type: ignore[arg-type]
-        )
-        assert admin
-        token = self.cloud.credential().get_token("2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default").token
-        answer = requests.post(
-            f"https://{HOST}/api/2.0/workspace/import",
-            headers={"Authorization": f"Bearer {token}"},
-            json={
-                "path": path,
-                "format": "SOURCE",
-                "language": "PYTHON",
-                "overwrite": True,
-                "content": _encoded("\n".join(["# Databricks notebook source", *lines])),
-            },
-            timeout=30,
-        )
-        assert answer.status_code == 200, answer.text
+        self.upload(path, "\n".join(["# Databricks notebook source", *lines]), format="SOURCE", language="PYTHON")
         return path
+
+    def upload(self, path: str, text: str, **how: str) -> None:
+        """Put a notebook or a file into the workspace, with the folders above it."""
+        workspace, principal = self.workspaces.get(HOST), self.cloud.world.directory.by_object_id(OBJECT)
+        assert workspace is not None
+        assert principal is not None
+        self.cloud.call(lambda: workspace.add_member(principal, [ADMINS]))
+        if self._workspace_token is None:
+            scope = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
+            self._workspace_token = self.cloud.credential().get_token(scope).token
+        content = base64.b64encode(text.encode()).decode()
+        for operation, body in (
+            ("mkdirs", {"path": path.rpartition("/")[0]}),
+            ("import", {"path": path, "overwrite": True, "content": content, **how}),
+        ):
+            answer = self._session.post(
+                f"https://{HOST}/api/2.0/workspace/{operation}",
+                headers={"Authorization": f"Bearer {self._workspace_token}"},
+                json=body,
+                timeout=30,
+            )
+            assert answer.status_code == 200, answer.text
 
     def let_in(self) -> None:
         """Put the factory's identity into the workspace."""
@@ -226,10 +234,6 @@ def window() -> RunFilterParameters:
     return RunFilterParameters(
         last_updated_after=now - timedelta(days=800), last_updated_before=now + timedelta(days=800)
     )
-
-
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def after(name: str, *conditions: str) -> dict[str, Any]:
@@ -278,7 +282,3 @@ def notebook(name: str, path: Any, *depends: dict[str, Any], **more: Any) -> dic
 
 def reference(kind: str, name: str) -> dict[str, str]:
     return {"referenceName": name, "type": f"{kind}Reference"}
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value)

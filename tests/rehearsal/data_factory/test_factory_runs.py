@@ -111,6 +111,7 @@ def test_cancelled(azure: Factories) -> None:
         found = azure.sdk.pipeline_runs.query_by_factory(GROUP_NAME, azure.factory, window()).value
         return next((one for one in found if one.pipeline_name == "p" and azure.activities(one.run_id)), None)
 
+    below: Any = None
     for _ in range(200):
         below = child()
         if below is not None:
