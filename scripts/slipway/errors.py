@@ -19,7 +19,8 @@ None of them may hold a secret. Code branches on the class, never on the text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +52,16 @@ class SlipwayError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.what, self.changed, self.next_step) if part)
+
+
+@contextmanager
+def saying(changed: str) -> Iterator[None]:
+    """What was and was not changed, for errors from inside that do not say it themselves."""
+    try:
+        yield
+    except SlipwayError as error:
+        error.changed = error.changed or changed
+        raise
 
 
 class UsageError(SlipwayError):

@@ -331,6 +331,8 @@ def _killed(cloud: Cloud, at: int, *, sent: bool) -> list[Fault]:
     return [kill] if sent else [kill, Fault(kind="drop_before", skip=at)]
 
 
+_REFUSED = '{"error_code": "PERMISSION_DENIED", "message": "no more"}'
+
 CUTS: dict[str, Callable[[Cloud, int], list[Fault]]] = {
     "killed before": lambda cloud, at: _killed(cloud, at, sent=False),
     "killed after": lambda cloud, at: _killed(cloud, at, sent=True),
@@ -339,6 +341,7 @@ CUTS: dict[str, Callable[[Cloud, int], list[Fault]]] = {
     "answer cut in half": lambda _, at: [Fault(kind="half_answer", skip=at)],
     "unavailable": lambda _, at: [Fault(kind="status", status=503, skip=at)],
     "throttled": lambda _, at: [Fault(kind="status", status=429, skip=at)],
+    "refused": lambda _, at: [Fault(kind="status", status=403, skip=at, body=_REFUSED)],
     "gone for good": lambda _, at: [Fault(kind="drop_before", skip=at, times=None)],
 }
 """What can happen to a request: killed: the process that sent it, before the service sees it or after it took effect; the

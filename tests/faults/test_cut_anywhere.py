@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,6 +49,9 @@ def check_between(cloud: Cloud, outcome: Outcome, kind: str, live: dict[str, byt
         assert "Traceback" not in outcome.text
         if outcome.code:
             assert "[dev]" in outcome.text
+            assert re.search(
+                r"(was|were) (not )?(changed|touched)|still is|stays|taken back|both releases", outcome.text
+            ), outcome.text
     assert cloud.slot(slot) == live
     state = cloud.state
     if state.switch is None:
@@ -179,3 +183,15 @@ def test_two_agents_at_one_environment(cloud: Cloud, stages: Stages) -> None:
     assert "buildId=7" in refused.text
     cloud.done("publish_slot", "--take-over", version="1.2", run=8)
     published(cloud)
+
+
+def test_what_a_lost_permission_leaves_is_said(cloud: Cloud, stages: Stages) -> None:
+    cloud.back_to(stages.to_publish)
+    cloud.cut("refused", 20)
+    refused = cloud.step("publish_slot", version="1.2")
+    assert refused.code == 5
+    assert (
+        "blue, the idle slot, is not complete: nothing can be switched to it. What is live was not touched."
+        in refused.text
+    )
+    assert cloud.state.claim is None

@@ -116,7 +116,8 @@ def report_drift(session: Session, known: Mapping[str, Known] | None = None) -> 
             continue
         if job.settings is None:
             lines.append(
-                f"job {key} ({job.id}) was deleted, or taken from the release identity; a switch makes it again"
+                f"job {key} ({job.id}) was deleted, or hidden from the release identity: a switch makes a new one. "
+                "If it is still there, delete it"
             )
             continue
         status = pause_of(job.settings)

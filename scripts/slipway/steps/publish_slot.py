@@ -15,6 +15,7 @@ from slipway.domain.release import Release
 from slipway.domain.slot import ENVIRONMENT, Slot, SlotFile, environment_json, release_files
 from slipway.domain.state import SlotRecord
 from slipway.domain.transition import forget_old, published
+from slipway.errors import saying
 from slipway.steps.jobs import report_drift
 from slipway.steps.release_source import release_of, render_jobs
 from slipway.steps.session import Session, open_session
@@ -63,32 +64,43 @@ def publish(session: Session, release: Release) -> None:
         return
     with session.claimed():
         settle(session)
-        report_drift(session)
-        slot = session.state.idle
-        jobs = render_jobs(release, session.environment, slot)
-        content = _content(session, release, slot)
-        session.log.info(f"{release.version} goes to {slot}; live is {session.state.live or 'nothing yet'}.")
-        with session.log.section(f"Looking at {session.slot_folder(slot)}"):
-            prepared = prepare(session, content)
-            _say(session, prepared, slot)
-        write_slot(session, content, prepared, wait=session.context.arguments.wait_for_runs * 60)
-        with session.log.section("Archive"):
-            archive, settings = _archive(session, release, jobs)
-        record = SlotRecord(
-            version=release.version,
-            commit=release.commit,
-            release=release.sha256,
-            manifest=prepared.hash,
-            complete=True,
-            candidate=True,
-            files={file.path: file.sha256 for file in content.files},
-            archive=archive,
-            settings=settings,
-            published=session.now(),
-        )
-        session.update_ours(lambda state: published(state, slot, record))
+        with saying("Nothing was changed."):
+            report_drift(session)
+            slot = session.state.idle
+            jobs = render_jobs(release, session.environment, slot)
+            content = _content(session, release, slot)
+            session.log.info(f"{release.version} goes to {slot}; live is {session.state.live or 'nothing yet'}.")
+            with session.log.section(f"Looking at {session.slot_folder(slot)}"):
+                prepared = prepare(session, content)
+                _say(session, prepared, slot)
+        with saying(
+            f"{slot}, the idle slot, is not complete: nothing can be switched to it. What is live was not touched."
+        ):
+            write_slot(session, content, prepared, wait=session.context.arguments.wait_for_runs * 60)
+            _note(session, release, jobs, content, prepared)
         _prune(session)
         session.log.info(f"{slot} holds {release.version}, manifest {prepared.hash[:12]}.")
+
+
+def _note(
+    session: Session, release: Release, jobs: Mapping[str, Mapping[str, Any]], content: Content, prepared: Prepared
+) -> None:
+    """Keeps the release in the archive, and notes in the state that the slot holds it."""
+    with session.log.section("Archive"):
+        archive, settings = _archive(session, release, jobs)
+    record = SlotRecord(
+        version=release.version,
+        commit=release.commit,
+        release=release.sha256,
+        manifest=prepared.hash,
+        complete=True,
+        candidate=True,
+        files={file.path: file.sha256 for file in content.files},
+        archive=archive,
+        settings=settings,
+        published=session.now(),
+    )
+    session.update_ours(lambda state: published(state, content.slot, record))
 
 
 def notebook_values(session: Session, release: Release) -> dict[str, str]:

@@ -14,7 +14,7 @@ from slipway.domain.slot import Slot, SlotFile
 from slipway.domain.state import Entry, SlotRecord
 from slipway.domain.switch import plan
 from slipway.domain.transition import published, rollback_target
-from slipway.errors import NotPossible
+from slipway.errors import NotPossible, saying
 from slipway.steps.jobs import known_jobs
 from slipway.steps.publish_slot import environment_file, wait_option
 from slipway.steps.session import Session, open_session
@@ -71,7 +71,8 @@ def roll_back(session: Session, version: str | None) -> None:
             session.log.info(f"Live is {live} again: that switch had not ended. Run again to go back further.")
             return
         else:
-            _prepare(session, _goal(session, version))
+            with saying("No job was changed; what was live still is."):
+                _prepare(session, _goal(session, version))
         with session.log.section(f"Going back in {session.environment.name}"):
             finish_or_take_back(session)
     summarise(session)

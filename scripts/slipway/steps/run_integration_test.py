@@ -12,7 +12,7 @@ from slipway.domain.job import slot_libraries
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
-from slipway.errors import Conflict, NotPossible, ServiceError, TestFailed
+from slipway.errors import Conflict, NotPossible, ServiceError, TestFailed, saying
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import Session, open_session
@@ -50,7 +50,7 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]]) ->
     if session.context.what_if:
         session.log.info(f"Would run {body['tasks'][0]['notebook_task']['notebook_path']} for {record.manifest[:12]}.")
         return
-    with session.claimed():
+    with session.claimed(), saying(_UNTOUCHED):
         with session.log.section(f"Integration test of {version} in {slot}"):
             _end_lost_runs(session, body["run_name"], session.slot_folder(slot))
             finished = _run(session, body)

@@ -16,7 +16,7 @@ from slipway.domain.codec import Damaged
 from slipway.domain.environment import Environment
 from slipway.domain.slot import slot_path
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
-from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved
+from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved, saying
 from slipway.log import Log
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ class Session:
 
         An open switch does not need the claim to be safe: whoever takes it next finishes that or takes it back.
         """
-        self.take_claim()
+        with saying("Nothing was changed."):
+            self.take_claim()
         try:
             yield
         except BaseException as error:

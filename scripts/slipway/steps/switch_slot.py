@@ -13,12 +13,14 @@ from slipway.domain.job import with_pause
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord
 from slipway.domain.switch import Action, Journal, Known, plan
-from slipway.errors import Conflict, NotBootstrapped, NotPossible
+from slipway.errors import Conflict, NotBootstrapped, NotPossible, saying
 from slipway.steps.jobs import known_jobs, report_drift, some
 from slipway.steps.release_source import release_of
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import is_whole
 from slipway.steps.switching import begin, finish_or_take_back, settle, take_back
+
+_NO_JOB = "No job was changed; what was live still is."
 
 
 def main() -> int:
@@ -69,8 +71,8 @@ def switch(session: Session, version: str, release: str) -> None:
             journal = None
         with session.log.section(f"Switching {session.environment.name} to {slot} ({version})"):
             if journal is None:
-                record = tested_candidate(session, slot, version, release)
-                _begin(session, slot, record)
+                with saying(_NO_JOB):
+                    _begin(session, slot, tested_candidate(session, slot, version, release))
             else:
                 session.log.info("An open switch to this release was found; going on with it.")
             finish_or_take_back(session)

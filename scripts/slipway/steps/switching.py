@@ -12,7 +12,7 @@ from slipway.domain.job import restarts
 from slipway.domain.state import State
 from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, remarks, resets, unfinished, with_ids
 from slipway.domain.transition import opened, switched, taken_back, turned_back
-from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError
+from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, saying
 from slipway.steps.jobs import Settings, find_by_tags, read_jobs
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import without_claim
@@ -79,7 +79,10 @@ def settle(session: Session) -> None:
     if journal is None:
         return
     session.log.warning(f"The switch to {journal.version} ({journal.target}) was left open; it is taken back first.")
-    with session.log.section(f"Taking back the switch to {journal.version}"):
+    half = (
+        f"Taking back the switch to {journal.version} did not end; jobs may be of both releases until it is run again."
+    )
+    with session.log.section(f"Taking back the switch to {journal.version}"), saying(half):
         changed = take_back(session)
         session.log.info(f"Taken back: {', '.join(changed) or 'no job had been changed'}.")
 
