@@ -12,9 +12,11 @@ from typing import Any
 from slipway.command import Context, run_step
 from slipway.domain.environment import FOLDER, Environment
 from slipway.domain.factory.export import Definition, Export, parameter_values, read_export, render
+from slipway.domain.factory.export_age import stale_objects
 from slipway.domain.factory.export_files import find_export
 from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebooks
 from slipway.domain.factory.export_parameters import Values, override_of
+from slipway.domain.factory.git_folder import read_git_folder
 from slipway.domain.slot import SLOTS, Slot
 from slipway.errors import NotPossible, ReleaseError, UsageError
 from slipway.services.credentials import credential
@@ -23,6 +25,7 @@ from slipway.steps.factory_deployment import Deployment, Rules, make_plan, read_
 from slipway.steps.session import Session, open_session
 
 EXPORTS = "arm/datafactory"
+GIT_FOLDER = "datafactory"
 
 
 def main() -> int:
@@ -104,6 +107,7 @@ def _read(context: Context) -> _Work:
         findings += render(export, values, factory=target)[1]
         if not findings:
             _say(context, export, values)
+            _warn_of_age(context, export)
             return _Work(export, values)
     log.info(f"{path} was not imported into {target}.")
     count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
@@ -121,6 +125,26 @@ def _say(context: Context, export: Export, values: Values) -> None:
         log.info(f"{len(values.kept)} parameters keep the export's values: {', '.join(values.kept)}")
     for name in values.plain_secrets:
         log.warning(f"data_factory.parameters.{name} is secure and stands in the configuration; use {{key_vault: …}}.")
+
+
+def _warn_of_age(context: Context, export: Export) -> None:
+    """Says which objects have changed in the factory's Git folder since the export, where there is one."""
+    folder = context.root / GIT_FOLDER
+    if not folder.is_dir():
+        return
+    try:
+        git = read_git_folder(folder)
+    except ReleaseError:
+        context.log.info(f"{GIT_FOLDER}/ has mistakes, so the export was not compared with it.")
+        return
+    if export.factory.lower() not in (factory.name.lower() for factory in git.factories):
+        return
+    lines = stale_objects(export, git.objects, factory=context.environment.resources.data_factory)
+    if lines:
+        context.log.warning(
+            f"The export is not of the state that {GIT_FOLDER}/ is in ({len(lines)} objects: "
+            f"{'; '.join(lines[:20])}{'; …' if len(lines) > 20 else ''}). Was it exported before the last change?"
+        )
 
 
 def _version(context: Context) -> str:

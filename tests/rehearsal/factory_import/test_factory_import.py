@@ -241,6 +241,17 @@ def test_mapped_notebook_paths_lead_to_the_slot(bench: Workbench, tmp_path: Path
     assert "Not blue/green: pipeline notebooks, activity score: /devops-deployed/score" in bench.said
 
 
+def test_an_export_older_than_the_git_folder_is_imported_with_a_warning(bench: Workbench, tmp_path: Path) -> None:
+    for folder, name, content in (
+        ("factory", "adf-dev", {"name": "adf-dev", "location": "westeurope"}),
+        ("pipeline", "new", {"name": "new", "properties": {"activities": []}}),
+    ):
+        made.write_folder(bench.folder / "datafactory" / folder, {f"{name}.json": content})
+    bench.run(export(tmp_path / "e.zip", OBJECTS[5:6]), POLICY)
+    assert "warning: The export is not of the state that datafactory/ is in" in bench.said
+    assert "pipelines/new is not in the export; linkedServices/ls_adb is not in the Git folder any more" in bench.said
+
+
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])
 def test_troubles_on_the_way_are_got_over(bench: Workbench, tmp_path: Path, kind: Any) -> None:
     path = f"*/{bench.name}/*"
