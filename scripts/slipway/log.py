@@ -21,6 +21,8 @@ _COMMAND = re.compile(r"##(?=vso\[|\[)", re.IGNORECASE)
 # A percent sign is escaped only where it would be read as a code: agents decode %AZP25 only with DECODE_PERCENTS on.
 _CODE = re.compile(r"%(?=0D|0A|3B|5D|AZP25)", re.IGNORECASE)
 
+_PROGRESS_SECONDS = 5.0
+
 
 def defuse(text: str) -> str:
     """`text` so that an agent reads no command out of it; it looks the same to a person."""
@@ -108,7 +110,7 @@ class Log:
         self._out.flush()
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """How far long work is: a live line in a terminal, elsewhere a line at the end and at most every 5 seconds."""
+        """How far long work is: a live line in a terminal; elsewhere a line every 5 seconds, and none for short work."""
         if self._live:
             self._stream.write(f"\r\x1b[2K{self._indent()}{self._clean(what)} {done}/{total}")
             self._stream.flush()
@@ -118,7 +120,10 @@ class Log:
             return
         now = self._clock()
         last_what, last = self._progress_at
-        if done < total and last_what == what and now - last < 5:
+        if last_what != what:
+            last = now
+            self._progress_at = (what, now)
+        if now - last < _PROGRESS_SECONDS:
             return
         self._progress_at = (what, now)
         if self._azure and total:

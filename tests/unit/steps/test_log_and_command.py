@@ -77,11 +77,15 @@ def test_secrets_never_show() -> None:
 
 
 def test_progress_is_not_a_flood_where_nobody_watches() -> None:
-    it, _, err = log({})
+    now, err = [0.0], io.StringIO()
+    it = Log(out=io.StringIO(), err=err, variables={}, clock=lambda: now[0])
     for done in range(1, 101):
         it.progress(done, 100, "uploaded")
-    lines = err.getvalue().splitlines()
-    assert lines[-1] == "uploaded 100/100" and len(lines) < 40
+    assert err.getvalue() == "", "short work says what it did when it is done"
+    for done in range(1, 101):
+        now[0] += 0.2
+        it.progress(done, 100, "removed")
+    assert err.getvalue().splitlines() == ["removed 26/100", "removed 51/100", "removed 76/100"]
 
 
 def test_a_terminal_gets_one_live_line() -> None:
@@ -108,7 +112,11 @@ def test_a_summary_is_a_file_and_is_attached(tmp_path: Path) -> None:
 def test_exit_codes_are_unique_and_documented() -> None:
     kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.SlipwayError)]
     public = {k.__name__: k.exit_code for k in kinds if not k.__name__.startswith("_")}
-    own = {name: code for name, code in public.items() if name not in ("SlipwayError", "StateMoved", "NotBootstrapped", "FindingsError")}
+    own = {
+        name: code
+        for name, code in public.items()
+        if name not in ("SlipwayError", "StateMoved", "NotBootstrapped", "FindingsError")
+    }
     assert sorted(own.values()) == list(range(2, 10))
     for name, code in own.items():
         assert f"| {code} | {name} |" in (errors.__doc__ or "")
