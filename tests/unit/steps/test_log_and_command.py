@@ -83,9 +83,9 @@ def test_progress_is_not_a_flood_where_nobody_watches() -> None:
         it.progress(done, 100, "uploaded")
     assert err.getvalue() == "", "short work says what it did when it is done"
     for done in range(1, 101):
-        now[0] += 0.2
+        now[0] += 0.25
         it.progress(done, 100, "removed")
-    assert err.getvalue().splitlines() == ["removed 26/100", "removed 51/100", "removed 76/100"]
+    assert err.getvalue().splitlines() == [f"removed {done}/100" for done in (21, 41, 61, 81)]
 
 
 def test_a_terminal_gets_one_live_line() -> None:
