@@ -142,6 +142,7 @@ def test_secrets_are_parameters_whatever_the_definition_says() -> None:
         ("AzureBlobStorage", {"servicePrincipalId": "i"}, ("servicePrincipalKey",)),
         ("AzureSqlDatabase", {"authenticationType": "SQL"}, ("password",)),
         ("HDInsight", {}, ("password",)),
+        ("Odbc", {"connectionString": "Driver=x", "userName": "u"}, ("password",)),
     ],
 )
 def test_what_was_encrypted_becomes_the_connectors_secret(connector: str, settings: Any, secrets: Any) -> None:

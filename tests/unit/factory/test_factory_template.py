@@ -140,6 +140,14 @@ def test_two_values_for_one_parameter_are_refused_with_both_places(tmp_path: Pat
     assert "triggers/same: properties.description" in str(error.value)
 
 
+def test_an_object_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+    value: Any = "x"
+    for _ in range(600):
+        value = [value]
+    with pytest.raises(ReleaseError, match="nested too deeply"):
+        made(tmp_path, {"pipeline/deep.json": item("deep", activities=value)})
+
+
 def test_databricks_parameters_only_when_they_are_wanted(tmp_path: Path) -> None:
     plain = set(made(tmp_path, EVERY_KIND).parameters)
     more = made(tmp_path, EVERY_KIND, parameterise_databricks=True)

@@ -30,6 +30,7 @@ _PROPERTIES = {  # where it is not `password`; from exports, the rest by the con
     "AzureML": ("apiKey",),
     "CosmosDb": ("accountKey",),
 }
+_USER_BESIDE = {"Odbc", "Db2", "Informix", "MicrosoftAccess"}  # a connection string without the user; unverified
 _CREDENTIAL_OF_PRINCIPAL = {"AzureBlobFS", "CommonDataServiceForApps", "Dynamics", "DynamicsCrm", "CosmosDb"}
 
 
@@ -47,12 +48,20 @@ def with_secrets(properties: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(settings, Mapping) or ENCRYPTED not in settings:
         return dict(properties)
     kept = {key: value for key, value in settings.items() if key != ENCRYPTED}
-    if any(isinstance(kept.get(key), str) for key in _CONNECTIONS) and "servicePrincipalId" not in kept:
+    if _has_connection(properties.get("type"), kept):
         kept = {key: value for key, value in kept.items() if not _is_masked(value)}
     else:
         for key in secret_properties(properties):
             kept.setdefault(key, {"type": "SecureString", "value": ""})
     return {**properties, "typeProperties": kept}
+
+
+def _has_connection(connector: object, settings: Mapping[str, Any]) -> bool:
+    """Whether the secret was in a connection string, so that nothing beside it is missing."""
+    if "servicePrincipalId" in settings or (connector in _USER_BESIDE and "userName" in settings):
+        return False
+    found = [settings.get(key) for key in _CONNECTIONS]
+    return any(isinstance(one, str) or (isinstance(one, Mapping) and one.get("type") == "Expression") for one in found)
 
 
 def _is_masked(value: object) -> bool:

@@ -74,8 +74,8 @@ def generate(
         builder.add(FactoryObject(Kind.GLOBAL_PARAMETERS, "default", factory.global_parameters, factory.source), [])
     if builder.with_factory:
         builder.add_factory(factory)
-    if builder.clashes:
-        raise ReleaseError("Two values of the factory want one parameter.", builder.clashes)
+    if builder.refused:
+        raise ReleaseError(f"No template can be made of {folder.root}.", builder.refused)
     default = (factory.name,) if factory.name else ()
     first = Parameter("factoryName", "string", default, "Data Factory name")
     ordered = {one.name: one for one in [first, *builder.secrets, *builder.others]}
@@ -111,23 +111,28 @@ class _Builder:
         self.resources: list[Resource] = []
         self.secrets: list[Parameter] = []
         self.others: list[Parameter] = []
-        self.clashes: list[Finding] = []
+        self.refused: list[Finding] = []
         self._by_name: dict[str, Parameter] = {"factoryname": Parameter("factoryName", "string")}
 
     def add(self, item: FactoryObject, needs: list[FactoryObject]) -> None:
-        properties, parameters = self.rules.apply(item)
+        try:
+            properties, parameters = self.rules.apply(item)
+            body = rendered(properties)
+        except RecursionError:
+            self.refused.append(Finding(item.source, "properties", "is nested too deeply"))
+            return
         depends_on: dict[Key | None, str] = {None: _FACTORY_NEEDED} if self.with_factory else {}
         for target in needs:
             depends_on[target.key] = f"[concat(variables('factoryId'), {quoted('/' + _path(target))})]"
-        body = {
+        resource = {
             "name": f"[concat(parameters('factoryName'), {quoted('/' + item.name)})]",
             "type": item.kind.type_name,
             "apiVersion": API_VERSION,
-            "properties": rendered(properties),
+            "properties": body,
             "dependsOn": list(depends_on.values()),
         }
         used = self._take(parameters, item.source, secrets=item.kind is Kind.LINKED_SERVICES)
-        self.resources.append(Resource(item.key, body, used, depends_on))
+        self.resources.append(Resource(item.key, resource, used, depends_on))
 
     def add_factory(self, factory: Factory) -> None:
         own: dict[str, Any] = {"properties": factory.properties, "location": factory.location}
@@ -151,7 +156,7 @@ class _Builder:
                 (self.secrets if secrets and one.secure else self.others).append(one)
             elif (other.name, other.type, other.default) != (one.name, one.type, one.default) or one.secure:
                 text = f"{one.source} would be the parameter {one.name!r}, which is already that of {other.source}"
-                self.clashes.append(Finding(source, "", text + "; names in a template know no upper and lower case"))
+                self.refused.append(Finding(source, "", text + "; names in a template know no upper and lower case"))
         return tuple(one.name for one in parameters)
 
 
