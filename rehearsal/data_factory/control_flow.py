@@ -36,6 +36,15 @@ def settings(activity: Activity) -> Mapping[str, Json]:
     return found
 
 
+def mapping(name: str, value: Json) -> dict[str, Json]:
+    """An object after its evaluation; none is empty. Raises ActivityFailed."""
+    if value is not None and not isinstance(value, dict):
+        raise ActivityFailed(
+            "InvalidTemplate", f"'{name}' must be an object and is of type '{kind(value)}'.", again=False
+        )
+    return value or {}
+
+
 def _inner(outcome: Outcome) -> None:
     """Raises ActivityFailed when activities inside failed (the text is the service's, as public threads quote it)."""
     if outcome.failed:

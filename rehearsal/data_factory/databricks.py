@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from rehearsal.data_factory.control_flow import settings
+from rehearsal.data_factory.control_flow import mapping, settings
 from rehearsal.data_factory.expressions.values import text
 from rehearsal.data_factory.linked_services import LinkedServices, Workspace
 from rehearsal.data_factory.outcome import ActivityFailed
@@ -37,7 +37,9 @@ class DatabricksActivities:
 
     async def notebook(self, _walk: Walk, activity: Activity, place: Place, record: Run) -> Json:
         given = place.value(settings(activity))
-        parameters = {name: text(value) for name, value in (given.get("baseParameters") or {}).items()}
+        parameters = {
+            name: text(value) for name, value in mapping("baseParameters", given.get("baseParameters")).items()
+        }
         record["input"] = {"notebookPath": given.get("notebookPath"), "baseParameters": parameters}
         workspace = self._linked.workspace(activity.get("linkedServiceName"), place)
         task = {
@@ -63,7 +65,7 @@ class DatabricksActivities:
     async def job(self, _walk: Walk, activity: Activity, place: Place, record: Run) -> Json:
         """A job of the workspace. Whether the service gives runOutput for it is not documented: there is none here."""
         given = place.value(settings(activity))
-        parameters = {name: text(value) for name, value in (given.get("jobParameters") or {}).items()}
+        parameters = {name: text(value) for name, value in mapping("jobParameters", given.get("jobParameters")).items()}
         # The page's sample writes jobID, its table and the SDK jobId.
         job_id = text(given.get("jobId", given.get("jobID")))
         record["input"] = {"jobId": job_id, "jobParameters": parameters}

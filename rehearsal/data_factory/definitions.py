@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from rehearsal.data_factory.activity_graph import mistake
+from rehearsal.data_factory.activity_graph import declarations, mistake
 from rehearsal.data_factory.references import missing, referrer
 from rehearsal.data_factory.trigger_states import RESTLESS, TriggerStates
 from rehearsal.resource_manager.errors import ServiceError
@@ -105,18 +105,11 @@ class Pipeline(Definition):
         "properties.parameters": dict,
         "properties.variables": dict,
         "properties.activities": list,
-        "properties.activities[]": dict,
-        "properties.activities[].name": str,
-        "properties.activities[].type": str,
-        "properties.activities[].typeProperties": dict,
-        "properties.activities[].dependsOn": list,
-        "properties.activities[].dependsOn[]": dict,
-        "properties.activities[].dependsOn[].activity": str,
     }
 
     def check(self, write: Write) -> None:
         super().check(write)
-        wrong = mistake(write.properties.get("activities") or [])
+        wrong = declarations(write.properties) or mistake(write.properties.get("activities") or [])
         if wrong:
             raise ServiceError(400, "BadRequest", wrong, target=_target(str(write.id)))
 

@@ -10,7 +10,8 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from rehearsal.data_factory import control_flow
-from rehearsal.data_factory.control_flow import settings
+from rehearsal.data_factory.activity_graph import INNER
+from rehearsal.data_factory.control_flow import mapping, settings
 from rehearsal.data_factory.expressions.errors import FunctionNotHere
 from rehearsal.data_factory.expressions.evaluation import check_functions
 from rehearsal.data_factory.outcome import ActivityFailed
@@ -23,7 +24,6 @@ from rehearsal.world import World
 
 Json = Any
 log = logging.getLogger(__name__)
-_INNER = ("activities", "ifTrueActivities", "ifFalseActivities", "defaultActivities")
 # Pipelines that call themselves end here; the service's own limit is not documented.
 _DEEPEST = 40
 _TYPE = "Microsoft.DataFactory/factories/pipelines"
@@ -149,7 +149,7 @@ class Engine:
         """ExecutePipeline. waitOnCompletion is false unless it is given (…/control-flow-execute-pipeline-activity)."""
         given, above = settings(activity), place.running
         name = str((given.get("pipeline") or {}).get("referenceName"))
-        parameters = place.value(given.get("parameters") or {})
+        parameters = mapping("parameters", place.value(given.get("parameters")))
         record["input"] = {"pipeline": given.get("pipeline"), "parameters": parameters}
         invoked_by = {
             "id": record["activityRunId"],
@@ -204,7 +204,7 @@ def every(activities: list[Activity]) -> Iterator[Activity]:
             continue
         yield activity
         given = settings(activity)
-        for name in _INNER:
+        for name in INNER:
             yield from every(given.get(name) or [])
         for case in given.get("cases") or []:
             yield from every(case.get("activities") or [])
