@@ -13,6 +13,7 @@ from rehearsal.pipelines import events
 from rehearsal.recorder import place
 from rehearsal.report.model import Report
 
+PLAIN_WIDTH = 140
 MARKS = {"succeeded": "✓", "succeededWithIssues": "!", "failed": "✕", "skipped": "–", "canceled": "–"}
 COLOURS = {"succeeded": "green", "succeededWithIssues": "yellow", "failed": "red", "skipped": "dim", "canceled": "dim"}
 STYLES = {"error": "red", "warning": "yellow", "command": "cyan", "section": "green", "group": "bold", "debug": "dim"}
@@ -31,6 +32,8 @@ class Log:
         self.path = file
         self._file = file.open("w", encoding="utf-8")
         self.console = Console(file=stream, highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = PLAIN_WIDTH  # nothing says how wide a pipe is; 80 breaks the lines of the table
         self._every_line = verbose or not self.console.is_terminal
         self._kept: list[Text] = []
         self._status = self.console.status("") if self.console.is_terminal else None
