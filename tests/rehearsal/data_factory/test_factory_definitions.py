@@ -66,6 +66,32 @@ def test_a_list_has_pages(azure: Factories) -> None:
     assert [one.name for one in found] == names
 
 
+def test_the_sdk_lists_every_kind(azure: Factories) -> None:
+    prepared(azure)
+    for kind, properties in KINDS:
+        azure.put(kind, "An object", **properties)
+    azure.ok("PUT", "/globalParameters/default", {"properties": {"a": {"type": "Int", "value": 1}}})
+    sdk, where = azure.sdk, (GROUP_NAME, azure.factory)
+    lists: list[Any] = [
+        sdk.pipelines.list_by_factory(*where),
+        sdk.datasets.list_by_factory(*where),
+        sdk.linked_services.list_by_factory(*where),
+        sdk.data_flows.list_by_factory(*where),
+        sdk.triggers.list_by_factory(*where),
+        sdk.integration_runtimes.list_by_factory(*where),
+        sdk.credential_operations.list_by_factory(*where),
+        sdk.managed_virtual_networks.list_by_factory(*where),
+        sdk.managed_private_endpoints.list_by_factory(*where, "default"),
+        sdk.change_data_capture.list_by_factory(*where),
+    ]
+    for found in lists:
+        assert "An object" in [one.name for one in found]
+    assert [one.name for one in sdk.global_parameters.list_by_factory(*where)] == ["default"]
+    assert azure.factory in [one.name for one in sdk.factories.list_by_resource_group(GROUP_NAME)]
+    found_triggers = sdk.triggers.query_by_factory(*where, models.TriggerFilterParameters())
+    assert [one.name for one in found_triggers.value] == ["An object"]
+
+
 def test_models_of_the_sdk(azure: Factories) -> None:
     prepared(azure)
     activity = models.WaitActivity(name="w", wait_time_in_seconds=3)
