@@ -101,6 +101,7 @@ SCHEMA = Keys(
         "data_factory": Keys(
             {
                 "source": Choice(("none", "export", "git")),
+                "parameterise_databricks": Flag(),
                 "parameters": Table(FactoryValue(), key=r"[^\r\n]{1,255}"),
                 "notebook_paths": Table(
                     Text(rf"slot|{NOTEBOOK_PATH}", "slot, or an absolute workspace folder"), key=NOTEBOOK_PATH
@@ -110,7 +111,8 @@ SCHEMA = Keys(
                 "triggers": Choice(("as_defined", "stopped")),
             },
             optional=frozenset(
-                {"source", "parameters", "notebook_paths", "delete_removed", "delete_limit_percent", "triggers"}
+                {"source", "parameterise_databricks", "parameters", "notebook_paths"}
+                | {"delete_removed", "delete_limit_percent", "triggers"}
             ),
         ),
         "secret_scope": Keys(

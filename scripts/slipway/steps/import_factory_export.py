@@ -13,12 +13,13 @@ from slipway.command import Context, run_step
 from slipway.domain.environment import FOLDER, Environment
 from slipway.domain.factory.export import Definition, Export, parameter_values, read_export, render
 from slipway.domain.factory.export_age import stale_objects
-from slipway.domain.factory.export_files import find_export
+from slipway.domain.factory.export_files import ExportFiles, find_export
+from slipway.domain.factory.export_from_git import export_of
 from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebooks
 from slipway.domain.factory.export_parameters import Values, override_of
 from slipway.domain.factory.git_folder import read_git_folder
 from slipway.domain.slot import SLOTS, Slot
-from slipway.errors import NotPossible, ReleaseError, UsageError
+from slipway.errors import Finding, NotPossible, ReleaseError, UsageError
 from slipway.services.credentials import credential
 from slipway.services.data_factory import DataFactory
 from slipway.steps.factory_deployment import Deployment, Rules, make_plan, read_live, say_plan
@@ -38,7 +39,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="?",
         metavar="FILE_OR_FOLDER",
-        help=f"the ZIP or folder of Export ARM template (default: what lies under {EXPORTS}/)",
+        help=f"the ZIP or folder of Export ARM template (default: what lies under {EXPORTS}/, or, with source: git, {GIT_FOLDER}/)",
     )
     parser.add_argument("--slot", choices=SLOTS, help="where mapped notebook paths lead (default: the live slot)")
     parser.add_argument(
@@ -52,12 +53,6 @@ def import_export(context: Context) -> None:
     Raises ReleaseError with every mistake in the export, NotPossible, Conflict, and what a service refused.
     """
     environment = context.environment
-    if environment.data_factory.source == "git":
-        raise NotPossible(
-            f"The factory of {environment.name} is generated from its Git folder (data_factory.source: git).",
-            changed="Nothing was changed.",
-            next_step="Set data_factory.source: export to import what Studio exported.",
-        )
     with context.log.section("Reading the export"):
         work = _read(context)
     session = open_session(context, _version(context))
@@ -93,12 +88,9 @@ class _Work:
 
 def _read(context: Context) -> _Work:
     environment, log = context.environment, context.log
-    path = context.arguments.export or context.root / EXPORTS
-    if not path.exists():
-        raise UsageError(f"There is no {path}.", changed="Nothing was changed.")
     target = environment.resources.data_factory
     configuration = f"{FOLDER}/{environment.name}.yml"
-    files, findings = find_export(path)
+    path, files, findings = _files(context)
     if not findings:
         export, findings = read_export(files, target=target)
         overrides = {name: override_of(value) for name, value in environment.data_factory.parameters.items()}
@@ -112,6 +104,25 @@ def _read(context: Context) -> _Work:
     log.info(f"{path} was not imported into {target}.")
     count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
     raise ReleaseError(f"The export {path} has {count}.", findings)
+
+
+def _files(context: Context) -> tuple[Path, ExportFiles, list[Finding]]:
+    """The export that was named, or what data_factory.source says: the one in the release, or the Git folder."""
+    environment, named = context.environment, context.arguments.export
+    if environment.data_factory.source == "git":
+        path = context.root / GIT_FOLDER
+        if named is not None:
+            raise NotPossible(
+                f"The factory of {environment.name} is generated from its Git folder (data_factory.source: git).",
+                changed="Nothing was changed.",
+                next_step=f"Leave {named} out, or set data_factory.source: export.",
+            )
+        databricks = environment.data_factory.parameterise_databricks
+        return path, export_of(read_git_folder(path), parameterise_databricks=databricks), []
+    path = named or context.root / EXPORTS
+    if not path.exists():
+        raise UsageError(f"There is no {path}.", changed="Nothing was changed.")
+    return path, *find_export(path)
 
 
 def _say(context: Context, export: Export, values: Values) -> None:
@@ -130,7 +141,7 @@ def _say(context: Context, export: Export, values: Values) -> None:
 def _warn_of_age(context: Context, export: Export) -> None:
     """Says which objects have changed in the factory's Git folder since the export, where there is one."""
     folder = context.root / GIT_FOLDER
-    if not folder.is_dir():
+    if context.environment.data_factory.source == "git" or not folder.is_dir():
         return
     try:
         git = read_git_folder(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from slipway.domain.factory.comparison import body, differences
 from slipway.domain.factory.export import Definition, parameter_values, read_export, render
 from slipway.domain.factory.export_files import find_export
 from slipway.domain.factory.export_parameters import override_of
+from slipway.domain.factory.git_folder import read_git_folder
 from slipway.domain.factory.objects import FactoryObject, Kind
 from slipway.domain.factory.trigger_journal import JOURNAL_BLOB
 from slipway.errors import NotPossible, ReleaseError, SlipwayError
-from tests.rehearsal.factory_import.workbench import Workbench
+from tests.rehearsal.factory_import.workbench import REPOSITORY, Workbench
 from tests.unit.factory_import import made
 
 SECRET = {"ls_sql_password": {"type": "secureString"}}
@@ -250,6 +252,27 @@ def test_an_export_older_than_the_git_folder_is_imported_with_a_warning(bench: W
     bench.run(export(tmp_path / "e.zip", OBJECTS[5:6]), POLICY)
     assert "warning: The export is not of the state that datafactory/ is in" in bench.said
     assert "pipelines/new is not in the export; linkedServices/ls_adb is not in the Git folder any more" in bench.said
+
+
+def test_the_git_folder_is_deployed_without_an_export(bench: Workbench) -> None:
+    shutil.copytree(REPOSITORY / "datafactory", bench.folder / "datafactory")
+    folder = read_git_folder(bench.folder / "datafactory")
+    policy = {"source": "git", "triggers": "stopped"}
+    bench.run(None, policy, slot="blue")
+    there = live(bench)
+    assert there.keys() == {item.key for item in folder.objects}
+    assert [item for item in folder.objects if differences(item, there[item.key])] == []
+    assert bench.client.global_parameters()["releaseFolder"]["value"] == "/Workspace/Slipway/bikeshare/test/blue"
+    bench.run(None, policy, slot="blue")
+    assert "Nothing to do." in bench.said
+    with pytest.raises(NotPossible, match="source: git"):
+        bench.run(bench.folder, policy)
+
+
+def test_a_factory_that_is_not_there(bench: Workbench, tmp_path: Path) -> None:
+    bench.cloud.call(lambda: bench.cloud.world.resources.delete(bench.factory_id))
+    with pytest.raises(NotPossible, match="There is no data factory"):
+        bench.run(export(tmp_path / "e.zip", CALM), POLICY)
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])

@@ -70,7 +70,7 @@ class Workbench:
 
     def run(
         self,
-        export: Path,
+        export: Path | None,
         policy: Mapping[str, Any] | None = None,
         *,
         environment: str = "test",

@@ -21,11 +21,11 @@ class Parameter(str):
 
 
 def escaped(value: Any) -> Any:
-    """Studio's escaping: one more [ before each string that begins with one."""
+    """Studio's escaping: one more [ before each string that begins with one (of keys: as the generator does)."""
     if isinstance(value, Parameter):
         return f"[parameters('{value}')]"
     if isinstance(value, Mapping):
-        return {key: escaped(item) for key, item in value.items()}
+        return {f"[{key}" if key.startswith("[") else key: escaped(item) for key, item in value.items()}
     if isinstance(value, list):
         return [escaped(item) for item in value]
     return f"[{value}" if isinstance(value, str) and value.startswith("[") else value

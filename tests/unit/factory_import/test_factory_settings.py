@@ -52,6 +52,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
             tmp_path,
             {
                 "source": "zip",
+                "parameterise_databricks": 1,
                 "parameters": {"a": {"key_vault": "no such name!"}, "b": {"key_vault": "x", "more": 1}},
                 "notebook_paths": {"relative": "slot", "/x": "blue"},
                 "delete_removed": "yes",
@@ -63,6 +64,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     paths = {finding.path.removeprefix("data_factory.") for finding in caught.value.findings}
     assert paths == {
         "source",
+        "parameterise_databricks",
         "parameters.a.key_vault",
         "parameters.b.more",
         "notebook_paths.relative",

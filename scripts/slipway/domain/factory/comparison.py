@@ -127,7 +127,8 @@ class Change:
 
 @dataclass(frozen=True)
 class TriggerMove:
-    """A trigger's way: running `before` and `after`; `stop`: it must not run in between. `after` is None where it goes."""
+    """A trigger's way: running `before` and `after`; `stop`: it must not run in between; `events`: what is
+    live is subscribed to events. `after` is None where it goes."""
 
     name: str
     before: bool
@@ -271,13 +272,13 @@ def _move(change: Change, now: FactoryObject | None, wanted: bool, pipelines: se
         why = "a pipeline that it starts changes"
     elif not wanted:
         why = "it is to be stopped"
-    events = {str(item.properties.get("type", "")).lower() for item in (change.item, now) if item is not None}
+    kind = "" if now is None else str(now.properties.get("type", "")).lower()
     return TriggerMove(
         name=change.item.name if now is None else now.name,
         before=before,
         after=None if change.key in gone else wanted,
         stop=before and bool(why),
-        events=bool(events & EVENT_TRIGGERS),
+        events=kind in EVENT_TRIGGERS,
         why=why if before else "",
     )
 

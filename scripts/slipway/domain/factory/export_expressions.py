@@ -43,7 +43,7 @@ class Evaluator:
         self._variables = {name.lower(): value for name, value in (variables or {}).items()}
 
     def value(self, value: Any, problems: list[tuple[Place, str]] | None = None) -> Any:
-        """`value` with every expression in it replaced (keys are left as they are).
+        """`value` with every expression in it replaced (of keys, only a doubled [ is undone).
 
         With `problems`, an expression that can't be evaluated is noted there with its place, and stays as it is.
         """
@@ -53,7 +53,7 @@ class Evaluator:
         if len(place) > _DEEPEST_VALUE:
             raise Unsupported("nested too deeply")
         if isinstance(value, Mapping):
-            return {key: self._resolve(item, (*place, key), problems) for key, item in value.items()}
+            return {literal(str(key)): self._resolve(item, (*place, key), problems) for key, item in value.items()}
         if isinstance(value, list):
             return [self._resolve(item, (*place, index), problems) for index, item in enumerate(value)]
         if not isinstance(value, str):
