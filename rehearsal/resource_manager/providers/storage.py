@@ -31,6 +31,8 @@ _SKUS = {
     }.items()
     for copies in kinds
 }
+# learn.microsoft.com/rest/api/storagerp/storage-accounts/create: MinimumTlsVersion.
+_TLS_VERSIONS = ("TLS1_0", "TLS1_1", "TLS1_2", "TLS1_3")
 _KINDS = ("Storage", "StorageV2", "BlobStorage", "FileStorage", "BlockBlobStorage")
 # Written in any case, kept in this one.
 _SPELLING = {word.lower(): word for word in (*_SKUS, *_KINDS)}
@@ -99,10 +101,13 @@ class StorageAccount(ResourceType):
                 "Values for request parameters are invalid: skuName. For more information, see - "
                 "https://aka.ms/storageaccountskuconstraints",
             )
-        kind = write.body.get("kind")
-        if not isinstance(kind, Pending) and _spelled(kind) not in _KINDS:
+        kind, tls = write.body.get("kind"), write.properties.get("minimumTlsVersion", "TLS1_2")
+        wrong = "kind" if not isinstance(kind, Pending) and _spelled(kind) not in _KINDS else ""
+        if not isinstance(tls, Pending) and tls not in _TLS_VERSIONS:
+            wrong = "minimumTlsVersion"  # the sentence is that of the other values, for this one unverified
+        if wrong:
             raise ServiceError(
-                400, "InvalidValuesForRequestParameters", "Values for request parameters are invalid: kind."
+                400, "InvalidValuesForRequestParameters", f"Values for request parameters are invalid: {wrong}."
             )
 
     def _check_fixed(self, write: Write) -> None:

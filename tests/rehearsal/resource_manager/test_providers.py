@@ -54,8 +54,8 @@ class TestStorage:
         azure.group("rg-two")
         two = STORAGE.replace("rg-app", "rg-two")
         assert code(azure.call("PUT", f"{two}/stone", account())) == (409, "StorageAccountAlreadyTaken")
-        bad = {**account(), "sku": {"name": "Gold"}}
-        assert code(azure.call("PUT", f"{STORAGE}/sttwo", bad)) == (400, "InvalidValuesForRequestParameters")
+        for bad in ({**account(), "sku": {"name": "Gold"}}, account(minimumTlsVersion="TLS9")):
+            assert code(azure.call("PUT", f"{STORAGE}/sttwo", bad)) == (400, "InvalidValuesForRequestParameters")
         none = STORAGE.replace("rg-app", "rg-none")
         assert code(azure.call("PUT", f"{none}/sttwo", account())) == (404, "ResourceGroupNotFound")
 
