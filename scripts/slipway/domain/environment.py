@@ -105,10 +105,13 @@ class IntegrationTest:
 
 @dataclass(frozen=True, kw_only=True)
 class DataFactoryPolicy:
-    """How the factory's definitions are released. `parameterise_databricks` (source git): parameters also for what
-    differs by workspace, which Studio's default leaves as it is. `parameters` are values by parameter name, {"key_vault": name} where
-    the vault has it; `notebook_paths` lead literal notebook paths to "slot" or to a folder. `delete_limit_percent` is
-    the most of a factory that one release may delete."""
+    """How the factory's definitions are released.
+
+    `parameterise_databricks` (source git): parameters also for what differs by workspace, which Studio's default leaves
+    as it is. `parameters` are values by parameter name, {"key_vault": name} where the vault has it; `notebook_paths`
+    lead literal notebook paths to "slot" or to a folder. `delete_limit_percent` is the most of a factory that one
+    release may delete.
+    """
 
     source: Literal["none", "export", "git"] = "none"
     parameterise_databricks: bool = False
