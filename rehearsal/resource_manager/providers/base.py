@@ -221,8 +221,11 @@ def check_location(write: Write) -> None:
 
 
 def chosen(write: Write, key: str, default: Json) -> Json:
-    """A property from the body, else from what is there, else the default: for types whose PUT keeps what it is not given."""
-    if key in write.properties:
+    """A property from the body, else from what is there, else the default: for types whose PUT keeps what it is not given.
+
+    A null in the body counts as not given (unverified).
+    """
+    if write.properties.get(key) is not None:
         return write.properties[key]
     before = (write.existing or {}).get("properties", {})
     return copy.deepcopy(before.get(key, default))
