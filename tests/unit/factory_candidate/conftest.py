@@ -1,0 +1,84 @@
+"""A small project with a published candidate, and the factory that it is released to, in memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import yaml
+
+from slipway.domain.factory.objects import FactoryObject
+from slipway.steps import publish_factory_candidate
+from slipway.steps.factory_candidate_source import read_wanted
+from tests.unit.factory_import import made
+from tests.unit.factory_import.fake_factory import FakeFactory
+from tests.unit.steps.conftest import World, project
+
+__all__ = ["project"]
+
+
+class Factory(FakeFactory):
+    """`absent`: the group has no such factory."""
+
+    resource_group = "rg-bikeshare-prod"
+    absent = False
+
+    def get(self) -> dict[str, Any] | None:
+        return None if self.absent else {"name": self.name, "properties": {}}
+
+
+class Bench:
+    """An environment whose idle slot holds a candidate, and the definitions of its factory."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.factory = Factory(world.changes, "adf-bikeshare-prod")
+
+    def configure(self, policy: Mapping[str, Any]) -> None:
+        path = self.world.root / "config" / "environments" / "prod.yml"
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values["data_factory"] = dict(policy)
+        path.write_text(yaml.safe_dump(values), encoding="utf-8")
+
+    def export(
+        self,
+        objects: Sequence[FactoryObject],
+        declared: Mapping[str, Any] | None = None,
+        *,
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Puts an export where a release has it; `values` are the environment's, for the parameters `declared`."""
+        folder = self.world.root / "arm" / "datafactory"
+        shutil.rmtree(folder, ignore_errors=True)
+        for name, content in made.files_of(made.template(objects, declared), made.parameters_file()).items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content), encoding="utf-8")
+        self.configure({"source": "export", "parameters": dict(values or {})})
+
+    def publish_slot(self, version: str = "1") -> None:
+        assert self.world.build(version) == 0
+        self.world.publish()
+
+    def run(self, **options: Any) -> None:
+        context = self.world.context(**{"pipeline": [], **options})
+        release = self.world.release()
+        session = self.world.session(release.version, **{"pipeline": [], **options})
+        factory = cast(Any, self.factory)
+        publish_factory_candidate.publish(session, factory, read_wanted(context), release.version)
+
+    def remove(self, **options: Any) -> None:
+        publish_factory_candidate.remove(self.world.session("by hand", **options), cast(Any, self.factory))
+
+    @property
+    def said(self) -> str:
+        return self.world.output.getvalue()
+
+
+@pytest.fixture
+def bench(project: Path) -> Bench:
+    return Bench(World(project))
