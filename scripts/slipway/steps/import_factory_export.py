@@ -132,8 +132,9 @@ def _say(context: Context, export: Export, values: Values) -> None:
     )
     for note in export.notes:
         log.info(note)
-    if values.kept:
-        log.info(f"{len(values.kept)} parameters keep the export's values: {', '.join(values.kept)}")
+    kept = [name for name in values.kept if f"_{RELEASE_FOLDER}_value" not in name]  # that one is always the slot's
+    if kept:
+        log.info(f"{len(kept)} parameters keep the export's values: {', '.join(kept)}")
     for name in values.plain_secrets:
         log.warning(f"data_factory.parameters.{name} is secure and stands in the configuration; use {{key_vault: …}}.")
 
