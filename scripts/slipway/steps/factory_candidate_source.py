@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from slipway.command import Context
@@ -12,16 +11,15 @@ from slipway.domain.environment import FOLDER, Environment
 from slipway.domain.factory.candidate import Source
 from slipway.domain.factory.comparison import merge_global_parameters
 from slipway.domain.factory.export import Export, parameter_values, read_export, render
-from slipway.domain.factory.export_files import Document, ExportFiles, find_export
+from slipway.domain.factory.export_files import find_export
+from slipway.domain.factory.export_from_git import export_of
 from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebooks
 from slipway.domain.factory.export_parameters import Values, override_of
 from slipway.domain.factory.git_folder import read_git_folder
-from slipway.domain.factory.template import generate
 from slipway.errors import Finding, NotPossible, ReleaseError
-from slipway.steps.import_factory_export import EXPORTS
+from slipway.steps.import_factory_export import EXPORTS, GIT_FOLDER
 from slipway.steps.provision_secrets import Services
 
-GIT_FOLDER = "datafactory"
 _NOTHING = "Nothing was changed."
 
 
@@ -72,7 +70,9 @@ def read_wanted(context: Context) -> Wanted:
     environment = context.environment
     target = environment.resources.data_factory
     if environment.data_factory.source == "git":
-        files, findings = _git_folder(context.root / GIT_FOLDER, environment), list[Finding]()
+        databricks = environment.data_factory.parameterise_databricks
+        files = export_of(read_git_folder(context.root / GIT_FOLDER), parameterise_databricks=databricks)
+        findings = list[Finding]()
     else:
         path = context.root / EXPORTS
         if not path.exists():
@@ -92,16 +92,3 @@ def read_wanted(context: Context) -> Wanted:
             return Wanted(export, values, environment)
     count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
     raise ReleaseError(f"The factory's definitions in {files.where} have {count}.", findings)
-
-
-def _git_folder(path: Path, environment: Environment) -> ExportFiles:
-    """A Git folder as the export that it would give, global parameters in it and the factory itself not."""
-    folder = replace(read_git_folder(path), include_factory=False, include_global_parameters=True)
-    databricks = bool(getattr(environment.data_factory, "parameterise_databricks", False))
-    template = generate(folder, parameterise_databricks=databricks)
-    where = path.as_posix()
-    return ExportFiles(
-        where,
-        template=Document(where, template.to_template()),
-        parameters=Document(where, template.to_parameters()),
-    )

@@ -143,12 +143,7 @@ def _version(context: Context) -> str:
 def _plan(session: Session, factory: DataFactory, wanted: Wanted, version: str) -> CandidatePlan:
     slot = session.state.idle
     manifest = candidate_in(session, slot, version).manifest
-    if factory.get() is None:
-        raise NotPossible(
-            f"There is no data factory {factory.name} in {factory.resource_group}.",
-            changed="Nothing was changed.",
-            next_step=f"Run scripts/deploy_resources.py --environment {session.environment.name} first; it makes it.",
-        )
+    _check(session, factory)
     folder = session.slot_folder(slot)
     source = wanted.source(
         live=session.slot_folder(session.state.live) if session.state.live else folder,
@@ -165,6 +160,23 @@ def _plan(session: Session, factory: DataFactory, wanted: Wanted, version: str) 
             next_step="Correct what is named, and release again. Nothing was changed.",
         )
     return plan
+
+
+def _check(session: Session, factory: DataFactory) -> None:
+    """Raises NotPossible where the switch would refuse to deploy into this factory anyway."""
+    found, name = factory.get(), session.environment.name
+    if found is None:
+        raise NotPossible(
+            f"There is no data factory {factory.name} in {factory.resource_group}.",
+            changed="Nothing was changed.",
+            next_step=f"Run scripts/deploy_resources.py --environment {name} first; it makes it.",
+        )
+    if (found.get("properties") or {}).get("repoConfiguration") and name != "dev":
+        raise NotPossible(
+            f"Data factory {factory.name} of {name} is linked to Git: whoever publishes there overwrites a release.",
+            changed="Nothing was changed.",
+            next_step="Disconnect the repository in Studio (Manage, Git configuration): only DEV's factory has one.",
+        )
 
 
 def _live(factory: DataFactory, source: Source) -> list[FactoryObject]:

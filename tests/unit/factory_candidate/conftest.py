@@ -22,13 +22,15 @@ __all__ = ["project"]
 
 
 class Factory(FakeFactory):
-    """`absent`: the group has no such factory."""
+    """`absent`: the group has no such factory; `linked`: its Studio works in a Git repository."""
 
     resource_group = "rg-bikeshare-prod"
     absent = False
+    linked = False
 
     def get(self) -> dict[str, Any] | None:
-        return None if self.absent else {"name": self.name, "properties": {}}
+        git = {"repoConfiguration": {"repositoryName": "x"}} if self.linked else {}
+        return None if self.absent else {"name": self.name, "properties": git}
 
 
 class Bench:

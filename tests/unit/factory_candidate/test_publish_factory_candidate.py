@@ -185,6 +185,10 @@ def test_no_candidate_no_factory_no_export_and_mistakes_are_said(bench: Bench) -
     with pytest.raises(NotPossible, match="There is no data factory adf-bikeshare-prod"):
         bench.run()
     bench.factory.absent = False
+    bench.factory.linked = True
+    with pytest.raises(NotPossible, match="is linked to Git"):
+        bench.run()
+    bench.factory.linked = False
     odd = pipeline("odd", notebook="@string(pipeline().globalParameters)")
     bench.export([linked_service(), odd])
     with pytest.raises(ReleaseError, match="can't be made") as caught:
