@@ -52,15 +52,17 @@ class Bench:
         declared: Mapping[str, Any] | None = None,
         *,
         values: Mapping[str, Any] | None = None,
+        **policy: Any,
     ) -> None:
-        """Puts an export where a release has it; `values` are the environment's, for the parameters `declared`."""
+        """Puts an export where a release has it; `values` are the environment's, for the parameters `declared`;
+        `policy` is more of its data_factory."""
         folder = self.world.root / "arm" / "datafactory"
         shutil.rmtree(folder, ignore_errors=True)
         for name, content in made.files_of(made.template(objects, declared), made.parameters_file()).items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content), encoding="utf-8")
-        self.configure({"source": "export", "parameters": dict(values or {})})
+        self.configure({"source": "export", "parameters": dict(values or {}), **policy})
 
     def publish_slot(self, version: str = "1") -> None:
         assert self.world.build(version) == 0

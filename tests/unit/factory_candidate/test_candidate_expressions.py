@@ -61,6 +61,7 @@ def test_every_form_gets_the_value(text: str, wanted: str) -> None:
         "@pipeline().parameters.releaseFolder",
         "@pipeline().parameters.globalParameters",
         "@activity('x').output.globalParameters.releaseFolder",
+        "@activity('x').pipeline().globalParameters.releaseFolder",
         "@mypipeline().globalParameters.releaseFolder",
         "@item().globalParameters['releaseFolder']",
         "'",

@@ -214,6 +214,13 @@ def test_only_our_own_copies_are_ever_removed(name: str, folder: str, annotation
     assert removals([trigger_of]) == ()
 
 
+def test_a_reference_to_the_object_itself_is_led_to_the_copy() -> None:
+    loop = pipeline("loop", reference(Kind.PIPELINES, "Loop"))
+    copy = planned([loop], []).copies[0][0].item
+    used = copy.properties["activities"][0]["typeProperties"]["ifTrueActivities"][0]
+    assert used["typeProperties"]["deep"][0]["it"]["referenceName"] == copy.name
+
+
 def test_a_copy_in_the_source_is_nobodys_source() -> None:
     copy = planned([LS, SCORE], []).copies[0][0].item
     plan = planned([LS, SCORE, copy], live([LS, SCORE]))
@@ -221,7 +228,7 @@ def test_a_copy_in_the_source_is_nobodys_source() -> None:
 
 
 def test_descriptions_stay_and_secrets_stay_secret() -> None:
-    secret = Secret("@x pipeline().globalParameters.")
+    secret = Secret("a@{pipeline().globalParameters.other}")
     text = "@{pipeline().globalParameters.releaseFolder}"
     activity = {"name": text, "type": "X", "description": text, "typeProperties": {"description": text, "name": text}}
     item = pipeline("p", activities=[activity], description=text, annotations=[text], header=Secret("s"))
@@ -233,7 +240,9 @@ def test_descriptions_stay_and_secrets_stay_secret() -> None:
     inner = steered["activities"][0]
     assert (inner["name"], inner["description"]) == (text, text)
     assert inner["typeProperties"] == {"description": FOLDER, "name": FOLDER}
-    assert isinstance(steer(pipeline("p", x=secret), {"other": 1})[0]["x"], Secret)
+    kept = steer(pipeline("p", x=secret), {"other": 1})[0]["x"]
+    assert isinstance(kept, Secret)
+    assert kept == secret
 
 
 @st.composite

@@ -236,6 +236,23 @@ def test_secrets_of_new_linked_services_come_from_the_vault(bench: Bench, monkey
     assert "dapi-secret-1234" not in bench.said
 
 
+def test_mapped_notebook_paths_differ_only_where_they_are_tested(bench: Bench) -> None:
+    def literal(path: str) -> FactoryObject:
+        activity = {"name": "n", "type": "DatabricksNotebook", "typeProperties": {"notebookPath": path}}
+        return FactoryObject(Kind.PIPELINES, "literal", {"activities": [activity]})
+
+    bench.export([literal("/devops-deployed/score")], notebook_paths={"/devops-deployed": "slot"})
+    bench.world.deploy("1")
+    bench.factory.seed(literal("/Workspace/Slipway/bikeshare/prod/blue/notebooks/score"))
+    bench.world.change_notebook("something else")
+    bench.publish_slot("2")
+    bench.run()
+    assert copies(bench) == {}
+    bench.run(pipeline=["literal"])
+    activity = copies(bench)["literal"].properties["activities"][0]
+    assert activity["typeProperties"]["notebookPath"] == "/Workspace/Slipway/bikeshare/prod/green/notebooks/score"
+
+
 def test_the_samples_git_folder_is_read_as_an_export(bench: Bench) -> None:
     shutil.copytree(REPOSITORY / "datafactory", bench.world.root / "datafactory")
     bench.configure({"source": "git"})

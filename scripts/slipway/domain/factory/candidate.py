@@ -18,6 +18,7 @@ from typing import Any
 from slipway.domain.factory.candidate_expressions import Unclear, substitute
 from slipway.domain.factory.comparison import differences
 from slipway.domain.factory.export_notebooks import RELEASE_FOLDER
+from slipway.domain.factory.export_parameters import Secret
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
 from slipway.domain.factory.references import BUILT_IN, CycleError, Graph, Place, graph, levels, path_text, references
 from slipway.errors import Finding
@@ -290,14 +291,13 @@ def steer(item: FactoryObject, values: Mapping[str, Any]) -> tuple[Mapping[str, 
             }
         if isinstance(value, list):
             return [walk(part, (*place, index)) for index, part in enumerate(value)]
-        if not isinstance(value, str):
+        if not isinstance(value, str) or isinstance(value, Secret):
             return value
         try:
-            changed = substitute(value, values)
+            return substitute(value, values)
         except Unclear as error:
             problems.append((place, str(error)))
             return value
-        return value if changed == value else changed  # the very object: a secure text stays one
 
     return walk(item.properties, ("properties",)), problems
 
