@@ -25,7 +25,8 @@ FILE_LIMIT = 500 * 1024 * 1024
 _FOLDERS = {
     "notebooks": None,
     "config": (".yml", ".json"),
-    "arm": (".json",),
+    "arm": (".json", ".zip"),  # an exported factory is a ZIP
+    "datafactory": (".json",),
     "scripts": (".py",),
 }
 _SINGLE = ("requirements/release.txt",)
