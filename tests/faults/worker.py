@@ -27,7 +27,7 @@ _STEPS = ("publish_slot", "run_integration_test", "switch_slot", "rollback")
 def _wait_less() -> None:
     """Before the clients are imported: some keep `time.sleep` as a default argument."""
     sleep = time.sleep
-    time.sleep = lambda seconds: sleep(seconds / _FASTER)
+    time.sleep = lambda seconds: sleep(float(seconds) / _FASTER)
 
 
 def _run(request: Mapping[str, Any]) -> int:

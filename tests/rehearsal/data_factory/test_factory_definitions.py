@@ -94,10 +94,13 @@ def test_the_sdk_lists_every_kind(azure: Factories) -> None:
 
 def test_models_of_the_sdk(azure: Factories) -> None:
     prepared(azure)
-    activity = models.WaitActivity(name="w", wait_time_in_seconds=3)
-    resource = models.PipelineResource(activities=[activity], folder=models.PipelineFolder(name="a/b"))
+    wait = models.WaitActivityTypeProperties(wait_time_in_seconds=3)
+    activity = models.WaitActivity(name="w", type_properties=wait)
+    content = models.Pipeline(activities=[activity], folder=models.PipelineFolder(name="a/b"))
+    resource = models.PipelineResource(properties=content)
     azure.sdk.pipelines.create_or_update(GROUP_NAME, azure.factory, "p", resource)
     found = azure.sdk.pipelines.get(GROUP_NAME, azure.factory, "p")
+    assert found is not None
     assert found.activities is not None
     assert found.activities[0].name == "w"
     assert (

@@ -109,7 +109,7 @@ def test_cancelled(azure: Factories) -> None:
 
     def child() -> Any:
         found = azure.sdk.pipeline_runs.query_by_factory(GROUP_NAME, azure.factory, window()).value
-        return next((one for one in found if one.pipeline_name == "p" and azure.activities(one.run_id)), None)
+        return next((one for one in found if one.pipeline_name == "p" and azure.activities(str(one.run_id))), None)
 
     below: Any = None
     for _ in range(200):
@@ -372,6 +372,7 @@ def test_a_called_pipeline_answers(azure: Factories) -> None:
     found = azure.named(run.run_id)
     assert found["keep"].input["value"] == 42
     below = azure.sdk.pipeline_runs.get(GROUP_NAME, azure.factory, found["call"].output["pipelineRunId"])
+    assert below.invoked_by is not None
     assert below.invoked_by.pipeline_run_id == run.run_id
     assert below.invoked_by.invoked_by_type == "PipelineActivity"
     azure.pipeline("inner", fail("f"), parameters={"n": {"type": "Int"}})
@@ -475,7 +476,7 @@ def test_queries(azure: Factories) -> None:
         asked = window()
         asked.filters = [RunQueryFilter(**one)]
         found = azure.sdk.pipeline_runs.query_by_factory(GROUP_NAME, azure.factory, asked).value
-        return [run.run_id for run in found]
+        return [str(run.run_id) for run in found]
 
     ids = [run.run_id for run in runs]
     assert query(operand="Status", operator="Equals", values_property=["Failed"]) == [ids[1]]

@@ -16,6 +16,7 @@ from slipway.command import Context
 from slipway.domain.claim import Holder
 from slipway.domain.environment import load_environment
 from slipway.log import Log
+from slipway.services.credentials import Credential
 from slipway.services.data_factory import DataFactory
 from slipway.services.key_vault import Vault
 from slipway.steps import import_factory_export as step
@@ -49,7 +50,10 @@ class Workbench:
         self.client = self._client()
 
     def put_secret(self, name: str, value: str) -> None:
-        Vault(self.vault, self.cloud.credential()).set(name, value)
+        Vault(self.vault, self._credential()).set(name, value)
+
+    def _credential(self) -> Credential:
+        return Credential(self.cloud.credential(), who="the tests")
 
     def _make_group(self) -> None:
         kind = "Microsoft.Resources/resourceGroups"
@@ -66,7 +70,7 @@ class Workbench:
         self.cloud.call(lambda: self.cloud.world.resources.put(dict(resource)))
 
     def _client(self) -> DataFactory:
-        return DataFactory(self.cloud.credential(), SUBSCRIPTION, "rg-test", self.name, sleep=lambda _: None)
+        return DataFactory(self._credential(), SUBSCRIPTION, "rg-test", self.name, sleep=lambda _: None)
 
     def run(
         self,

@@ -68,7 +68,11 @@ class Project:
         before = path.read_text(encoding="utf-8")
         assert old in before, f"{file} has no {old!r}"
         path.write_text(before.replace(old, new), encoding="utf-8")
-        return lambda: path.write_text(before, encoding="utf-8") and None
+
+        def mend() -> None:
+            path.write_text(before, encoding="utf-8")
+
+        return mend
 
 
 @pytest.fixture(scope="module")
