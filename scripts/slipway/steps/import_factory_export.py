@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slipway.command import Context, run_step
-from slipway.domain.environment import FOLDER, Environment
-from slipway.domain.factory.export import Definition, Export, parameter_values, read_export, render
+from slipway.domain.environment import Environment
+from slipway.domain.factory.export import Definition, Export, render
 from slipway.domain.factory.export_age import stale_objects
 from slipway.domain.factory.export_files import ExportFiles, find_export
 from slipway.domain.factory.export_from_git import export_of
 from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebooks
-from slipway.domain.factory.export_parameters import Values, override_of
+from slipway.domain.factory.export_parameters import Values
 from slipway.domain.factory.git_folder import read_git_folder
 from slipway.domain.slot import SLOTS, Slot
 from slipway.errors import Finding, NotPossible, ReleaseError, UsageError
 from slipway.services.credentials import credential
 from slipway.services.data_factory import DataFactory
 from slipway.steps.factory_deployment import Deployment, Rules, make_plan, read_live, say_plan
+from slipway.steps.factory_values import checked, with_secrets
 from slipway.steps.session import Session, open_session
 
 EXPORTS = "arm/datafactory"
@@ -87,23 +87,15 @@ class _Work:
 
 
 def _read(context: Context) -> _Work:
-    environment, log = context.environment, context.log
-    target = environment.resources.data_factory
-    configuration = f"{FOLDER}/{environment.name}.yml"
     path, files, findings = _files(context)
-    if not findings:
-        export, findings = read_export(files, target=target)
-        overrides = {name: override_of(value) for name, value in environment.data_factory.parameters.items()}
-        values, found = parameter_values(export, overrides, factory=target, configuration=configuration)
-        findings += found
-        findings += render(export, values, factory=target)[1]
-        if not findings:
-            _say(context, export, values)
-            _warn_of_age(context, export)
-            return _Work(export, values)
-    log.info(f"{path} was not imported into {target}.")
-    count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"
-    raise ReleaseError(f"The export {path} has {count}.", findings)
+    try:
+        export, values = checked(context, files, findings, what=f"The export {path}")
+    except ReleaseError:
+        context.log.info(f"{path} was not imported into {context.environment.resources.data_factory}.")
+        raise
+    _say(context, export, values)
+    _warn_of_age(context, export)
+    return _Work(export, values)
 
 
 def _files(context: Context) -> tuple[Path, ExportFiles, list[Finding]]:
@@ -198,7 +190,7 @@ class _Import:
             if plan.empty:
                 log.info("Nothing to do.")
                 return
-            filled = self._definition(self._with_secrets(), say=False)
+            filled = self._definition(with_secrets(self.session.context, self.work.values), say=False)
             deployment.run(plan, {item.key: item for item in filled.objects}, live)
         log.summary(_summary(self.environment, self.work.export, plan))
 
@@ -258,32 +250,6 @@ class _Import:
         if RELEASE_FOLDER in globals_:
             globals_[RELEASE_FOLDER] = {**globals_[RELEASE_FOLDER], "value": folder}
         return Definition(tuple(objects), globals_)
-
-    def _with_secrets(self) -> Values:
-        """Reads the vault's secrets. Raises NotPossible with all that are not there."""
-        wanted: Mapping[str, Any] = self.work.values.vault
-        if not wanted:
-            return self.work.values
-        from slipway.steps.provision_secrets import Services
-
-        vault = Services(self.session.context).vault
-        found: dict[str, str] = {}
-        missing: list[str] = []
-        for name in sorted(set(wanted.values())):
-            value = vault.get(name)
-            if not value:
-                missing.append(name)
-                continue
-            self.session.log.mask(value)
-            found[name] = value
-        if missing:
-            raise NotPossible(
-                f"Key Vault {self.environment.resources.key_vault} has no {', '.join(missing)}, which "
-                "data_factory.parameters asks for.",
-                changed="Nothing was changed.",
-                next_step="Provide them (secrets in the configuration, or az keyvault secret set), then run again.",
-            )
-        return self.work.values.with_secrets(found)
 
 
 def _summary(environment: Environment, export: Export, plan: Any) -> str:

@@ -225,7 +225,7 @@ def test_secrets_of_new_linked_services_come_from_the_vault(bench: Bench, monkey
         def __init__(self, _context: Any) -> None:
             self.vault = vault
 
-    monkeypatch.setattr("slipway.steps.factory_candidate_source.Services", Services)
+    monkeypatch.setattr("slipway.steps.provision_secrets.Services", Services)
     with pytest.raises(NotPossible, match="has no adb-token"):
         bench.run()
     assert not factory_changes(bench)
