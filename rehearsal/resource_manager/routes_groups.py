@@ -9,7 +9,7 @@ from starlette.responses import Response
 from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.errors import ServiceError, group_not_found
 from rehearsal.resource_manager.exchange import Exchange, Later, Rule, answer, nothing, page, rule
-from rehearsal.resource_manager.identifiers import contains, group_id
+from rehearsal.resource_manager.identifiers import contains, group_id, group_of
 from rehearsal.resource_manager.providers.base import locked
 from rehearsal.resource_manager.resources import GROUP_TYPE
 
@@ -205,6 +205,9 @@ async def _resources(exchange: Exchange) -> Response:
             filters.get(key, str(resource.get(own, ""))).lower() == str(resource.get(own, "")).lower()
             for key, own in (("resourcetype", "type"), ("name", "name"), ("location", "location"))
         )
+        # learn.microsoft.com/rest/api/resources/resources/list: resourceGroup is one of the properties to filter by.
+        group = (group_of(resource["id"]) or "").lower()
+        fits = fits and filters.get("resourcegroup", group).lower() == group
         if fits and _tagged(resource, filters):
             shown = ("id", "name", "type", "location", "tags", "sku", "kind", "identity")
             found.append({key: resource[key] for key in shown if key in resource})

@@ -169,3 +169,14 @@ def test_names_do_not_care_about_case(azure: Azure) -> None:
     found = azure.world.resources.find("microsoft.managedidentity/USERASSIGNEDIDENTITIES", "ID1")
     assert found is not None
     assert azure.world.resources.subscription(SUBSCRIPTION.upper()) is not None
+
+
+def test_a_subscriptions_resources_can_be_asked_for_by_group(azure: Azure) -> None:
+    azure.group()
+    azure.group("rg-two")
+    for identity in (IDENTITY, IDENTITY.replace("rg-app", "rg-two")):
+        assert azure.call("PUT", identity, BODY)[0] == 201
+    everything = f"{SUBSCRIPTION_ID}/resources"
+    assert len(azure.call("GET", everything)[1]["value"]) == 2
+    found = azure.call("GET", f"{everything}?$filter=resourceGroup%20eq%20'RG-TWO'")[1]["value"]
+    assert [one["id"].split("/")[4] for one in found] == ["rg-two"]
