@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from rehearsal.json_paths import at
 from rehearsal.resource_manager.template.evaluate import Pending
 
 Json = Any
@@ -92,22 +93,6 @@ def _shape(activity: Json) -> str | None:
             if not isinstance(value, kind):
                 return f"'{path}' of the activity '{activity['name']}' must be {_KINDS[kind]}."
     return None
-
-
-def at(value: Json, steps: Sequence[str]) -> Iterator[Json]:
-    """The values at a path of names; what is not there is None."""
-    if not steps:
-        yield value
-        return
-    name, *rest = steps
-    if not isinstance(value, Mapping):
-        return
-    found = value.get(name.removesuffix("[]"))
-    if name.endswith("[]"):
-        for item in found if isinstance(found, list) else []:
-            yield from at(item, rest)
-    else:
-        yield from at(found, rest)
 
 
 def declarations(properties: Mapping[str, Json]) -> str | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from rehearsal.entra.directory import Principal
+from rehearsal.json_paths import at
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.identifiers import ResourceId, contains, fold, group_of, subscription_of
 from rehearsal.resource_manager.template.evaluate import Pending
@@ -175,7 +176,7 @@ _NAMES = {str: "String", dict: "Object", list: "Array", bool: "Boolean", int: "I
 def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
     """Raises ServiceError 400 when a part of a body is of another kind than its provider can read. Outer paths come first."""
     for path, kind in {**_SHAPE, **shape}.items():
-        for value in _at(body, path.split(".")):
+        for value in at(body, path.split(".")):
             fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
             if value is not None and not isinstance(value, Pending) and not fits:
                 shown = json.dumps(value)[:80]
@@ -185,21 +186,6 @@ def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
                     "The request content was invalid and could not be deserialized: 'Error converting value "
                     f"{shown} to type '{_NAMES[kind]}'. Path '{path}'.'.",
                 )
-
-
-def _at(value: Json, steps: Sequence[str]) -> Iterator[Json]:
-    if not steps:
-        yield value
-        return
-    name, *rest = steps
-    if not isinstance(value, Mapping):
-        return
-    found = value.get(name.removesuffix("[]"))
-    if name.endswith("[]"):
-        for item in found if isinstance(found, list) else []:
-            yield from _at(item, rest)
-    else:
-        yield from _at(found, rest)
 
 
 def check_location(write: Write) -> None:
