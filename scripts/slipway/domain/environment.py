@@ -88,11 +88,13 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True)
 class JobsPolicy:
-    """`run_as` is the Jobs API's own object; `values` are for `{{ }}` in config/jobs."""
+    """`run_as` is the Jobs API's own object; `values` are for `{{ }}` in config/jobs; `drift` is what becomes of
+    settings that people changed by hand."""
 
     schedules: Literal["as_defined", "paused"]
     run_as: Mapping[str, str]
     values: Mapping[str, Any]
+    drift: Literal["keep", "overwrite", "stop"] = "overwrite"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +293,12 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
         secret_scope=SecretScope(name=scope["name"], backend=scope["backend"], readers=tuple(scope["readers"])),
         secrets={key: _secret(key, item) for key, item in values["secrets"].items()},
         notebooks=values["notebooks"],
-        jobs=JobsPolicy(schedules=jobs["schedules"], run_as=jobs["run_as"], values=jobs["values"]),
+        jobs=JobsPolicy(
+            schedules=jobs["schedules"],
+            run_as=jobs["run_as"],
+            values=jobs["values"],
+            drift=jobs.get("drift", "stop" if values["production"] else "overwrite"),
+        ),
         integration_test=IntegrationTest(
             notebook=test["notebook"],
             timeout_minutes=test["timeout_minutes"],

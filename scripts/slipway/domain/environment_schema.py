@@ -139,7 +139,9 @@ SCHEMA = Keys(
                     optional=frozenset({"service_principal_name", "user_name"}),
                 ),
                 "values": Table(Scalar(), key=r"[a-z][a-z0-9_]*"),
-            }
+                "drift": Choice(("keep", "overwrite", "stop")),
+            },
+            optional=frozenset({"drift"}),
         ),
         "integration_test": Keys(
             {

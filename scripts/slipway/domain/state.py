@@ -65,7 +65,8 @@ class JobRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A release that was switched to once. `settings` are its jobs' settings in `slot`, as they last were."""
+    """A release that was switched to once. `settings` are its jobs' settings in `slot`, as they last were;
+    `definitions` as the release itself meant them."""
 
     version: str
     commit: str
@@ -76,6 +77,7 @@ class Entry:
     since: Instant
     outcome: Literal["live", "stable", "rolled_back"]
     run: str = ""
+    definitions: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

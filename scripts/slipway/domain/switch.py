@@ -14,6 +14,7 @@ from typing import Any, Literal
 from slipway.domain.codec import Instant
 from slipway.domain.drift import drift, same
 from slipway.domain.job import pause_of, with_pause
+from slipway.domain.merge import Policy, carry
 from slipway.domain.slot import Slot
 
 Direction = Literal["forward", "back"]
@@ -58,12 +59,13 @@ class Journal:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A job as Slipway knows it (`pause`: as Slipway last meant it) and as it is now (None: it is gone)."""
+    """A job as Slipway knows it (`pause`, `base`: as the live release means it) and as it is now (None: it is gone)."""
 
     id: int
     pause: str | None
     settings: Mapping[str, Any] | None
     retired: bool = False
+    base: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +77,20 @@ class Step:
     settings: Mapping[str, Any]
 
 
-def plan(wanted: Mapping[str, Mapping[str, Any]], known: Mapping[str, Known]) -> tuple[Action, ...]:
-    """The actions that give the jobs the `wanted` settings (by key), and pause the known jobs that are not wanted."""
+def plan(
+    wanted: Mapping[str, Mapping[str, Any]], known: Mapping[str, Known], *, policy: Policy = "overwrite", root: str = ""
+) -> tuple[Action, ...]:
+    """The actions that give the jobs the `wanted` settings (by key), and pause the known jobs that are not wanted.
+
+    What people changed by hand stays as far as `policy` says; `root` is the folder of both slots.
+    """
     actions = []
     for key in sorted(wanted.keys() | known.keys()):
         job = known.get(key)
         before = None if job is None else job.settings
         if key in wanted:
             settings = wanted[key]
-            after = _keep_pause(settings, job)
+            after = _keep_by_hand(settings, job, policy, root)
             actions.append(
                 Action(
                     key=key,
@@ -99,10 +106,12 @@ def plan(wanted: Mapping[str, Mapping[str, Any]], known: Mapping[str, Known]) ->
     return tuple(actions)
 
 
-def _keep_pause(settings: Mapping[str, Any], job: Known | None) -> Mapping[str, Any]:
-    """People's own pausing (or starting) of a job survives: it shows as a status that Slipway did not mean."""
+def _keep_by_hand(settings: Mapping[str, Any], job: Known | None, policy: Policy, root: str) -> Mapping[str, Any]:
+    """People's own schedule, and pausing (or starting) of a job survive; that shows as a status that Slipway did not
+    mean."""
     if job is None or job.settings is None or job.retired:
         return settings
+    settings = carry(settings, job.base, job.settings, policy, root)
     now = pause_of(job.settings)
     return settings if now is None or job.pause is None or now == job.pause else with_pause(settings, now)
 

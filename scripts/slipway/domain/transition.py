@@ -103,6 +103,7 @@ def _released(
         since=now,
         outcome="live",
         run=run,
+        definitions=journal.settings,
     )
     return (*before, entry)[-_HISTORY:]
 

@@ -1,4 +1,4 @@
-"""The deployed jobs of an environment: reading them, finding them by their tags, reporting drift."""
+"""The deployed jobs of an environment: reading them, finding them by their tags."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from slipway.domain.archive import read_settings
-from slipway.domain.drift import drift
-from slipway.domain.job import is_ours, pause_of, with_pause
+from slipway.domain.job import is_ours
 from slipway.domain.switch import Known
 from slipway.errors import AuthenticationError, NotPossible
 
@@ -86,6 +85,7 @@ def known_jobs(session: Session, wanted: Iterable[str]) -> dict[str, Known]:
     ids = {key: record.id for key, record in records.items()}
     ids.update(find_by_tags(session, set(wanted) - ids.keys()))
     now = read_jobs(session, ids)
+    meant = meant_settings(session)
     result = {}
     for key, settings in now.items():
         record = records.get(key)
@@ -94,38 +94,18 @@ def known_jobs(session: Session, wanted: Iterable[str]) -> dict[str, Known]:
             pause=None if record is None else record.pause,
             settings=settings,
             retired=record is not None and record.retired,
+            base=None if record is None or record.retired else meant.get(key),
         )
     return result
 
 
-def report_drift(session: Session, known: Mapping[str, Known] | None = None) -> tuple[str, ...]:
-    """Says what people changed by hand since the last switch; returns the lines. Reads only."""
+def meant_settings(session: Session) -> dict[str, dict[str, Any]]:
+    """The jobs' settings as the live release itself means them, by key; none where the archive lost them."""
     entry = session.state.live_entry
     if entry is None:
-        return ()
-    known = known_jobs(session, ()) if known is None else known
+        return {}
     try:
-        meant = session.document(entry.settings, read_settings)
+        return session.document(entry.definitions or entry.settings, read_settings)
     except NotPossible as error:
         session.log.warning(f"Changes by hand can't be looked for: {error.what}")
-        return ()
-    lines = []
-    for key, settings in sorted(meant.items()):
-        job = known.get(key)
-        if job is None or job.retired:
-            continue
-        if job.settings is None:
-            lines.append(
-                f"job {key} ({job.id}) was deleted, or hidden from the release identity: a switch makes a new one. "
-                "If it is still there, delete it"
-            )
-            continue
-        status = pause_of(job.settings)
-        if status != job.pause:
-            lines.append(f"job {key}: pause_status was set to {job.pause}, is {status}; it is left so")
-        # The pause status is people's own; everything else is compared.
-        compared = settings if status is None else with_pause(settings, status)
-        lines += [f"job {key}: {line}" for line in drift(compared, job.settings)]
-    for line in lines:
-        session.log.warning(f"Changed by hand since {entry.version} was released: {line}")
-    return tuple(lines)
+        return {}

@@ -16,7 +16,8 @@ from slipway.domain.slot import ENVIRONMENT, Slot, SlotFile, environment_json, r
 from slipway.domain.state import SlotRecord
 from slipway.domain.transition import forget_old, published
 from slipway.errors import saying
-from slipway.steps.jobs import report_drift
+from slipway.steps.drift import drift_option, look_for_drift, policy_of
+from slipway.steps.jobs import known_jobs
 from slipway.steps.release_source import release_of, render_jobs
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import Content, Prepared, prepare, write_slot
@@ -34,6 +35,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
     )
     wait_option(parser)
+    drift_option(parser)
 
 
 def wait_option(parser: argparse.ArgumentParser) -> None:
@@ -59,15 +61,17 @@ def publish(session: Session, release: Release) -> None:
     if session.context.what_if:
         session.load()
         slot = session.state.idle
-        render_jobs(release, session.environment, slot)
+        look_for_drift(
+            session, known_jobs(session, ()), render_jobs(release, session.environment, slot), policy_of(session)
+        )
         _say(session, prepare(session, _content(session, release, slot)), slot)
         return
     with session.claimed():
         settle(session)
         with saying("Nothing was changed."):
-            report_drift(session)
             slot = session.state.idle
             jobs = render_jobs(release, session.environment, slot)
+            look_for_drift(session, known_jobs(session, ()), jobs, policy_of(session))
             content = _content(session, release, slot)
             session.log.info(f"{release.version} goes to {slot}; live is {session.state.live or 'nothing yet'}.")
             with session.log.section(f"Looking at {session.slot_folder(slot)}"):

@@ -15,6 +15,7 @@ from slipway.domain.state import Entry, SlotRecord
 from slipway.domain.switch import plan
 from slipway.domain.transition import published, rollback_target
 from slipway.errors import NotPossible, saying
+from slipway.steps.drift import look_for_drift
 from slipway.steps.jobs import known_jobs
 from slipway.steps.publish_slot import environment_file, wait_option
 from slipway.steps.session import Session, open_session
@@ -57,7 +58,9 @@ def roll_back(session: Session, version: str | None) -> None:
         how = "is whole there: a switch" if goal.whole else "is published again from the archive first"
         session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
         wanted = _settings(session, goal)
-        say_actions(session, plan(wanted, known_jobs(session, wanted)), goal.slot)
+        say_actions(
+            session, plan(wanted, known_jobs(session, wanted), root=session.environment.databricks.root), goal.slot
+        )
         return
     with session.claimed():
         journal = session.state.switch
@@ -104,7 +107,8 @@ def _prepare(session: Session, goal: Goal) -> None:
         session.log.info(f"{goal.slot} does not hold it any more: it is published again from the archive.")
         manifest = _republish(session, goal, wanted)
     known = known_jobs(session, wanted)
-    actions = plan(wanted, known)
+    drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it
+    actions = plan(wanted, known, root=session.environment.databricks.root)
     say_actions(session, actions, goal.slot)
     open_journal(
         session,
@@ -115,6 +119,7 @@ def _prepare(session: Session, goal: Goal) -> None:
         settings=wanted,
         known=known,
         actions=actions,
+        drift=drift,
         entry=goal.index,
     )
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from slipway.command import Context, run_step
 from slipway.domain.archive import archive_settings, read_settings
-from slipway.domain.drift import drift
+from slipway.domain.drift import differences
 from slipway.domain.job import with_pause
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord
 from slipway.domain.switch import Action, Journal, Known, plan
 from slipway.errors import Conflict, NotBootstrapped, NotPossible, saying
-from slipway.steps.jobs import known_jobs, report_drift, some
+from slipway.steps.drift import drift_option, look_for_drift, policy_of
+from slipway.steps.jobs import known_jobs, some
 from slipway.steps.release_source import release_of
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import is_whole
@@ -37,6 +38,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
     )
+    drift_option(parser)
 
 
 def run(context: Context) -> None:
@@ -62,7 +64,9 @@ def switch(session: Session, version: str, release: str) -> None:
     if session.context.what_if:
         record = tested_candidate(session, slot, version, release)
         wanted = session.document(record.settings, read_settings)
-        say_actions(session, plan(wanted, known_jobs(session, wanted)), slot)
+        known, policy = known_jobs(session, wanted), policy_of(session)
+        look_for_drift(session, known, wanted, policy)
+        say_actions(session, plan(wanted, known, policy=policy, root=session.environment.databricks.root), slot)
         return
     with session.claimed():
         journal, slot = session.state.switch, session.state.idle
@@ -121,7 +125,9 @@ def tested_candidate(session: Session, slot: Slot, version: str, release: str) -
 def _begin(session: Session, slot: Slot, record: SlotRecord) -> None:
     wanted = session.document(record.settings, read_settings)
     known = known_jobs(session, wanted)
-    actions = plan(wanted, known)
+    policy = policy_of(session)
+    drift = look_for_drift(session, known, wanted, policy)
+    actions = plan(wanted, known, policy=policy, root=session.environment.databricks.root)
     say_actions(session, actions, slot)
     open_journal(
         session,
@@ -132,6 +138,7 @@ def _begin(session: Session, slot: Slot, record: SlotRecord) -> None:
         settings=wanted,
         known=known,
         actions=actions,
+        drift=drift,
     )
 
 
@@ -145,10 +152,10 @@ def open_journal(
     settings: Mapping[str, Mapping[str, Any]],
     known: Mapping[str, Known],
     actions: tuple[Action, ...],
+    drift: tuple[str, ...],
     entry: int | None = None,
 ) -> None:
     """Writes down everything that will change, and then that a switch is open."""
-    lines = report_drift(session, known)
     name, data = archive_settings(settings)
     session.store.put_bytes(name, data)
     before = {
@@ -172,7 +179,7 @@ def open_journal(
             started=session.now(),
             holder=session.holder.id,
             number=session.number,
-            drift=lines,
+            drift=drift,
             entry=entry,
         ),
     )
@@ -185,7 +192,7 @@ def say_actions(session: Session, actions: tuple[Action, ...], slot: Slot) -> No
         if action.leaves:
             what = "leaves the release: paused"
         elif action.before is not None and session.log.verbose:
-            what += "".join(f"\n    {line}" for line in drift(action.before, action.after))
+            what += "".join(f"\n    {line}" for line in differences(action.before, action.after))
         session.log.info(f"job {action.key}: {what}")
 
 

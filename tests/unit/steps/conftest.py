@@ -144,12 +144,12 @@ class World:
     def rollback(self, to: str | None = None, **options: Any) -> None:
         rollback.roll_back(self.session("rollback", **options), to)
 
-    def deploy(self, version: str) -> None:
+    def deploy(self, version: str, **options: Any) -> None:
         """A whole release."""
         assert self.build(version) == 0
-        self.publish()
+        self.publish(**options)
         self.test()
-        self.switch()
+        self.switch(**options)
 
     @property
     def state(self) -> Any:

@@ -151,12 +151,12 @@ def test_pauses_by_hand_survive_a_release_and_drift_is_reported(world: World) ->
     world.workspace.jobs[job_id]["schedule"]["pause_status"] = "PAUSED"
     world.workspace.jobs[job_id]["tasks"][0]["timeout_seconds"] = 5  # not ours: no drift
     world.workspace.jobs[job_id]["job_clusters"][0]["new_cluster"]["num_workers"] = 9
-    world.deploy("1.1")
+    world.deploy("1.1", drift="overwrite")
     jobs = world.jobs()
     assert jobs["score"]["schedule"]["pause_status"] == "PAUSED"
     assert jobs["train"]["schedule"]["pause_status"] == "UNPAUSED"
     assert jobs["score"]["job_clusters"][0]["new_cluster"]["num_workers"] == 1
-    assert "num_workers: was set to 1, is 9" in world.output.getvalue()
+    assert "num_workers: was set to 1, is 9; it is set again" in world.output.getvalue()
     kept = [name for name in world.store.blobs if name.startswith("archive/switches/") and "1.1" in name]
     assert b"is 9" in world.store.blobs[kept[0]]
     world.deploy("1.2")
@@ -164,6 +164,55 @@ def test_pauses_by_hand_survive_a_release_and_drift_is_reported(world: World) ->
     world.workspace.jobs[job_id]["schedule"]["pause_status"] = "UNPAUSED"
     world.deploy("1.3")
     assert world.jobs()["score"]["schedule"]["pause_status"] == "UNPAUSED"
+
+
+def test_drift_stops_a_release_until_somebody_decides(world: World) -> None:
+    world.deploy("1.0")
+    job_id = world.state.jobs["score"].id
+    cluster = world.workspace.jobs[job_id]["job_clusters"][0]["new_cluster"]
+    cluster["num_workers"] = 9
+    assert world.build("1.1") == 0
+    before = list(world.changes.log)
+    with pytest.raises(Conflict, match=r"num_workers: was set to 1, is 9") as refused:
+        world.publish()
+    assert "--drift keep" in refused.value.next_step and "Nothing was changed" in refused.value.changed
+    assert [line for line in world.changes.log[len(before) :] if not line.startswith("state")] == []
+    assert world.state.claim is None
+    world.publish(what_if=True)
+    assert "A release would end here" in world.output.getvalue()
+    world.publish(drift="keep")
+    world.test()
+    with pytest.raises(Conflict, match="num_workers"):
+        world.switch()
+    assert world.state.live == "blue" and set(world.slots_of_jobs().values()) == {"blue"}
+    world.switch(drift="keep")
+    assert world.jobs()["score"]["job_clusters"][0]["new_cluster"]["num_workers"] == 9
+    assert set(world.slots_of_jobs().values()) == {"green"}
+    # It is still not in the definition, so the next release asks again; once it is, nothing is in the way.
+    assert world.build("1.2") == 0
+    with pytest.raises(Conflict):
+        world.publish()
+    path = world.root / "config" / "jobs" / "score.json"
+    path.write_text(path.read_text().replace('"num_workers": 1', '"num_workers": 9'))
+    world.deploy("1.2")
+    assert world.jobs()["score"]["job_clusters"][0]["new_cluster"]["num_workers"] == 9
+    world.deploy("1.3")
+
+
+def test_a_schedule_changed_by_hand_survives_a_release_and_a_rollback(world: World) -> None:
+    world.deploy("1.0")
+    schedule = world.workspace.jobs[world.state.jobs["score"].id]["schedule"]
+    schedule |= {"quartz_cron_expression": "0 0 9 * * ?", "pause_status": "PAUSED"}
+    world.deploy("1.1")
+    assert world.jobs()["score"]["schedule"] == schedule
+    world.deploy("1.2")
+    assert world.jobs()["score"]["schedule"] == schedule
+    world.rollback()
+    assert world.jobs()["score"]["schedule"] == schedule
+    path = world.root / "config" / "jobs" / "score.json"
+    path.write_text(path.read_text().replace("0 0 6 * * ?", "0 0 7 * * ?"))
+    world.deploy("1.3")
+    assert world.jobs()["score"]["schedule"] == {**schedule, "quartz_cron_expression": "0 0 7 * * ?"}
 
 
 def test_schedules_stay_paused_where_the_environment_says_so(project: object) -> None:
@@ -344,8 +393,8 @@ def test_who_a_job_runs_as_is_compared_though_the_service_says_it_elsewhere(worl
     assert "by hand" not in world.output.getvalue()
     job_id = world.state.jobs["score"].id
     world.workspace.jobs[job_id]["run_as"] = {"user_name": "eve@example.org"}
-    world.deploy("1.1")
-    assert "run_as.service_principal_name" in world.output.getvalue()
+    world.deploy("1.1", drift="overwrite")
+    assert "run_as: was set to" in world.output.getvalue()
     world.rollback()
     assert world.workspace.jobs[job_id]["run_as"] == {"user_name": "eve@example.org"}
 

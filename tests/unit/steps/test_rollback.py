@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,9 @@ from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import failing_test
 
 
-def deploy(world: World, version: str) -> None:
+def deploy(world: World, version: str, **options: Any) -> None:
     world.change_notebook(f"text of {version}")
-    world.deploy(version)
+    world.deploy(version, **options)
 
 
 def live_text(world: World) -> str:
@@ -84,7 +85,7 @@ def test_settings_changed_by_hand_come_back_and_pauses_stay(world: World) -> Non
     deploy(world, "1.0")
     ids = {s["tags"]["slipway_job"]: i for i, s in world.workspace.jobs.items()}
     world.workspace.jobs[ids["score"]]["job_clusters"][0]["new_cluster"]["num_workers"] = 7
-    deploy(world, "1.1")
+    deploy(world, "1.1", drift="overwrite")
     world.workspace.jobs[ids["train"]]["schedule"]["pause_status"] = "PAUSED"
     world.rollback()
     jobs = world.jobs()
