@@ -23,7 +23,10 @@ def checked(context: Context, files: ExportFiles, findings: list[Finding], *, wh
         configuration = f"{FOLDER}/{environment.name}.yml"
         values, found = parameter_values(export, overrides, factory=target, configuration=configuration)
         findings += found
-        findings += render(export, values, factory=target)[1]
+        definition, found = render(export, values, factory=target)
+        findings += found
+        for warning in definition.warnings:
+            context.log.warning(str(warning))
         if not findings:
             return export, values
     count = "a mistake" if len(findings) == 1 else f"{len(findings)} mistakes"

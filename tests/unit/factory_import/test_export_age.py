@@ -51,3 +51,13 @@ def test_what_studio_adds_and_makes_a_parameter_is_no_difference(tmp_path: Path)
 def test_each_object_that_changed_is_named(tmp_path: Path, change: dict[int, Any], line: str) -> None:
     git = [change.get(number, item) for number, item in enumerate(GIT)]
     assert line in stale(tmp_path, GIT, git)
+
+
+def test_the_stars_beside_a_connection_string_are_no_difference(tmp_path: Path) -> None:
+    """Studio leaves them out of an export, where the connection string is the secret."""
+    stars = {"type": "SecureString", "value": "**********"}
+    git = made.linked_service("s", connectionString="AccountName=st;", accountKey=stars, encryptedCredential="x")
+    exported = made.linked_service("s", connectionString=made.Parameter("s_connectionString"))
+    assert stale(tmp_path, [exported], [git]) == []
+    key = {"type": "AzureKeyVaultSecret", "secretName": "k"}
+    assert stale(tmp_path, [exported], [made.linked_service("s", accountKey=key)]) == ["linkedServices/s differs"]

@@ -237,6 +237,20 @@ def test_all_mistakes_are_found_at_once(tmp_path: Path) -> None:
         assert part in text
 
 
+def test_expressions_that_do_not_parse_are_named(tmp_path: Path) -> None:
+    wait = {
+        "name": "rest",
+        "type": "Wait",
+        "typeProperties": {"waitTimeInSeconds": {"value": "@int(", "type": "Expression"}},
+    }
+    plain = {"name": "ask", "type": "Script", "typeProperties": {"text": "@Mode = 1"}}
+    item = FactoryObject(Kind.PIPELINES, "p", {"activities": [wait, plain]})
+    definition, (finding,) = rendered(made.write_zip(tmp_path / "e.zip", export_of([item])))
+    assert "(pipelines/p) properties.activities[0].typeProperties.waitTimeInSeconds.value" in str(finding)
+    assert "activity 'rest' does not parse: position 5: ( has no )" in str(finding)
+    assert "activity 'ask' does not parse: position 2" in str(definition.warnings[0])
+
+
 def test_a_ring_is_named(tmp_path: Path) -> None:
     objects = [made.pipeline("a", calls=["b"]), made.pipeline("b", calls=["a"])]
     text = str(rendered(made.write_zip(tmp_path / "e.zip", export_of(objects)))[1])

@@ -9,30 +9,16 @@ with expressions in it, `@@{` the text "@{"
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-# A dash belongs to a name, so that a parameter whose name only begins alike is another one.
-_TOKEN = re.compile(r"(?P<space>\s+)|(?P<text>'(?:[^']|'')*')|(?P<word>\w[\w-]*)|(?P<sign>\?(?=[.\[])|.)", re.S)
+from slipway.domain.factory.expressions import Malformed, Token, tokens
+
 _OWNER, _MEMBER = "pipeline", "globalparameters"
 
 
-class Unclear(ValueError):
+class Unclear(Malformed):
     """An expression reads global parameters in a way that can't be followed; `position` counts characters from 1."""
-
-    def __init__(self, position: int, text: str) -> None:
-        super().__init__(f"position {position}: {text}")
-        self.position = position
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 def substitute(text: str, values: Mapping[str, Any]) -> str:
@@ -82,28 +68,18 @@ def _plain(value: Any) -> bool:
     return isinstance(value, str) and value != "" and "@" not in value and not value.startswith("{")
 
 
-def _tokens(text: str, at: int, *, whole: bool) -> tuple[list[_Token], int]:
-    """An expression's tokens, and where it ends: at the end of the text, or at the first } outside quotes."""
-    found: list[_Token] = []
-    while at < len(text):
-        match = _TOKEN.match(text, at)
-        if match is None or match.group() == "'":
-            raise Unclear(at + 1, "a text in quotes has no end")
-        if not whole and match.group() == "}":
-            return found, at
-        if match.lastgroup != "space":
-            found.append(_Token(str(match.lastgroup), match.group(), match.start(), match.end()))
-        at = match.end()
-    if not whole:
-        raise Unclear(len(text) + 1, "@{ has no }")
-    return found, at
+def _tokens(text: str, at: int, *, whole: bool) -> tuple[list[Token], int]:
+    try:
+        return tokens(text, at, whole=whole)
+    except Malformed as error:
+        raise Unclear(error.position, error.reason) from None
 
 
-def _extent(tokens: list[_Token]) -> tuple[int, int]:
+def _extent(tokens: list[Token]) -> tuple[int, int]:
     return tokens[0].start, tokens[-1].end
 
 
-def _reads(tokens: list[_Token], values: Mapping[str, Any]) -> Iterator[tuple[int, int, Any]]:
+def _reads(tokens: list[Token], values: Mapping[str, Any]) -> Iterator[tuple[int, int, Any]]:
     """Start, end and new value of each place that reads one of the global parameters in `values`."""
     for index, token in enumerate(tokens):
         called = [item.text for item in tokens[index + 1 : index + 3]] == ["(", ")"]
@@ -123,7 +99,7 @@ def _reads(tokens: list[_Token], values: Mapping[str, Any]) -> Iterator[tuple[in
             yield token.start, tokens[after - 1].end, values[name]
 
 
-def _step(tokens: list[_Token], at: int) -> tuple[str | None, int]:
+def _step(tokens: list[Token], at: int) -> tuple[str | None, int]:
     """`.name`, `?.name`, `['name']`, `?['name']` at `at`: the name in lower case, and what follows; None for others."""
     if at < len(tokens) and tokens[at].text == "?":
         at += 1

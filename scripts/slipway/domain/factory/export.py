@@ -20,6 +20,7 @@ from slipway.domain.factory.export_parameters import (
     file_values,
     resolve,
 )
+from slipway.domain.factory.expressions import unparsable
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
 from slipway.domain.factory.references import CycleError, Place, graph, levels, path_text
 from slipway.errors import Finding
@@ -54,10 +55,12 @@ class Export:
 
 @dataclass(frozen=True)
 class Definition:
-    """What a factory must hold: the objects, rendered, and its global parameters ({"type", "value"} by name)."""
+    """What a factory must hold: the objects, rendered, and its global parameters ({"type", "value"} by name).
+    `warnings`: what is odd, but not wrong."""
 
     objects: tuple[FactoryObject, ...] = field(default=(), repr=False)
     global_parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    warnings: tuple[Finding, ...] = ()
 
 
 def read_export(files: ExportFiles, *, target: str) -> tuple[Export, list[Finding]]:
@@ -220,7 +223,8 @@ def parameter_values(
 
 
 def render(export: Export, values: Values, *, factory: str) -> tuple[Definition, list[Finding]]:
-    """The objects with every expression evaluated; findings for what can't be, twins, missing references, rings."""
+    """The objects with every template expression evaluated; findings for what can't be, twins, missing references,
+    rings, expressions of the factory that do not parse."""
     findings: list[Finding] = []
     # A parameter that has no value is a finding already: it must not make a second one in every object that uses it.
     known = {**{item.name: "" for item in export.declared}, **values.values}
@@ -241,7 +245,12 @@ def render(export: Export, values: Values, *, factory: str) -> tuple[Definition,
     except Unsupported as error:
         findings.append(Finding(export.where, "global parameters", str(error)))
     _check_references(export, list(objects.values()), findings)
-    return Definition(tuple(objects.values()), globals_), findings
+    warnings: list[Finding] = []
+    for item in objects.values():
+        for found in unparsable(item):
+            finding = Finding(item.source, f"({item}) {path_text(found.place)}", str(found))
+            (findings if found.certain else warnings).append(finding)
+    return Definition(tuple(objects.values()), globals_, tuple(warnings)), findings
 
 
 def _object(resource: Resource, evaluator: Evaluator, factory: str, findings: list[Finding]) -> FactoryObject | None:

@@ -8,6 +8,7 @@ from typing import Any
 from slipway.domain.factory.export import Export
 from slipway.domain.factory.export_expressions import Evaluator, Unsupported, is_expression, literal
 from slipway.domain.factory.objects import FactoryObject, Key
+from slipway.domain.factory.secrets import is_masked
 
 # What Studio adds or takes away when it exports, without meaning (measured): secrets become parameters, defaults of
 # activities appear, times of publishing.
@@ -53,7 +54,7 @@ def _same(git: Any, exported: Any) -> bool:
         return _same(git, exported.get("value"))
     if isinstance(git, Mapping) and isinstance(exported, Mapping):
         return all(
-            key in _COSMETIC or (key not in exported and _empty(value)) or _same(value, exported.get(key))
+            key in _COSMETIC or (key not in exported and _left_out(value)) or _same(value, exported.get(key))
             for key, value in git.items()
         )
     if isinstance(git, list) and isinstance(exported, list):
@@ -61,6 +62,11 @@ def _same(git: Any, exported: Any) -> bool:
     if isinstance(exported, str):
         return isinstance(git, str) and git == literal(exported)
     return bool(git == exported)
+
+
+def _left_out(value: Any) -> bool:
+    """What an export need not have: nothing, or the stars that Studio shows for a secret (beside a connection string)."""
+    return _empty(value) or is_masked(value)
 
 
 def _empty(value: Any) -> bool:

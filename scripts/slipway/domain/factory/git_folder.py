@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from slipway.domain.factory.expressions import unparsable
 from slipway.domain.factory.json_file import Unreadable, locate, parse
 from slipway.domain.factory.objects import Factory, FactoryObject, Key, Kind
 from slipway.domain.factory.references import CycleError, Edge, Graph, Place, graph, levels, path_text
@@ -63,7 +64,7 @@ class GitFolder:
 
 
 def read_git_folder(root: Path) -> GitFolder:
-    """Raises ReleaseError with every mistake: JSON, names, duplicates, missing references, rings."""
+    """Raises ReleaseError with every mistake: JSON, names, duplicates, missing references, rings, expressions."""
     reader = _Reader(root)
     objects = reader.objects()
     factories = reader.factories()
@@ -73,6 +74,7 @@ def read_git_folder(root: Path) -> GitFolder:
     reader.check_duplicates(objects)
     relations = graph(objects)
     reader.check_references(relations)
+    reader.check_expressions(objects)
     if not objects and not reader.mistakes:
         text = "no object of a data factory is here: no pipeline/, linkedService/, dataset/ … with a JSON file"
         reader.mistakes.append(Finding(str(root), "", text))
@@ -191,6 +193,16 @@ class _Reader:
                     f"{item.name!r} is also the name in {other.source}; names differ by more than upper and lower case"
                 )
                 self._at(Path(item.source), ("name",), text)
+
+    def check_expressions(self, objects: list[FactoryObject]) -> None:
+        for item in objects:
+            for found in unparsable(item):
+                if found.certain:
+                    self._at(Path(item.source), found.place, str(found))
+                else:
+                    line, column = self._position(Path(item.source), found.place)
+                    text = f"column {column}: {found}"
+                    self.warnings.append(Finding(item.source, path_text(found.place), text, line))
 
     def check_references(self, of: Graph) -> None:
         for missing in of.missing:

@@ -49,7 +49,7 @@ def with_secrets(properties: Mapping[str, Any]) -> dict[str, Any]:
         return dict(properties)
     kept = {key: value for key, value in settings.items() if key != ENCRYPTED}
     if _has_connection(properties.get("type"), kept):
-        kept = {key: value for key, value in kept.items() if not _is_masked(value)}
+        kept = {key: value for key, value in kept.items() if not is_masked(value)}
     else:
         for key in secret_properties(properties):
             kept.setdefault(key, {"type": "SecureString", "value": ""})
@@ -64,7 +64,7 @@ def _has_connection(connector: object, settings: Mapping[str, Any]) -> bool:
     return any(isinstance(one, str) or (isinstance(one, Mapping) and one.get("type") == "Expression") for one in found)
 
 
-def _is_masked(value: object) -> bool:
+def is_masked(value: object) -> bool:
     """A secret as Studio shows it: only stars. Beside a connection string an export leaves it out."""
     return isinstance(value, Mapping) and is_secure_string(value) and not str(value.get("value", "")).strip("*")
 
