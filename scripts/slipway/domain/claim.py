@@ -1,7 +1,7 @@
 """The claim: who may change an environment now. Pure rules; the state's compare-and-swap makes them hold.
 
 A claim ends when it is released or expires. Every new claim gets a higher number (the fencing number): what was begun
-under a lower one must not go on.
+under a lower one must not go on. Times are the state storage's, not an agent's: agents' clocks may differ.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ A release that was cancelled there holds others up for so long; a longer wait fo
 SWITCH_LIFETIME = 15 * 60.0
 """The same while a switch is open: then a step is at work, or it is dead and jobs may be of two releases."""
 MARGIN = 60.0
-"""Seconds before the expiry from which on nothing new is begun: clocks of two agents may differ."""
+"""Seconds before the expiry from which on nothing new is begun: what was begun before must have time to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,25 @@ class Holder:
     who: str
 
 
+class Held(Conflict):
+    """Somebody else holds a valid claim; without another sign of life it ends at `until` (seconds since the epoch)."""
+
+    def __init__(self, claim: Claim, until: float) -> None:
+        super().__init__(
+            f"{describe(claim)} since {instant_to_text(claim.since)}; last sign of life "
+            f"{instant_to_text(claim.heartbeat)}, the claim ends {instant_to_text(until)}.",
+            changed="Nothing was changed.",
+            next_step="Wait for that release (--wait). If it is dead for certain, run again with --take-over.",
+        )
+        self.claim = claim
+        self.until = until
+
+
+def describe(claim: Claim) -> str:
+    """Who is doing what, and where to look."""
+    return f"{claim.who} is releasing {claim.release} ({claim.run})"
+
+
 def ends(claim: Claim, *, switching: bool) -> float:
     """When the claim ends without another sign of life (seconds since the epoch)."""
     return min(claim.expires, claim.heartbeat + SWITCH_LIFETIME) if switching else claim.expires
@@ -54,18 +73,15 @@ def take(
 ) -> Claim:
     """The claim for `holder`: its own, renewed, or a new one when none is valid (or `take_over`).
 
-    `fence` is the highest number given out so far; `switching`: a switch is open. Raises Conflict when somebody else
+    `fence` is the highest number given out so far; `switching`: a switch is open. Raises Held when somebody else
     holds a valid one.
     """
     if claim is not None and claim.holder == holder.id and now < claim.expires:
         return renew(claim, now=now)
-    if claim is not None and claim.holder != holder.id and now < ends(claim, switching=switching) and not take_over:
-        raise Conflict(
-            f"{claim.who} is releasing {claim.release} ({claim.run}) since {instant_to_text(claim.since)}; last sign of "
-            f"life {instant_to_text(claim.heartbeat)}, the claim ends {instant_to_text(ends(claim, switching=switching))}.",
-            changed="Nothing was changed.",
-            next_step="Wait for that release. If it is dead for certain, run again with --take-over.",
-        )
+    if claim is not None and claim.holder != holder.id and not take_over:
+        until = ends(claim, switching=switching)
+        if now < until:
+            raise Held(claim, until)
     return Claim(
         holder=holder.id,
         release=holder.release,

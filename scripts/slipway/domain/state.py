@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from slipway.domain.claim import Claim
 from slipway.domain.codec import Damaged, Instant, decode, load, to_bytes
+from slipway.domain.freeze import Freeze
 from slipway.domain.slot import Slot, other
 from slipway.domain.switch import Journal
 from slipway.errors import NotPossible
@@ -89,6 +90,7 @@ class State:
     live: Slot | None = None
     fence: int = 0
     claim: Claim | None = None
+    freeze: Freeze | None = None
     slots: Mapping[str, SlotRecord] = field(default_factory=dict)
     jobs: Mapping[str, JobRecord] = field(default_factory=dict)
     history: tuple[Entry, ...] = ()

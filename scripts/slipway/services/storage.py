@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,20 +34,34 @@ if TYPE_CHECKING:
 # Larger blobs go in blocks of this size, so memory does not grow with them (bytes).
 _BLOCK = 4 * 1024 * 1024
 _CONNECTIONS = 16
+# Of an RFC 1123 date; a proxy on the way may have joined its own.
+_DATE_LENGTH = 29
 
 
 class StateStore:
     """One container: small blobs changed by compare-and-swap, and files.
 
     Every method is one request (files in blocks: several). Raises AuthenticationError, ServiceError, and NotPossible
-    when the container does not exist.
+    when the container does not exist. `clock`: this machine's, in seconds since the epoch.
     """
 
-    def __init__(self, account: str, container: str, credential: Credential, *, url: str | None = None) -> None:
+    def __init__(
+        self,
+        account: str,
+        container: str,
+        credential: Credential,
+        *,
+        url: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         from azure.storage.blob import BlobServiceClient
 
         self.account = account
         self.container = container
+        self.ahead = 0.0
+        """Seconds that the service's clock was ahead of this machine's when it last answered: of whole seconds, less
+        the way. All agents share that clock, and not each other's."""
+        self._clock = clock
         service = BlobServiceClient(
             url or f"https://{account}.blob.core.windows.net",
             credential=credential,
@@ -56,6 +74,7 @@ class StateStore:
             initial_backoff=1,
             increment_base=2,
             random_jitter_range=1,
+            raw_response_hook=self._note_time,
             **TRANSPORT,
         )
         self._client: ContainerClient = service.get_container_client(container)
@@ -98,6 +117,12 @@ class StateStore:
             raise readable(error, doing) from error
         except AzureError as error:
             raise readable(error, doing) from error
+
+    def _note_time(self, answer: Any) -> None:
+        """Every answer of the service has a Date, a refusal too (Blob Storage REST, common response headers)."""
+        said = answer.http_response.headers.get("Date", "")[:_DATE_LENGTH]
+        with suppress(ValueError):
+            self.ahead = parsedate_to_datetime(said).timestamp() - self._clock()
 
     def put_file(self, name: str, path: Path) -> None:
         """Stores the file, replacing a blob of that name; read in blocks."""

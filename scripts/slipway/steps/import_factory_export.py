@@ -21,6 +21,7 @@ from slipway.domain.slot import SLOTS, Slot
 from slipway.errors import Finding, NotPossible, ReleaseError, UsageError
 from slipway.services.credentials import credential
 from slipway.services.data_factory import DataFactory
+from slipway.steps.claiming import claim_options
 from slipway.steps.factory_deployment import Deployment, Rules, make_plan, read_live, say_plan
 from slipway.steps.factory_values import checked, with_secrets
 from slipway.steps.session import Session, open_session
@@ -42,9 +43,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         help=f"the ZIP or folder of Export ARM template (default: what lies under {EXPORTS}/, or, with source: git, {GIT_FOLDER}/)",
     )
     parser.add_argument("--slot", choices=SLOTS, help="where mapped notebook paths lead (default: the live slot)")
-    parser.add_argument(
-        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
-    )
+    claim_options(parser)
 
 
 def import_export(context: Context) -> None:

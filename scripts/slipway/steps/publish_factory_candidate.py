@@ -24,6 +24,7 @@ from slipway.domain.factory.references import references
 from slipway.errors import AuthenticationError, Conflict, NotPossible, ReleaseError, ServiceError, SlipwayError
 from slipway.services.credentials import credential
 from slipway.services.data_factory import DataFactory
+from slipway.steps.claiming import claim_options
 from slipway.steps.factory_candidate_source import Wanted, read_wanted
 from slipway.steps.release_source import release_of
 from slipway.steps.run_integration_test import candidate_in
@@ -47,9 +48,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="copy this pipeline in any case, since the test runs it; can be given several times",
     )
-    parser.add_argument(
-        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
-    )
+    claim_options(parser)
 
 
 def run(context: Context) -> None:
@@ -121,6 +120,7 @@ def remove(session: Session, factory: DataFactory) -> None:
     former = session.load().claim
     held = former is not None and former.holder == session.holder.id
     with session.claimed(), log.section(f"Candidate copies in data factory {factory.name}"):
+        found = removals(_listed(factory, COPIED))  # again: another release may have ended while this one waited
         failed = _delete(session, factory, found)
         if failed:
             raise ServiceError(

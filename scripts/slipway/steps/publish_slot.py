@@ -16,6 +16,7 @@ from slipway.domain.slot import ENVIRONMENT, Slot, SlotFile, environment_json, r
 from slipway.domain.state import SlotRecord
 from slipway.domain.transition import forget_old, published
 from slipway.errors import saying
+from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of
 from slipway.steps.jobs import known_jobs
 from slipway.steps.release_source import release_of, render_jobs
@@ -31,9 +32,7 @@ def main() -> int:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
-    )
+    claim_options(parser)
     wait_option(parser)
     drift_option(parser)
 

@@ -15,6 +15,7 @@ from slipway.domain.state import Entry, SlotRecord
 from slipway.domain.switch import plan
 from slipway.domain.transition import published, rollback_target
 from slipway.errors import NotPossible, saying
+from slipway.steps.claiming import claim_options
 from slipway.steps.drift import look_for_drift
 from slipway.steps.jobs import known_jobs
 from slipway.steps.publish_slot import environment_file, wait_option
@@ -31,8 +32,9 @@ def main() -> int:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="VERSION", help="a version that was live once (default: the last stable one)")
     parser.add_argument(
-        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
+        "--despite-freeze", action="store_true", help="roll back also where a person froze the environment"
     )
+    claim_options(parser)
     wait_option(parser)
 
 
@@ -62,7 +64,7 @@ def roll_back(session: Session, version: str | None) -> None:
             session, plan(wanted, known_jobs(session, wanted), root=session.environment.databricks.root), goal.slot
         )
         return
-    with session.claimed():
+    with session.claimed(despite_freeze=session.context.arguments.despite_freeze):
         journal = session.state.switch
         if journal is not None and journal.kind == "rollback" and journal.direction == "forward":
             session.log.info(f"An open rollback to {journal.version} was found; going on with it.")

@@ -13,6 +13,7 @@ from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
 from slipway.errors import Conflict, NotPossible, ServiceError, TestFailed, saying
+from slipway.steps.claiming import claim_options
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import Session, open_session
@@ -30,9 +31,7 @@ def main() -> int:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
-    )
+    claim_options(parser)
 
 
 def run(context: Context) -> None:
@@ -51,6 +50,7 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]]) ->
         session.log.info(f"Would run {body['tasks'][0]['notebook_task']['notebook_path']} for {record.manifest[:12]}.")
         return
     with session.claimed(), saying(_UNTOUCHED):
+        _require_same(session, slot, record)
         with session.log.section(f"Integration test of {version} in {slot}"):
             _end_lost_runs(session, body["run_name"], session.slot_folder(slot))
             finished = _run(session, body)
@@ -84,6 +84,15 @@ def candidate_in(session: Session, slot: Slot, version: str) -> SlotRecord:
             next_step="Publish the release first (scripts/publish_slot.py).",
         )
     return record
+
+
+def _require_same(session: Session, slot: Slot, record: SlotRecord) -> None:
+    """After waiting for the claim: nobody switched or published meanwhile."""
+    if session.state.idle != slot or session.state.slots.get(slot) != record:
+        raise Conflict(
+            f"The slots of {session.environment.name} changed while this test was waiting for the claim.",
+            next_step="Look at scripts/status.py; publish and test again.",
+        )
 
 
 def run_body(

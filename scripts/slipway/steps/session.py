@@ -11,13 +11,15 @@ from urllib.parse import quote
 
 from slipway.command import Context
 from slipway.domain import claim as claims
-from slipway.domain.claim import Holder
+from slipway.domain import freeze as freezes
+from slipway.domain.claim import Held, Holder
 from slipway.domain.codec import Damaged
 from slipway.domain.environment import Environment
 from slipway.domain.slot import slot_path
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved, saying
 from slipway.log import Log
+from slipway.steps.claiming import Turn
 
 if TYPE_CHECKING:
     from slipway.services.databricks import Workspace
@@ -63,6 +65,10 @@ class Session:
     def now(self) -> float:
         return self.context.clock()
 
+    def service_time(self) -> float:
+        """The time by the state storage's clock: the one that all agents share, so the one that claims are timed by."""
+        return self.now() + self.store.ahead
+
     def slot_folder(self, slot: Any) -> str:
         return slot_path(self.environment.databricks.root, slot)
 
@@ -101,17 +107,16 @@ class Session:
         """As `update`, refused when the claim is no longer ours."""
 
         def checked(state: State) -> State:
-            claims.require(state.claim, holder=self.holder.id, number=self.number, now=self.now())
+            claims.require(state.claim, holder=self.holder.id, number=self.number, now=self.service_time())
             return change(state)
 
         return self.update(checked)
 
     def guard(self) -> None:
         """To be called before each change of anything but the state. Raises Conflict when the claim is lost."""
-        now = self.now()
-        if now - self._looked > _CHECK_AFTER:
+        if self.now() - self._looked > _CHECK_AFTER:
             self.load()
-        held = self.state.claim
+        held, now = self.state.claim, self.service_time()
         claims.require(held, holder=self.holder.id, number=self.number, now=now)
         if held is not None and now - held.heartbeat > _RENEW_AFTER:
             self.update_ours(lambda state: replace(state, claim=state.claim and claims.renew(state.claim, now=now)))
@@ -127,39 +132,55 @@ class Session:
                 self.log.progress(len(results), len(work), what)
         return results
 
-    def take_claim(self) -> None:
-        """Takes or renews the claim. Raises Conflict with its holder."""
+    def take_claim(self, *, despite_freeze: bool = False) -> None:
+        """Takes or renews the claim, after waiting for it as long as --wait says.
+
+        Raises Held with its holder, and Conflict with the message of a freeze: no waiting and no taking over helps there.
+        """
         take_over = bool(getattr(self.context.arguments, "take_over", False))
-        former = self.load().claim
 
         def taking(state: State) -> State:
+            now = self.service_time()
+            if not despite_freeze:
+                freezes.require_none(state.freeze, environment=self.environment.name, now=now)
             held = claims.take(
                 state.claim,
                 state.fence,
                 self.holder,
-                now=self.now(),
+                now=now,
                 switching=state.switch is not None,
                 take_over=take_over,
             )
             return replace(state, claim=held, fence=max(state.fence, held.number))
 
-        self.update(taking)
+        turn = Turn(self)
+        while True:
+            former = self.load().claim
+            try:
+                self.update(taking)
+                break
+            except Held as held:
+                turn.wait(held)
         self.number = self.state.fence if self.state.claim is None else self.state.claim.number
         if former is not None and former.number != self.number:
             self.log.warning(f"The claim was taken from {former.who}, releasing {former.release} ({former.run}).")
+        if freezes.in_force(self.state.freeze, now=self.service_time()) and self.state.freeze is not None:
+            self.log.warning(
+                f"{self.environment.name} is {freezes.describe(self.state.freeze)}. This goes on despite it."
+            )
 
     def release_claim(self) -> None:
         """Gives the claim back where it is ours."""
         self.update(lambda state: without_claim(state, self.holder.id))
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self, *, despite_freeze: bool = False) -> Iterator[None]:
         """Holds the claim; keeps it when the work succeeds (later steps need it), gives it back when it fails.
 
         An open switch does not need the claim to be safe: whoever takes it next finishes that or takes it back.
         """
         with saying("Nothing was changed."):
-            self.take_claim()
+            self.take_claim(despite_freeze=despite_freeze)
         try:
             yield
         except BaseException as error:
@@ -222,6 +243,6 @@ def open_session(context: Context, release: str) -> Session:
 
     identity = credential(context.variables)
     where = context.environment.azure.state
-    store = StateStore(where.storage_account, where.container, identity)
+    store = StateStore(where.storage_account, where.container, identity, clock=context.clock)
     workspace = connect(context.environment, identity, context.variables)
     return Session(context, store, workspace, holder_of(context.variables, release))

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from slipway.command import Context, run_step
+from slipway.domain import freeze as freezes
 from slipway.domain.claim import ends
 from slipway.domain.codec import encode, instant_to_text
 from slipway.domain.job import pause_of
@@ -63,7 +64,8 @@ def describe(session: Session) -> dict[str, Any]:
         "jobs": jobs,
         "claim": encode(state.claim) if state.claim else None,
         "claim_expired": state.claim is not None
-        and session.now() >= ends(state.claim, switching=state.switch is not None),
+        and session.service_time() >= ends(state.claim, switching=state.switch is not None),
+        "freeze": encode(state.freeze) if freezes.in_force(state.freeze, now=session.service_time()) else None,
         "switch": _switch(state),
         "history": [
             {key: value for key, value in encode(item).items() if key in ("version", "slot", "since", "outcome", "run")}
@@ -136,6 +138,10 @@ def as_text(data: dict[str, Any]) -> str:
         lines.append(f"claim: {claim['who']}, {claim['release']}, {claim['run']}, until {claim['expires']}{over}")
     else:
         lines.append("claim: nobody is releasing")
+    if data["freeze"]:
+        held = data["freeze"]
+        until = f"until {held['until']}" if held["until"] else "until --unfreeze"
+        lines.append(f"frozen: by {held['who']} ({held['run']}) since {held['since']}, {until}: {held['message']}")
     if switch:
         lines.append(
             f"open switch: to {switch['version']} in {switch['target']}, {switch['direction']}, since {switch['started']}; "

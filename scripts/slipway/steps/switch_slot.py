@@ -14,6 +14,7 @@ from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord
 from slipway.domain.switch import Action, Journal, Known, plan
 from slipway.errors import Conflict, NotBootstrapped, NotPossible, saying
+from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of
 from slipway.steps.jobs import known_jobs, some
 from slipway.steps.release_source import release_of
@@ -35,9 +36,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --revert, for a schedule: leave a switch to the release that is at work on it, and end well",
     )
-    parser.add_argument(
-        "--take-over", action="store_true", help="take the claim from a release that is dead for certain"
-    )
+    claim_options(parser)
     drift_option(parser)
 
 
@@ -210,7 +209,9 @@ def revert(session: Session) -> None:
         session.log.info(f"No switch is open in {session.environment.name}; nothing to take back.")
         if not session.context.what_if:
             if session.context.arguments.take_over and state.claim is not None:
-                session.take_claim()  # a release that is dead for certain must not keep the next one waiting
+                session.take_claim(
+                    despite_freeze=True
+                )  # a release that is dead for certain must not keep the next one waiting
             session.release_claim()
         return
     if session.context.what_if:
@@ -220,12 +221,12 @@ def revert(session: Session) -> None:
         return
     if session.context.arguments.if_free:
         try:
-            session.take_claim()
+            session.take_claim(despite_freeze=True)
         except Conflict as held:
             session.log.info(f"A switch to {journal.version} is open, and somebody is at work on it: {held.what}")
             session.log.info("Nothing was changed; if that release is dead, its claim ends by itself.")
             return
-    with session.claimed():
+    with session.claimed(despite_freeze=True):  # jobs of two releases are worse than a change in a freeze
         if session.state.switch is None:
             session.log.info("The switch ended meanwhile; nothing to take back.")
             session.release_claim()

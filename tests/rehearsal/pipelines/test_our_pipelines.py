@@ -123,6 +123,18 @@ def test_a_rollback_to_a_version_hands_what_was_typed_to_the_shell_as_a_value() 
     assert step.env["ROLLBACK_VERSION"] == typed
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"despiteFreeze": "true"}, "rollback --despite-freeze"),
+        ({"despiteFreeze": "true", "version": "1.0"}, 'rollback --to "$ROLLBACK_VERSION" --despite-freeze'),
+    ],
+)
+def test_a_rollback_despite_a_freeze_is_a_choice_of_its_own(given: dict[str, str], said: str) -> None:
+    (stage,) = compiled("templates/pipelines/rollback.yml", environment="test", **given).stages
+    assert scripts(stage.jobs[0]) == {"deploy": [said]}
+
+
 def test_a_rollback_of_an_unknown_environment_says_which_there_are() -> None:
     (stage,) = compiled("templates/pipelines/rollback.yml", environment="tset").stages
     (step,) = [step for step in stage.jobs[0].all_steps() if step.task == tasks.BASH]

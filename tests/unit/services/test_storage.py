@@ -143,3 +143,28 @@ def test_account_keys_refused(wire: Wire, identity: Credential) -> None:
     wire.on("POST", "listKeys", Answer(403, error))
     with pytest.raises(AuthenticationError, match=r"keys of storage account stx.*AuthorizationFailed"):
         account_keys(identity, "sub", "rg", "stx")
+
+
+@pytest.mark.parametrize(
+    ("said", "ahead"),
+    [
+        ("Fri, 15 Jan 2027 08:10:00 GMT", 600.0),
+        ("Fri, 15 Jan 2027 07:50:00 GMT", -600.0),
+        ("Fri, 15 Jan 2027 08:10:00 GMT, Fri, 15 Jan 2027 09:00:00 GMT", 600.0),  # a proxy added its own
+    ],
+)
+def test_the_services_clock_is_told_from_its_answers(wire: Wire, identity: Credential, said: str, ahead: float) -> None:
+    store = StateStore("stx", "dev", identity, clock=lambda: 1_800_000_000.0)
+    answer = content(b"1", '"1"')
+    wire.on("GET", BLOB, Answer(answer.status, answer.body, {**answer.headers, "Date": said}))
+    store.read("state.json")
+    assert store.ahead == ahead
+
+
+def test_also_from_a_refusal(wire: Wire, identity: Credential) -> None:
+    """Before the first release there is no blob yet, but there is a time."""
+    store = StateStore("stx", "dev", identity, clock=lambda: 1_800_000_000.0)
+    absent = refusal(404, "BlobNotFound")
+    wire.on("GET", BLOB, Answer(404, absent.body, {**absent.headers, "Date": "Fri, 15 Jan 2027 08:10:00 GMT"}))
+    assert store.read("state.json") is None
+    assert store.ahead == 600.0

@@ -18,7 +18,7 @@ from slipway.domain.environment import load_environment
 from slipway.domain.job import slot_libraries
 from slipway.domain.release import Release
 from slipway.log import Log
-from slipway.steps import build_release, publish_slot, rollback, run_integration_test, switch_slot
+from slipway.steps import build_release, freeze, publish_slot, rollback, run_integration_test, switch_slot
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.session import Session, holder_of
 from tests.unit.steps.fakes import Changes, FakeStore, FakeWorkspace
@@ -97,7 +97,15 @@ class World:
             react()
 
     def context(self, *, what_if: bool = False, **arguments: Any) -> Context:
-        given = {"take_over": False, "if_free": False, "wait_for_runs": 30.0, "json": False, **arguments}
+        given = {
+            "take_over": False,
+            "wait": 0.0,
+            "despite_freeze": False,
+            "if_free": False,
+            "wait_for_runs": 30.0,
+            "json": False,
+            **arguments,
+        }
 
         def clock() -> float:
             self.time += 0.01
@@ -143,6 +151,12 @@ class World:
 
     def rollback(self, to: str | None = None, **options: Any) -> None:
         rollback.roll_back(self.session("rollback", **options), to)
+
+    def freeze(self, message: str, *, until: float | None = None, hours: float | None = None, **options: Any) -> None:
+        freeze.freeze(self.session("freeze", message=message, until=until, hours=hours, **options))
+
+    def unfreeze(self, **options: Any) -> None:
+        freeze.unfreeze(self.session("freeze", **options))
 
     def deploy(self, version: str, **options: Any) -> None:
         """A whole release."""

@@ -50,6 +50,8 @@ class Changes:
 
 
 class FakeStore:
+    ahead = 0.0
+
     def __init__(self, changes: Changes) -> None:
         self.blobs: dict[str, bytes] = {}
         self.etags: dict[str, int] = {}
