@@ -26,6 +26,7 @@ class Member:
     display_name: str
     kind: str
     groups: frozenset[str]
+    entitlements: tuple[str, ...] = ("workspace-access",)
 
     @property
     def admin(self) -> bool:
@@ -97,7 +98,13 @@ class Members:
             display_name=entry["display_name"],
             kind=entry["kind"],
             groups=frozenset({*entry["groups"], USERS}),
+            entitlements=tuple(entry.get("entitlements") or ("workspace-access",)),
         )
+
+    def entitle(self, object_id: str, entitlements: Iterable[str]) -> Member:
+        """Note what a member may do, beside workspace-access. That it may is not looked at."""
+        entry = self._members[object_id]
+        return self._keep(object_id, entry | {"entitlements": sorted({"workspace-access", *entitlements})}, ())
 
     def by_object_id(self, object_id: str) -> Member | None:
         entry = self._members.get(object_id)

@@ -107,6 +107,29 @@ async def _post(exchange: Exchange) -> Response:
     return answer(exchange.operations.action(resource_id, name, exchange.body(), exchange.caller))
 
 
+async def _system_identity(exchange: Exchange) -> Response:
+    """The identity of a resource, with its application id (azure-mgmt-msi, system_assigned_identities.get_by_scope;
+    permission: Microsoft.ManagedIdentity/identities/read). Code and text of the 404 are unverified."""
+    scope = exchange.values["scope"]
+    require(exchange.world, exchange.caller, scope, "Microsoft.ManagedIdentity/identities/read")
+    exchange.operations.check_place(scope)
+    resource = exchange.world.resources.get(scope) or {}
+    identity = resource.get("identity") or {}
+    principal = exchange.world.directory.by_object_id(str(identity.get("principalId")))
+    if principal is None:
+        raise ServiceError(404, "ResourceNotFound", f"There is no system-assigned identity of '{scope}'.")
+    kind = "Microsoft.ManagedIdentity/identities"
+    properties = {
+        "tenantId": identity.get("tenantId"),
+        "principalId": principal.object_id,
+        "clientId": principal.app_id,
+    }
+    found = {"id": f"{scope}/providers/{kind}/default", "name": "default", "type": kind, "properties": properties}
+    if "location" in resource:
+        found["location"] = resource["location"]
+    return answer(found)
+
+
 def _deleted(exchange: Exchange, action: str) -> DeletedVaults:
     scope = f"/subscriptions/{exchange.values['subscription']}"
     exchange.operations.check_place(scope)
@@ -148,6 +171,7 @@ RULES: tuple[Rule, ...] = (
     rule("GET", _DELETED, _deleted_vault),
     rule("POST", _DELETED + r"/purge", _purge),
     rule("POST", _SUBSCRIPTION + r"/providers/[^/]+/checkNameAvailability", _name_available),
+    rule("GET", r"(?P<scope>/.*)/providers/Microsoft\.ManagedIdentity/identities/default", _system_identity),
     rule("GET", _ANY, _get),
     rule("HEAD", _ANY, _head),
     rule("PUT", _ANY, _put),

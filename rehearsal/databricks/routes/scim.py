@@ -24,7 +24,7 @@ def show_member(call: Call, member: Member) -> dict[str, Any]:
         "displayName": member.display_name,
         "active": True,
         "externalId": member.object_id,
-        "entitlements": [{"value": "workspace-access"}],
+        "entitlements": [{"value": name} for name in member.entitlements],
         "groups": [
             {"display": name, "type": "direct", "value": groups[name], "$ref": f"Groups/{groups[name]}"}
             for name in sorted(member.groups)
@@ -114,7 +114,9 @@ async def add_service_principal(call: Call) -> Answer:
     if call.workspace.members.by_object_id(principal.object_id):
         detail = f"Service principal with application ID {application} already exists."
         return JSONResponse({"schemas": [ERROR], "detail": detail, "status": "409"}, 409)
-    return JSONResponse(show_member(call, call.workspace.add_member(principal)), 201)
+    call.workspace.add_member(principal)
+    asked = [str(one.get("value")) for one in call.values.get("entitlements") or [] if isinstance(one, dict)]
+    return JSONResponse(show_member(call, call.workspace.members.entitle(principal.object_id, asked)), 201)
 
 
 PREFIX = "/preview/scim/v2"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from xml.etree import ElementTree
 
@@ -18,6 +19,8 @@ class Check:
     outcome: Literal["passed", "failed", "error"]
     seconds: float = 0.0
     message: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Pages that show more of what was checked, by title."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,12 @@ class Report:
     @property
     def failed(self) -> list[Check]:
         return [check for check in self.checks if check.outcome != "passed"]
+
+    def and_then(self, checks: Iterable[Check]) -> Report:
+        """The report with more checks behind its own."""
+        more = tuple(checks)
+        passed = self.passed and all(check.outcome == "passed" for check in more)
+        return replace(self, checks=(*self.checks, *more), passed=passed)
 
 
 def parse_result(text: Any, *, manifest: str, error: str) -> Report:
@@ -77,9 +86,16 @@ def junit(report: Report, *, suite: str) -> bytes:
         )
         if check.outcome != "passed":
             kind = "failure" if check.outcome == "failed" else "error"
-            ElementTree.SubElement(case, kind, {"message": _xml(check.message)}).text = _xml(check.message)
+            text = "\n".join((check.message, *_links(check)))
+            ElementTree.SubElement(case, kind, {"message": _xml(check.message)}).text = _xml(text)
+        if check.links:
+            ElementTree.SubElement(case, "system-out").text = _xml("\n".join(_links(check)))
     data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return data
+
+
+def _links(check: Check) -> list[str]:
+    return [f"{title}: {url}" for title, url in check.links.items()]
 
 
 def markdown(report: Report, *, environment: str, version: str) -> str:
@@ -92,7 +108,10 @@ def markdown(report: Report, *, environment: str, version: str) -> str:
         "|---|---|---|---|",
     ]
     for check in report.checks:
-        lines.append(f"| {_cell(check.name)} | {check.outcome} | {check.seconds:.1f} | {_cell(check.message)} |")
+        more = " ".join(
+            [_cell(check.message), *(f"[{title}](<{_cell(url)}>)" for title, url in check.links.items())]
+        ).strip()
+        lines.append(f"| {_cell(check.name)} | {check.outcome} | {check.seconds:.1f} | {more} |")
     return "\n".join(lines) + "\n"
 
 

@@ -99,10 +99,13 @@ class JobsPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class IntegrationTest:
+    """`factory_pipelines`: pipelines that run after the notebook, as candidate copies, with their parameters."""
+
     notebook: str
     timeout_minutes: int
     parameters: Mapping[str, str]
     cluster: Mapping[str, Any]
+    factory_pipelines: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +307,7 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
             timeout_minutes=test["timeout_minutes"],
             parameters=test["parameters"],
             cluster=test["cluster"],
+            factory_pipelines=test.get("factory_pipelines", {}),
         ),
         archive_keep=values["archive"]["keep"],
         values={**values, "environment": name},

@@ -151,7 +151,11 @@ SCHEMA = Keys(
                 "cluster": Plain(
                     {"existing_cluster_id": "an existing cluster keeps an older release's wheel; use a job cluster"}
                 ),
-            }
+                "factory_pipelines": Table(
+                    Table(Text(r"(?s).*", "text"), key=r"[^\r\n]{1,255}"), key=r"[^\r\n]{1,260}"
+                ),
+            },
+            optional=frozenset({"factory_pipelines"}),
         ),
         "archive": Keys({"keep": Whole(3, 1000)}),
     },
@@ -174,9 +178,19 @@ def cross_check(values: Mapping[str, Any], report: Report) -> None:
         report(("jobs", "run_as"), "needs exactly one of service_principal_name and user_name")
     for key in sorted(_SLOT_KEYS & _mapping(values.get("notebooks")).keys()):
         report(("notebooks", key), "is written by Slipway itself; use another name")
+    _check_twins(("integration_test", "factory_pipelines"), values, report)
     backend = look_up(values, "secret_scope.backend")[1]
     for name, secret in _mapping(values.get("secrets")).items():
         _check_secret(name, _mapping(secret), backend, report)
+
+
+def _check_twins(path: Key, values: Mapping[str, Any], report: Report) -> None:
+    """Upper and lower case make no difference to the factory's names."""
+    seen: dict[str, str] = {}
+    for name in _mapping(look_up(values, ".".join(map(str, path)))[1]):
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            report((*path, name), f"is the same pipeline as {other}: the service makes no difference by case")
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

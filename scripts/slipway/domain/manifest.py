@@ -49,6 +49,11 @@ def make_manifest(
     return data, sha256(data)
 
 
+def candidate_prefix(manifest: str) -> str:
+    """Below which the test of a candidate writes: its own, by the manifest hash."""
+    return f"candidate/{manifest[:16]}"
+
+
 def read_manifest(data: bytes) -> Manifest:
     """Raises codec.Damaged."""
     return from_bytes(Manifest, data)

@@ -50,10 +50,11 @@ class DataFactory:
         self.name = name
         self.resource_group = resource_group
         self._client = DataFactoryManagementClient(credential, subscription_id, **TRANSPORT)
-        self._base = (
-            f"/subscriptions/{subscription_id}/resourceGroups/{quote(resource_group)}"
-            f"/providers/Microsoft.DataFactory/factories/{quote(name)}"
+        self.id = (
+            f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
+            f"/providers/Microsoft.DataFactory/factories/{name}"
         )
+        self._base = quote(self.id)
         self._sleep = sleep
 
     def get(self) -> dict[str, Any] | None:
@@ -124,6 +125,17 @@ class DataFactory:
             raise readable(error, self._doing(f"asking for the event subscription of trigger {trigger}")) from error
         return str(getattr(answer.status, "value", answer.status) or "Unknown")
 
+    def ask(
+        self, method: str, path: str, doing: str, json: Any = None, *, missing: bool = False, repeatable: bool = False
+    ) -> dict[str, Any] | None:
+        """One request below the factory; `path` may have a query. None: no answer, or (with `missing`) no such object.
+        `repeatable`: a POST that may be sent twice."""
+        answer = self._request(method, self._url(path), doing, json, missing=missing, repeatable=repeatable)
+        if answer.status_code == 404 or not answer.content:
+            return None
+        found: dict[str, Any] = answer.json()
+        return found
+
     def _await_subscription(self, trigger: str, wanted: str) -> None:
         found = ""
         for _ in range(int(LONGEST / _POLL)):
@@ -170,9 +182,19 @@ class DataFactory:
     def _send(self, method: str, path: str, doing: str, json: Any = None, *, missing: bool = False) -> HttpResponse:
         return self._request(method, self._url(path), doing, json, missing=missing)
 
-    def _request(self, method: str, url: str, doing: str, json: Any = None, *, missing: bool = False) -> HttpResponse:
+    def _request(
+        self,
+        method: str,
+        url: str,
+        doing: str,
+        json: Any = None,
+        *,
+        missing: bool = False,
+        repeatable: bool = False,
+    ) -> HttpResponse:
         try:
-            answer = self._client.send_request(HttpRequest(method, url, json=json))
+            options = REPEATABLE if repeatable else {}
+            answer = self._client.send_request(HttpRequest(method, url, json=json), **options)
             if not (missing and answer.status_code == 404 and _is_about_object(answer)):
                 answer.raise_for_status()
             return answer
@@ -180,7 +202,7 @@ class DataFactory:
             raise readable(error, self._doing(doing)) from error
 
     def _url(self, path: str) -> str:
-        return f"{self._base}{path}?api-version={API_VERSION}"
+        return f"{self._base}{path}{'&' if '?' in path else '?'}api-version={API_VERSION}"
 
     def _doing(self, doing: str) -> str:
         return doing if self.name in doing else f"{doing} of data factory {self.name}"

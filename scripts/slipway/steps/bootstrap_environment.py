@@ -1,4 +1,4 @@
-"""Prepares an environment, once, as a platform admin: state storage, resource group, roles, root folder."""
+"""Prepares an environment, once, as a platform admin: state storage, resource group, roles, data factory, root folder."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from slipway.services.databricks import AccessRefused, Workspace, connect
 from slipway.services.resource_manager.deployments import Deployment, Deployments
 from slipway.services.resource_manager.groups import Resources, has_role
 from slipway.services.resource_manager.template_lines import read_template
+from slipway.steps.bootstrap_factory import factory_application, make_factory
 from slipway.steps.deploy_resources import deployment_name, show_changes, tags
 
 TEMPLATE = "arm/state.json"
@@ -29,6 +30,15 @@ class Report:
     refused: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Identity:
+    """A service principal of the tenant: its application id, and what people call it."""
+
+    client_id: str
+    who: str
+    display_name: str
+
+
 def bootstrap_environment(context: Context) -> None:
     """Makes what a release needs and may not make itself; a second run finds it all there and changes nothing.
 
@@ -44,9 +54,18 @@ def bootstrap_environment(context: Context) -> None:
         _group(context, resources, azure.resource_group, report)
     with context.log.section("Roles of the release identity"):
         _roles(context, resources, report)
+    factory = context.environment.resources.data_factory
+    with context.log.section(f"Data factory {factory}"):
+        made = make_factory(context, identity, resources)
+        if made:
+            report.done.append(f"data factory {factory}")
     workspace = connect(context.environment, identity, context.variables)
     with context.log.section(f"Databricks workspace {workspace.host}"):
         _workspace(context, workspace, report)
+        if made and context.what_if:
+            context.log.info(f"+ the identity of data factory {factory} joins the workspace")
+        else:
+            _factory_member(context, workspace, resources, report)
     _conclude(context, report)
 
 
@@ -125,11 +144,8 @@ def _roles(context: Context, resources: Resources, report: Report) -> None:
 def _workspace(context: Context, workspace: Workspace, report: Report) -> None:
     client_id = context.environment.azure.release_identity.client_id
     root = context.environment.databricks.root
-    try:
-        _member(context, workspace, client_id, report)
-    except AccessRefused as error:
-        context.log.warning(error.what)
-        report.refused.append(f"add the service principal {client_id} to the workspace")
+    identity = Identity(client_id, "the release identity", f"slipway-{context.environment.app}")
+    _join(context, workspace, identity, report)
     try:
         _root(context, workspace, root, report)
     except AccessRefused as error:
@@ -137,14 +153,37 @@ def _workspace(context: Context, workspace: Workspace, report: Report) -> None:
         report.refused.append(f"make the folder {root}, with CAN_MANAGE for the service principal {client_id}")
 
 
-def _member(context: Context, workspace: Workspace, client_id: str, report: Report) -> None:
-    if workspace.find_service_principal(client_id) is not None:
-        context.log.info(f"= the release identity {client_id} is in the workspace")
+def _factory_member(context: Context, workspace: Workspace, resources: Resources, report: Report) -> None:
+    """The factory's identity joins: its runs read the root and the scope as `users`, and make their clusters."""
+    factory = context.environment.resources.data_factory
+    try:
+        client_id = factory_application(context, resources)
+    except AuthenticationError as error:
+        context.log.warning(error.what)
+        text = f"add the identity of data factory {factory} to the workspace, with allow-cluster-create"
+        report.refused.append(f"{text}. {error.next_step}".rstrip(". "))
         return
-    context.log.info(f"+ the release identity {client_id} joins the workspace")
-    report.done.append("the release identity in the workspace")
+    if client_id is not None:
+        _join(context, workspace, Identity(client_id, f"the identity of data factory {factory}", factory), report)
+
+
+def _join(context: Context, workspace: Workspace, identity: Identity, report: Report) -> None:
+    try:
+        _member(context, workspace, identity, report)
+    except AccessRefused as error:
+        context.log.warning(error.what)
+        report.refused.append(f"add the service principal {identity.client_id} ({identity.who}) to the workspace")
+
+
+def _member(context: Context, workspace: Workspace, identity: Identity, report: Report) -> None:
+    """One that is in the workspace keeps the entitlements it has: a cluster policy may be there in their place."""
+    if workspace.find_service_principal(identity.client_id) is not None:
+        context.log.info(f"= {identity.who} {identity.client_id} is in the workspace")
+        return
+    context.log.info(f"+ {identity.who} {identity.client_id} joins the workspace")
+    report.done.append(f"{identity.who} in the workspace")
     if not context.what_if:
-        workspace.add_service_principal(client_id, f"slipway-{context.environment.app}")
+        workspace.add_service_principal(identity.client_id, identity.display_name)
 
 
 def _root(context: Context, workspace: Workspace, root: str, report: Report) -> None:

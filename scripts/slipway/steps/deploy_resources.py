@@ -17,7 +17,7 @@ from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.template_lines import Template, read_template
 from slipway.services.resource_manager.what_if import Change
 
-_FACTORY_API = "2018-06-01"
+FACTORY_API = "2018-06-01"
 _NAME_LIMIT = 64  # characters of a deployment's name
 
 
@@ -70,11 +70,7 @@ def _ensure_group(context: Context, resources: Resources) -> bool:
 
 def _deployment(context: Context, resources: Resources, template: Template) -> Deployment:
     environment = context.environment
-    factory_id = (
-        f"/subscriptions/{environment.azure.subscription_id}/resourceGroups/{environment.azure.resource_group}"
-        f"/providers/Microsoft.DataFactory/factories/{environment.resources.data_factory}"
-    )
-    factory_principal = resources.identity_of(factory_id, _FACTORY_API)
+    factory_principal = resources.identity_of(factory_id(environment), FACTORY_API)
     if factory_principal is not None:
         context.log.info(f"= factory {environment.resources.data_factory} is there and is not deployed over")
     values = template_values(environment, factory_principal)
@@ -117,6 +113,14 @@ def template_values(environment: Environment, factory_principal: str | None) -> 
         "databricksPrincipalId": "",
         "tags": tags(environment),
     }
+
+
+def factory_id(environment: Environment) -> str:
+    """The resource id of the environment's data factory."""
+    return (
+        f"/subscriptions/{environment.azure.subscription_id}/resourceGroups/{environment.azure.resource_group}"
+        f"/providers/Microsoft.DataFactory/factories/{environment.resources.data_factory}"
+    )
 
 
 def tags(environment: Environment) -> dict[str, str]:

@@ -20,6 +20,7 @@ from slipway.domain.factory.candidate import (
 )
 from slipway.domain.factory.comparison import body, holds_secret
 from slipway.domain.factory.objects import FactoryObject, Kind
+from slipway.domain.factory.pipeline_test import check_pipelines
 from slipway.domain.factory.references import references
 from slipway.errors import AuthenticationError, Conflict, NotPossible, ReleaseError, ServiceError, SlipwayError
 from slipway.services.credentials import credential
@@ -46,7 +47,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="copy this pipeline in any case, since the test runs it; can be given several times",
+        help="copy this pipeline in any case, beside those of integration_test.factory_pipelines; can be given several "
+        "times",
     )
     claim_options(parser)
 
@@ -150,9 +152,10 @@ def _plan(session: Session, factory: DataFactory, wanted: Wanted, version: str) 
         candidate=folder,
         live_globals=factory.global_parameters(),
     )
-    plan, findings = plan_candidate(
-        source, _live(factory, source), manifest=manifest, tested=session.context.arguments.pipeline
-    )
+    configured = session.environment.integration_test.factory_pipelines
+    tested = {name.lower(): name for name in (*configured, *session.context.arguments.pipeline)}
+    plan, findings = plan_candidate(source, _live(factory, source), manifest=manifest, tested=tested.values())
+    findings += check_pipelines(configured, source.objects)
     if findings:
         raise ReleaseError(
             f"Candidate copies of release {version} can't be made for data factory {factory.name}.",

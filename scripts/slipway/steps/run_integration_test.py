@@ -1,4 +1,5 @@
-"""Runs the integration-test notebook from the idle slot and notes its result for exactly the manifest that it read."""
+"""Runs the integration test from the idle slot, the notebook and then the factory's candidate copies, and notes the result
+for exactly the manifest that the notebook read."""
 
 from __future__ import annotations
 
@@ -9,11 +10,14 @@ from slipway.command import Context, run_step
 from slipway.domain.check_report import Report, junit, markdown, parse_result
 from slipway.domain.environment import Environment
 from slipway.domain.job import slot_libraries
+from slipway.domain.manifest import candidate_prefix
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
-from slipway.errors import Conflict, NotPossible, ServiceError, TestFailed, saying
+from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, TestFailed, saying
+from slipway.services.data_factory_runs import PipelineRuns
 from slipway.steps.claiming import claim_options
+from slipway.steps.factory_test import FactoryTest, runs_of
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import Session, open_session
@@ -38,23 +42,34 @@ def run(context: Context) -> None:
     release = release_of(context)
     session = open_session(context, release.version)
     wheels = slot_libraries(target_of(release, context.environment, session.load().idle))
-    run_test(session, release.version, wheels)
+    run_test(session, release.version, wheels, runs_of(context))
 
 
-def run_test(session: Session, version: str, libraries: list[dict[str, str]]) -> None:
-    """Raises TestFailed naming each failed check, NotPossible when the idle slot holds no complete `version`."""
+def run_test(session: Session, version: str, libraries: list[dict[str, str]], runs: PipelineRuns | None = None) -> None:
+    """The notebook's test, and then the factory's where there are `runs`. Raises TestFailed naming each failed check,
+    NotPossible when the idle slot holds no complete `version`, or the factory no copies for it."""
     slot = session.state.idle
     record = candidate_in(session, slot, version)
-    body = run_body(session.environment, slot, record, libraries)
+    body = run_body(session.environment, slot, record, libraries, clean_up=None if runs is None else "later")
     if session.context.what_if:
         session.log.info(f"Would run {body['tasks'][0]['notebook_task']['notebook_path']} for {record.manifest[:12]}.")
+        if runs is not None:
+            named = ", ".join(session.environment.integration_test.factory_pipelines)
+            session.log.info(f"Would then run the candidate copies of {named} in data factory {runs.factory.name}.")
         return
     with session.claimed(), saying(_UNTOUCHED):
         _require_same(session, slot, record)
+        factory = None if runs is None else FactoryTest(session, runs, record.manifest)
+        if factory is not None:
+            factory.prepare()
         with session.log.section(f"Integration test of {version} in {slot}"):
             _end_lost_runs(session, body["run_name"], session.slot_folder(slot))
-            finished = _run(session, body)
-            report = _report(session, finished, record)
+            if factory is None:
+                finished = _run(session, body)
+                report = _report(session, finished, record)
+            else:
+                clean = run_body(session.environment, slot, record, libraries, clean_up="only")
+                finished, report = _with_factory(session, factory, body, clean, record)
         _publish_report(session, report, version)
         result = TestResult(
             manifest=record.manifest,
@@ -68,6 +83,30 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]]) ->
         if not report.passed:
             raise _failure(report, version, result.run)
         session.log.info(f"Passed: {len(report.checks)} checks, for manifest {record.manifest[:12]}.")
+
+
+def _with_factory(
+    session: Session, factory: FactoryTest, body: dict[str, Any], clean: dict[str, Any], record: SlotRecord
+) -> tuple[dict[str, Any], Report]:
+    """The notebook's run and report, with the factory's checks behind it. The notebook keeps what it made when it
+    passes; the run `clean` removes it, whatever happens in between."""
+    try:
+        finished = _run(session, body)
+        report = _report(session, finished, record)
+        if report.passed:
+            report = report.and_then(factory.run())
+    except BaseException:
+        # An agent that is being stopped has no time to wait; the run ends by itself.
+        try:
+            session.log.warning(f"The candidate's data is being removed by run {session.workspace.submit_run(clean)}.")
+        except SlipwayError as error:
+            session.log.warning(f"The candidate's data stays, below {candidate_prefix(record.manifest)}: {error.what}")
+        raise
+    cleaned = _report(session, _run(session, clean), record)
+    known = {check.name for check in report.checks}
+    return finished, report.and_then(
+        check for check in cleaned.checks if check.outcome != "passed" or check.name not in known
+    )
 
 
 def candidate_in(session: Session, slot: Slot, version: str) -> SlotRecord:
@@ -96,18 +135,25 @@ def _require_same(session: Session, slot: Slot, record: SlotRecord) -> None:
 
 
 def run_body(
-    environment: Environment, slot: Slot, record: SlotRecord, libraries: list[dict[str, str]]
+    environment: Environment,
+    slot: Slot,
+    record: SlotRecord,
+    libraries: list[dict[str, str]],
+    *,
+    clean_up: str | None = None,
 ) -> dict[str, Any]:
-    """The request of jobs/runs/submit (Jobs API 2.2)."""
+    """The request of jobs/runs/submit (Jobs API 2.2). `clean_up`, where it is given, is told to the notebook: later (keep
+    what a passed test made, for the factory's), only (nothing but clean up)."""
     test = environment.integration_test
     path = f"{environment.databricks.root}/{slot}/{test.notebook.removeprefix('./')}"
     seconds = test.timeout_minutes * 60
+    own = {"output_prefix": candidate_prefix(record.manifest)} | ({"clean_up": clean_up} if clean_up else {})
     task = {
         "task_key": TASK,
         "notebook_task": {
             "notebook_path": path,
             "source": "WORKSPACE",
-            "base_parameters": {**test.parameters, "output_prefix": f"candidate/{record.manifest[:16]}"},
+            "base_parameters": {**test.parameters, **own},
         },
         "new_cluster": dict(test.cluster),
         "libraries": libraries,

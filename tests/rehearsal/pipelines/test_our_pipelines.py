@@ -26,7 +26,12 @@ from slipway.domain.environment import environment_names
 ROOT = Path(__file__).parents[3]
 RELEASE_HOOKS = {
     "preDeploy": ["deploy_resources", "provision_secrets"],
-    "deploy": ["publish_slot", "run_integration_test"],
+    "deploy": [
+        "publish_slot",
+        "publish_factory_candidate",
+        "run_integration_test",
+        "publish_factory_candidate --remove",
+    ],
     "routeTraffic": ["switch_slot"],
     "on.failure": ["switch_slot --revert"],
 }
@@ -77,9 +82,9 @@ def test_the_hooks_of_a_release(stage: Stage) -> None:
 def test_results_of_the_integration_test_are_published_after_a_failure_too() -> None:
     for stage in release_stages():
         (deploy,) = [hook for hook in stage.jobs[0].hooks if hook.name == "deploy"]
-        publish = deploy.steps[-1]
+        test, publish, remove = deploy.steps[-3:]
         assert (publish.task, publish.condition) == (tasks.TEST_RESULTS, "succeededOrFailed()")
-        test = deploy.steps[-2]
+        assert remove.condition in (None, "", "succeeded()"), "the copies of a failed candidate stay for looking at"
         assert test.env["SLIPWAY_RESULTS"] == publish.inputs["searchFolder"]
 
 

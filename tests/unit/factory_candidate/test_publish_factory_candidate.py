@@ -267,7 +267,7 @@ def test_without_a_source_nothing_is_asked_of_anybody(project: Path, capsys: pyt
         step.run,
         description="x",
         options=step._options,
-        argv=["--environment", "prod"],
+        argv=["--environment", "dev"],
         variables={},
         root=project,
     )

@@ -17,6 +17,10 @@ REPOSITORY = Path(__file__).parents[3]
 
 def load(tmp_path: Path, policy: Any) -> DataFactoryPolicy:
     shutil.copytree(REPOSITORY / "config", tmp_path / "config", dirs_exist_ok=True)
+    defaults = tmp_path / "config/defaults.yml"
+    values = yaml.safe_load(defaults.read_text(encoding="utf-8"))
+    del values["data_factory"]  # the sample's own; what is left out has the schema's defaults
+    defaults.write_text(yaml.safe_dump(values), encoding="utf-8")
     own = {"production": False, "data_factory": policy}
     (tmp_path / "config/environments/test.yml").write_text(yaml.safe_dump(own, allow_unicode=True), encoding="utf-8")
     return load_environment(tmp_path, "test").data_factory

@@ -18,6 +18,10 @@ SUBSCRIPTION = "/subscriptions/2c9d8e7f-6a5b-4c3d-8e1f-0a9b8c7d6e5f"
 ROOT_FOLDER = {"path": "/Workspace/Slipway/bikeshare/dev", "object_type": "DIRECTORY", "object_id": 12}
 NO_PATH = Answer(404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"})
 NO_GROUP = Answer(404, {"error": {"code": "ResourceGroupNotFound", "message": "could not be found"}})
+FACTORY = r"/factories/adf-bikeshare-dev\?"
+FACTORY_CLIENT, FACTORY_OBJECT = "c0ffee00-0000-4000-8000-000000000001", "c0ffee00-0000-4000-8000-000000000002"
+FOUND = Answer(body={"id": "x", "identity": {"type": "SystemAssigned", "principalId": FACTORY_OBJECT}})
+ABSENT = Answer(404, {"error": {"code": "ResourceNotFound", "message": "was not found"}})
 REFUSED = Answer(403, {"error_code": "PERMISSION_DENIED", "message": "not an admin"})
 
 
@@ -60,6 +64,9 @@ def nothing(wire: Wire) -> Wire:
     wire.on("PUT", r"/resourcegroups/[^/]*\?", Answer(201, {}))
     wire.on("POST", "/whatIf", what_if("Create"))
     wire.on("PUT", "/deployments/slipway-dev-state", Answer(201, {"properties": {"provisioningState": "Succeeded"}}))
+    wire.on("GET", FACTORY, ABSENT, FOUND)
+    wire.on("PUT", "/deployments/slipway-dev-factory", Answer(201, {"properties": {"provisioningState": "Succeeded"}}))
+    wire.on("GET", "/identities/default", Answer(body={"properties": {"clientId": FACTORY_CLIENT}}))
     wire.on("GET", "/roleAssignments", Answer(body={"value": []}))
     wire.on("PUT", "/roleAssignments/", Answer(201, {}))
     wire.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": []}))
@@ -77,7 +84,9 @@ def everything(nothing: Wire) -> Wire:
     nothing.on("GET", r"/resourcegroups/[^/]*\?", Answer(body={"location": "westeurope"}))
     nothing.on("POST", "/whatIf", what_if("NoChange"))
     nothing.on("GET", "/roleAssignments", assignments(*ROLES))
-    nothing.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": [{"applicationId": CLIENT}]}))
+    nothing.on("GET", FACTORY, FOUND)
+    members = [{"applicationId": CLIENT}, {"applicationId": FACTORY_CLIENT}]
+    nothing.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
     nothing.on("GET", "/workspace/get-status", Answer(body=ROOT_FOLDER))
     granted = access(("service_principal_name", CLIENT, "CAN_MANAGE"), ("group_name", "users", "CAN_EDIT"))
     nothing.on("GET", "/permissions/directories/12", granted)

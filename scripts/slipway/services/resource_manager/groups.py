@@ -25,6 +25,7 @@ ROLES = {
 # The namespace of the template function guid(), so that names agree with assignments made by templates.
 _GUID_NAMESPACE = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
 _ROLES_API = "2022-04-01"
+_IDENTITY_API = "2023-01-31"
 
 
 class Resources:
@@ -56,6 +57,22 @@ class Resources:
             except ResourceNotFoundError:
                 return None
             return (found.identity.principal_id or "") if found.identity else ""
+
+    def application_of(self, resource_id: str) -> str | None:
+        """The application (client) id of a resource's system-assigned identity; None where it is not known.
+
+        The resource itself names the object id only. SystemAssignedIdentities_GetByScope of Microsoft.ManagedIdentity
+        (https://learn.microsoft.com/rest/api/managedidentity/system-assigned-identities/get-by-scope).
+        """
+        url = f"{resource_id}/providers/Microsoft.ManagedIdentity/identities/default?api-version={_IDENTITY_API}"
+        with translated(f"looking for the identity of {resource_id}"):
+            try:
+                found = self._send("GET", url)
+            except HttpResponseError as error:
+                if error.status_code == 404:
+                    return None
+                raise
+        return (found.get("properties") or {}).get("clientId") or None
 
     def assignments(self, scope: str, principal_id: str) -> list[dict[str, Any]]:
         """The principal's role assignments at this very scope (REST shape, every page)."""

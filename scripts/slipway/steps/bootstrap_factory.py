@@ -1,0 +1,61 @@
+"""The part of bootstrap_environment about the data factory: that there is one, and who it is in the workspace."""
+
+from __future__ import annotations
+
+from slipway.command import Context
+from slipway.errors import AuthenticationError
+from slipway.services.credentials import Credential
+from slipway.services.resource_manager.deployments import Deployment, Deployments
+from slipway.services.resource_manager.groups import Resources
+from slipway.services.resource_manager.template_lines import read_template
+from slipway.steps.deploy_resources import FACTORY_API, deployment_name, factory_id, tags
+
+TEMPLATE = "arm/factory.json"
+# A new identity may take moments to be known; not documented, so only a little is waited.
+_PAUSE, _TRIES = 5.0, 12
+
+
+def make_factory(context: Context, identity: Credential, resources: Resources) -> bool:
+    """Makes an empty factory where there is none; whether that was (or would be) done. One that exists is not touched."""
+    environment = context.environment
+    name = environment.resources.data_factory
+    if resources.identity_of(factory_id(environment), FACTORY_API) is not None:
+        context.log.info(f"= {name} is there")
+        return False
+    context.log.info(f"+ {name}, empty, with a system-assigned identity")
+    if not context.what_if:
+        deployment = Deployment(
+            name=deployment_name(environment.name, "factory"),
+            group=environment.azure.resource_group,
+            template=read_template(context.root / TEMPLATE, TEMPLATE),
+            parameters={
+                "location": environment.azure.location,
+                "dataFactoryName": name,
+                "tags": tags(environment),
+            },
+        )
+        Deployments(identity, environment.azure.subscription_id).deploy(deployment)
+    return True
+
+
+def factory_application(context: Context, resources: Resources) -> str | None:
+    """The application id of the factory's identity, by which a workspace knows it; None where it has none.
+
+    Raises AuthenticationError where this identity may not read it; it says how somebody else finds it.
+    """
+    environment, name = context.environment, context.environment.resources.data_factory
+    resource = factory_id(environment)
+    object_id = resources.identity_of(resource, FACTORY_API)
+    if not object_id:
+        context.log.warning(f"{name} has no system-assigned identity: give it one, or its runs sign in by other means.")
+        return None
+    for attempt in range(_TRIES):
+        found = resources.application_of(resource)
+        if found:
+            return found
+        if attempt < _TRIES - 1:
+            context.sleep(_PAUSE)
+    raise AuthenticationError(
+        f"The application id of the identity of data factory {name} (object id {object_id}) is not known to Azure yet.",
+        next_step=f"az ad sp show --id {object_id} --query appId says it.",
+    )
