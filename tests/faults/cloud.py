@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -137,6 +138,10 @@ class Cloud:
             path.unlink()
         for name in jobs:
             write_job(self.root, name)
+        self.rebuild(version)
+
+    def rebuild(self, version: str) -> None:
+        """Builds a release of the project as it is."""
         arguments = ["--version", version, "--output", str(self.root / "dist" / version)]
         assert build_release.main(arguments, variables={"BUILD_SOURCEVERSION": "c" * 40}, root=self.root) == 0
 
@@ -260,6 +265,20 @@ class Cloud:
         jobs = self._server.azure.world.store.collection(f"databricks/{self._host}/jobs")
         self._server.call(lambda: jobs.pop(str(job_id)))
         return job_id
+
+    def job_id(self, key: str) -> int:
+        return next(i for i, settings in self.jobs().items() if settings["tags"].get("slipway_job") == key)
+
+    def change_job(self, job_id: int, change: Callable[[dict[str, Any]], None]) -> None:
+        """As somebody would by hand, in the workspace's pages; `change` gets the whole job, settings below `settings`."""
+        jobs = self._server.azure.world.store.collection(f"databricks/{self._host}/jobs")
+
+        def apply() -> None:
+            job = copy.deepcopy(jobs[str(job_id)])
+            change(job)
+            jobs[str(job["job_id"])] = job
+
+        self._server.call(apply)
 
     # -- going back ------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,24 @@ def stops(found: list[Change]) -> bool:
     return any(change.lost and change.difference.path.split(".")[0] not in STARTERS for change in found)
 
 
+def as_kept(meant: Any, given: Any, answered: Any) -> Any:
+    """`meant` with what the service made of the settings that it was `given`: what it leaves out or says otherwise at
+    once was not changed by hand. Where other than what is meant was given, that is left as it is."""
+    if isinstance(meant, Mapping):
+        if not (isinstance(given, Mapping) and isinstance(answered, Mapping)):
+            return meant
+        return {
+            key: as_kept(value, given[key], answered[key]) if key in given and key in answered else value
+            for key, value in meant.items()
+            if key in answered or key not in given or key == "run_as"
+        }
+    if isinstance(meant, list) and isinstance(given, list) and isinstance(answered, list):
+        named = by_name(meant, given, answered)
+        if named is not None:
+            return [as_kept(item, *(names.get(name, item) for names in named[1:])) for name, item in named[0].items()]
+    return answered if same(meant, given) and not same(given, answered) else meant
+
+
 def starter_of(settings: Settings) -> dict[str, Any]:
     """When a job starts by itself (schedule, trigger or continuous), whatever its pause status."""
     return {

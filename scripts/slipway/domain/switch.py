@@ -38,7 +38,8 @@ class Journal:
     """An open switch from slot `source` to `target`; `number` is the claim's under which it was begun.
 
     `settings` and `kept` are archived: the new settings, and the old ones as they were (with the pause status that was
-    meant). `entry` is the place in the history that a rollback goes to.
+    meant); `definitions`: the new ones with what the service keeps otherwise, where it does. `entry` is the place in the
+    history that a rollback goes to.
     """
 
     kind: Literal["release", "rollback"]
@@ -55,6 +56,7 @@ class Journal:
     direction: Direction = "forward"
     drift: tuple[str, ...] = ()
     entry: int | None = None
+    definitions: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,7 @@ def _released(
         since=now,
         outcome="live",
         run=run,
-        definitions=journal.settings,
+        definitions=journal.definitions or journal.settings,
     )
     return (*before, entry)[-_HISTORY:]
 

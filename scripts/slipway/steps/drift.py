@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from slipway.domain.job import Settings, pause_of
-from slipway.domain.merge import Change, Policy, carry, changes, stops
-from slipway.domain.switch import Known
+from slipway.domain.archive import archive_settings, read_settings
+from slipway.domain.job import Settings, is_ours, pause_of
+from slipway.domain.merge import Change, Policy, as_kept, carry, changes, stops
+from slipway.domain.switch import Journal, Known, remarks
 from slipway.errors import Conflict
 
 if TYPE_CHECKING:
@@ -58,6 +60,50 @@ def look_for_drift(
     if undone and policy == "stop":
         _stop(session, entry.version, undone)
     return tuple(lines)
+
+
+def report_strangers(session: Session, wanted: Mapping[str, Settings]) -> None:
+    """Says which jobs look like Slipway's and are not: they are never touched. One request for each 100 jobs."""
+    records = session.state.jobs
+    ids = {record.id for record in records.values()}
+    names = {str(settings["name"]).lower(): key for key, settings in wanted.items()}
+    for job in session.workspace.list_jobs():
+        settings, job_id = job.get("settings") or {}, int(job["job_id"])
+        if job_id in ids:
+            continue
+        key = is_ours(settings, session.environment.app, session.environment.name)
+        name = str(settings.get("name", ""))
+        if key is not None and key in records:
+            session.log.warning(
+                f"Job {name!r} ({job_id}) has the tags of job {key} ({records[key].id}) and is not that job: a copy? "
+                "It is never touched; delete it, or take its slipway_ tags away."
+            )
+        elif key is None and name.lower() in names:
+            key = names[name.lower()]
+            what = f"as job {key} ({records[key].id}) has" if key in records else f"that job {key} will have"
+            session.log.warning(
+                f"Job {name!r} ({job_id}) has the name {what}, and is not Slipway's: it is never touched. "
+                "scripts/adopt_job.py takes an existing job over."
+            )
+
+
+def note_kept(session: Session, journal: Journal, now: Mapping[str, Settings | None]) -> None:
+    """Says what the service made otherwise of the settings that it was given, and notes it with the release, so that it
+    is not taken for a change by hand."""
+    lines = remarks(journal, now)
+    for line in lines:
+        session.log.warning(f"The service keeps it otherwise: {line}")
+    if not lines or journal.direction == "back":
+        return
+    meant = session.document(journal.settings, read_settings)
+    for action in journal.actions:
+        answered = now.get(action.key)
+        if action.key in meant and answered is not None:
+            meant[action.key] = as_kept(meant[action.key], action.after, answered)
+    name, data = archive_settings(meant)
+    session.store.put_bytes(name, data)
+    noted = replace(journal, definitions=name)
+    session.update_ours(lambda state: replace(state, switch=noted) if state.switch == journal else state)
 
 
 def _changes(base: Settings, theirs: Settings, wanted: Settings | None, policy: Policy, root: str) -> list[Change]:

@@ -70,13 +70,19 @@ def find_by_tags(session: Session, keys: Iterable[str]) -> dict[str, int]:
     if not wanted:
         return {}
     known = {job.id for job in session.state.jobs.values()}
-    found: dict[str, int] = {}
+    found: dict[str, dict[int, str]] = {}
     for job in session.workspace.list_jobs():
-        key = is_ours(job.get("settings") or {}, session.environment.app, session.environment.name)
-        job_id = int(job["job_id"])
-        if key in wanted and job_id not in known:
-            found[key] = min(job_id, found.get(key, job_id))
-    return found
+        settings, job_id = job.get("settings") or {}, int(job["job_id"])
+        key = is_ours(settings, session.environment.app, session.environment.name)
+        if key is not None and key in wanted and job_id not in known:
+            found.setdefault(key, {})[job_id] = str(settings.get("name", ""))
+    for key, jobs in found.items():
+        if len(jobs) > 1:
+            others = ", ".join(f"{name!r} ({i})" for i, name in sorted(jobs.items()) if i != min(jobs))
+            session.log.warning(
+                f"{len(jobs)} jobs have the tags of job {key}: {min(jobs)} is taken, the oldest. Never touched: {others}."
+            )
+    return {key: min(jobs) for key, jobs in found.items()}
 
 
 def known_jobs(session: Session, wanted: Iterable[str]) -> dict[str, Known]:

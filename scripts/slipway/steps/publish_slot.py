@@ -17,7 +17,7 @@ from slipway.domain.state import SlotRecord
 from slipway.domain.transition import forget_old, published
 from slipway.errors import saying
 from slipway.steps.claiming import claim_options
-from slipway.steps.drift import drift_option, look_for_drift, policy_of
+from slipway.steps.drift import drift_option, look_for_drift, policy_of, report_strangers
 from slipway.steps.jobs import known_jobs
 from slipway.steps.release_source import release_of, render_jobs
 from slipway.steps.session import Session, open_session
@@ -70,6 +70,7 @@ def publish(session: Session, release: Release) -> None:
         with saying("Nothing was changed."):
             slot = session.state.idle
             jobs = render_jobs(release, session.environment, slot)
+            report_strangers(session, jobs)
             look_for_drift(session, known_jobs(session, ()), jobs, policy_of(session))
             content = _content(session, release, slot)
             session.log.info(f"{release.version} goes to {slot}; live is {session.state.live or 'nothing yet'}.")

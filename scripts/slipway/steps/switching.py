@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from slipway.domain.codec import to_bytes
 from slipway.domain.job import restarts
 from slipway.domain.state import State
-from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, remarks, resets, unfinished, with_ids
+from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, resets, unfinished, with_ids
 from slipway.domain.transition import opened, switched, taken_back, turned_back
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, saying
+from slipway.steps.drift import note_kept
 from slipway.steps.jobs import Settings, find_by_tags, read_jobs
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import without_claim
@@ -106,8 +107,7 @@ def carry_out(session: Session) -> list[str]:
         left = unfinished(journal, now)
         if not left:
             _restart(session, journal)
-            for line in remarks(journal, now):
-                session.log.warning(f"The service keeps it otherwise: {line}")
+            note_kept(session, journal, now)
             return sorted(set(touched))
     raise ServiceError(
         f"Jobs do not keep the settings that they are given: {', '.join(left or [])}.",

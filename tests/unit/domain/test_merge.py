@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from slipway.domain.drift import same
 from slipway.domain.job import move
-from slipway.domain.merge import carry, changes, stops
+from slipway.domain.merge import as_kept, carry, changes, stops
 
 ROOT = "/Workspace/Slipway/app/prod"
 CRON = {"quartz_cron_expression": "0 0 6 * * ?", "timezone_id": "UTC", "pause_status": "UNPAUSED"}
@@ -179,3 +179,17 @@ def test_nothing_that_leads_past_the_slot_is_carried() -> None:
     ours = in_green(base)
     assert carry(ours, base, theirs, "keep", ROOT) == ours
     assert stops(changes(ours, base, theirs, ours, ROOT))
+
+
+def test_what_the_service_makes_of_settings_is_told_from_what_people_keep() -> None:
+    meant: dict[str, Any] = {"a": 1, "b": "x", "unknown": 5, "by_hand": 1, "list": [{"name": "p", "no": 1, "yes": 2}]}
+    given = {**meant, "by_hand": 9}
+    answered = {"a": "1", "b": "y", "by_hand": 9, "list": [{"name": "p", "yes": 2}], "default": True}
+    kept = as_kept(meant, given, answered)
+    assert kept == {"a": 1, "b": "y", "by_hand": 1, "list": [{"name": "p", "yes": 2}]}
+    assert not changes({}, kept, {**answered, "by_hand": 1}, {}, ROOT)
+
+
+@given(jobs())
+def test_where_the_service_keeps_everything_nothing_is_noted(meant: Any) -> None:
+    assert as_kept(meant, meant, meant) == meant

@@ -169,8 +169,10 @@ class FakeWorkspace:
             return None
         return {"job_id": job_id, "settings": copy.deepcopy(self.jobs[job_id])}
 
-    def list_jobs(self, expand_tasks: bool = False) -> Iterator[dict[str, Any]]:
+    def list_jobs(self, expand_tasks: bool = False, name: str | None = None) -> Iterator[dict[str, Any]]:
         for job_id, settings in sorted(self.jobs.items(), reverse=True):
+            if name is not None and settings["name"].lower() != name.lower():
+                continue
             yield {"job_id": job_id, "settings": {k: v for k, v in settings.items() if k != "tasks"}}
 
     def delete_job(self, job_id: int) -> None:
