@@ -23,7 +23,8 @@ Direction = Literal["forward", "back"]
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """One job's part: its whole settings before (None: there is no such job yet) and after. `pause` is the pause status
-    that the release means it to have, which differs from the one in `after` where people changed it by hand."""
+    that the release means it to have, which differs from the one in `after` where people changed it by hand. `leaves`: the
+    release has no such job; `returns`: neither has it, and the job goes back to what it was before Slipway adopted it."""
 
     key: str
     id: int | None
@@ -31,6 +32,7 @@ class Action:
     after: Mapping[str, Any]
     pause: str | None
     leaves: bool = False
+    returns: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Journal:
 
     `settings` and `kept` are archived: the new settings, and the old ones as they were (with the pause status that was
     meant); `definitions`: the new ones with what the service keeps otherwise, where it does. `entry` is the place in the
-    history that a rollback goes to.
+    history that a rollback goes to. `adopted`: what adopted jobs were, that are set for the first time.
     """
 
     kind: Literal["release", "rollback"]
@@ -57,17 +59,21 @@ class Journal:
     drift: tuple[str, ...] = ()
     entry: int | None = None
     definitions: str | None = None
+    adopted: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """A job as Slipway knows it (`pause`, `base`: as the live release means it) and as it is now (None: it is gone)."""
+    """A job as Slipway knows it (`pause`, `base`: as the live release means it) and as it is now (None: it is gone).
+    `waiting`: adopted, and no switch has set it yet; `original`: what to give back when its release is left."""
 
     id: int
     pause: str | None
     settings: Mapping[str, Any] | None
     retired: bool = False
     base: Mapping[str, Any] | None = None
+    waiting: bool = False
+    original: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +108,11 @@ def plan(
                     pause=pause_of(settings),
                 )
             )
-        elif job is not None and before is not None and not job.retired:
+        elif job is None or before is None or job.retired or job.waiting:
+            continue
+        elif job.original is not None:
+            actions.append(Action(key=key, id=job.id, before=before, after=job.original, pause=job.pause, returns=True))
+        else:
             after = with_pause(before, "PAUSED")
             actions.append(Action(key=key, id=job.id, before=before, after=after, pause=job.pause, leaves=True))
     return tuple(actions)

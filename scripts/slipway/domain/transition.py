@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from slipway.domain.slot import Slot
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
-from slipway.domain.switch import Journal, turn_back
+from slipway.domain.switch import Action, Journal, turn_back
 from slipway.errors import NotPossible
 
 _HISTORY = 50
@@ -45,6 +45,11 @@ def tested(state: State, slot: Slot, result: TestResult) -> State:
     return state.with_slot(slot, replace(record, test=result))
 
 
+def adopted(state: State, key: str, record: JobRecord) -> State:
+    """A job that people made is a job of this environment from now on."""
+    return replace(state, jobs={**state.jobs, key: record})
+
+
 def opened(state: State, journal: Journal) -> State:
     return replace(state, switch=journal)
 
@@ -60,20 +65,31 @@ def switched(state: State, journal: Journal, *, now: float, run: str, readers: t
     for action in journal.actions:
         if action.id is None:
             raise ValueError(f"job {action.key} has no id")
-        slot = (journal.source or journal.target) if action.leaves else journal.target
-        jobs[action.key] = JobRecord(
-            id=action.id,
-            slot=slot,
-            pause=action.pause,
-            retired=action.leaves,
-            readers=None if action.leaves else readers,
-        )
+        jobs[action.key] = _record(action, action.id, journal, state.jobs.get(action.key), readers)
     if journal.kind == "rollback" and journal.entry is not None:
         history = _rolled_back(state.history, journal, record, now, run)
     else:
         history = _released(state.history, journal, record, now, run)
     state = state.with_slot(journal.target, replace(record, candidate=False))
     return replace(state, live=journal.target, jobs=jobs, history=history, switch=None)
+
+
+def _record(
+    action: Action, job_id: int, journal: Journal, before: JobRecord | None, readers: tuple[str, ...]
+) -> JobRecord:
+    if action.returns and before is not None:
+        return replace(before, slot=None)
+    adopted = before.adopted if before is not None and before.id == job_id else None
+    if before is not None and adopted and before.slot is None:
+        adopted = journal.adopted or adopted  # as it was just before this switch
+    return JobRecord(
+        id=job_id,
+        slot=(journal.source or journal.target) if action.leaves else journal.target,
+        pause=action.pause,
+        retired=action.leaves,
+        readers=None if action.leaves else readers,
+        adopted=adopted,
+    )
 
 
 def taken_back(state: State, journal: Journal) -> State:

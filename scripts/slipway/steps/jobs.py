@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,23 @@ def known_jobs(session: Session, wanted: Iterable[str]) -> dict[str, Known]:
             settings=settings,
             retired=record is not None and record.retired,
             base=None if record is None or record.retired else meant.get(key),
+            waiting=record is not None and record.slot is None,
         )
+    return result
+
+
+def with_originals(session: Session, known: Mapping[str, Known], wanted: Iterable[str]) -> dict[str, Known]:
+    """The known jobs, those that are to leave with what they were before they were adopted, where they were."""
+    result = dict(known)
+    for key in known.keys() - set(wanted):
+        record = session.state.jobs.get(key)
+        if record is not None and record.adopted and record.slot is not None and not record.retired:
+            try:
+                result[key] = replace(known[key], original=session.document(record.adopted, read_settings).get(key))
+            except NotPossible as error:
+                session.log.warning(
+                    f"Job {key} is paused, and can't be what it was before it was adopted: {error.what}"
+                )
     return result
 
 

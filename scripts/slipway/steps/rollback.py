@@ -17,7 +17,7 @@ from slipway.domain.transition import published, rollback_target
 from slipway.errors import NotPossible, saying
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import look_for_drift
-from slipway.steps.jobs import known_jobs
+from slipway.steps.jobs import known_jobs, with_originals
 from slipway.steps.publish_slot import environment_file, wait_option
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import Content, is_whole, prepare, write_slot
@@ -108,7 +108,7 @@ def _prepare(session: Session, goal: Goal) -> None:
     if not goal.whole:
         session.log.info(f"{goal.slot} does not hold it any more: it is published again from the archive.")
         manifest = _republish(session, goal, wanted)
-    known = known_jobs(session, wanted)
+    known = with_originals(session, known_jobs(session, wanted), wanted)
     drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it
     actions = plan(wanted, known, root=session.environment.databricks.root)
     say_actions(session, actions, goal.slot)

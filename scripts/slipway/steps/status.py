@@ -129,7 +129,7 @@ def as_text(data: dict[str, Any]) -> str:
     lines += [*_table(rows), ""]
     rows = [["job", "id", "slot", "starts by itself", ""]]
     for key, job in data["jobs"].items():
-        rows.append([key, str(job["id"]), job["slot"], _starts(job), _remark(job)])
+        rows.append([key, str(job["id"]), job["slot"] or "adopted", _starts(job), _remark(job)])
     lines += _table(rows) if len(rows) > 1 else ["no jobs yet"]
     claim, switch = data["claim"], data["switch"]
     lines.append("")

@@ -160,8 +160,10 @@ def open_journal(
     before = {
         a.key: with_pause(a.before, a_pause) if (a_pause := known[a.key].pause) else a.before
         for a in actions
-        if a.before is not None and not known[a.key].retired
+        if a.before is not None and not known[a.key].retired and not known[a.key].waiting
     }
+    waiting = {a.key: a.before for a in actions if a.before is not None and known[a.key].waiting}
+    adopted = _keep_adopted(session, waiting)
     kept, data = archive_settings(before)
     session.store.put_bytes(kept, data)
     begin(
@@ -180,8 +182,18 @@ def open_journal(
             number=session.number,
             drift=drift,
             entry=entry,
+            adopted=adopted,
         ),
     )
+
+
+def _keep_adopted(session: Session, waiting: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Archives what adopted jobs are, just before a switch sets them for the first time."""
+    if not waiting:
+        return None
+    name, data = archive_settings(waiting)
+    session.store.put_bytes(name, data)
+    return name
 
 
 def say_actions(session: Session, actions: tuple[Action, ...], slot: Slot) -> None:
@@ -190,6 +202,8 @@ def say_actions(session: Session, actions: tuple[Action, ...], slot: Slot) -> No
         what = "is made" if action.before is None else f"goes to {slot}"
         if action.leaves:
             what = "leaves the release: paused"
+        elif action.returns:
+            what = "leaves the release: goes back to what it was before it was adopted"
         elif action.before is not None and session.log.verbose:
             what += "".join(f"\n    {line}" for line in differences(action.before, action.after))
         session.log.info(f"job {action.key}: {what}")
@@ -248,5 +262,6 @@ def summarise(session: Session) -> None:
     session.log.info(f"{entry.version} is live in {name} ({state.live}).")
     lines = [f"### {name}: {entry.version} is live in {state.live}", "", "| job | id | slot | |", "|---|---|---|---|"]
     for key, job in sorted(state.jobs.items()):
-        lines.append(f"| {key} | {job.id} | {job.slot} | {'left the release' if job.retired else ''} |")
+        remark = "left the release" if job.retired else ""
+        lines.append(f"| {key} | {job.id} | {job.slot or 'adopted'} | {remark} |")
     session.log.summary("\n".join(lines) + "\n", name=f"switch-{name}")

@@ -201,7 +201,7 @@ def _set_readers(session: Session, journal: Journal) -> None:
     for action in journal.actions:
         record = session.state.jobs.get(action.key)
         given = record is not None and record.id == action.id and record.readers == readers
-        if acl and action.id is not None and not action.leaves and not given:
+        if acl and action.id is not None and not (action.leaves or action.returns) and not given:
             calls.append(partial(session.workspace.add_permissions, "jobs", action.id, acl))
     session.concurrently(calls)
 

@@ -164,6 +164,18 @@ class FakeWorkspace:
     def reset_job(self, job_id: int, settings: Mapping[str, Any]) -> None:
         self.changes.change(f"reset {job_id}", lambda: self.jobs.__setitem__(job_id, as_service(settings)))
 
+    def update_job(self, job_id: int, new_settings: Mapping[str, Any]) -> None:
+        changed = {**self.jobs[job_id], **new_settings}
+        self.changes.change(f"update {job_id}", lambda: self.jobs.__setitem__(job_id, as_service(changed)))
+
+    def get_permissions(self, kind: str, object_id: int) -> dict[str, Any]:
+        entries = [
+            {**{k: v for k, v in entry.items() if k != "permission_level"}}
+            | {"all_permissions": [{"permission_level": entry["permission_level"], "inherited": False}]}
+            for entry in self.acls.get(object_id, [])
+        ]
+        return {"object_id": f"/{kind}/{object_id}", "access_control_list": entries}
+
     def get_job(self, job_id: int) -> dict[str, Any] | None:
         if job_id not in self.jobs:
             return None
