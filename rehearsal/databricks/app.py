@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from rehearsal.databricks import authentication
 from rehearsal.databricks.call import Call, Operation, read_values
+from rehearsal.databricks.continuous import Continuous
 from rehearsal.databricks.engine import Engine, Tools
 from rehearsal.databricks.errors import ApiError, not_built
 from rehearsal.databricks.known import is_known
@@ -55,6 +56,7 @@ def create_app(
     workspaces.use(world.directory.by_object_id, world.directory.by_app_id, KeyVaults(world, vault_secret, vault_names))
     for workspace in workspaces.all():
         workspace.recover()
+    continuous = Continuous(engine, workspaces.get)
     table = _table(engine, datasets)
 
     async def answer(request: Request) -> Response:
@@ -63,11 +65,15 @@ def create_app(
             # The real service's front door does not know such a host either; its answer is a page (unverified).
             text = f"<html><title>There is no workspace {request.url.hostname} in this rehearsal</title></html>"
             return HTMLResponse(text, 404)
-        return await _answer(world, table, workspace, request)
+        continuous.tick(workspace)
+        response = await _answer(world, table, workspace, request)
+        continuous.tick(workspace)
+        return response
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        continuous.close()
         await engine.close()
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=METHODS)], lifespan=lifespan)

@@ -51,6 +51,8 @@ class Engine:
         self._tools = tools
         self._places = asyncio.Semaphore(MOST_PROCESSES)
         self._work: dict[tuple[str, int], asyncio.Task[None]] = {}
+        # Told when a run is over.
+        self.ended: Callable[[Workspace], None] = lambda _: None
         # Runs that somebody asked to cancel. Not in the run itself: the work may write its own view of the run once more.
         self._cancelling: set[tuple[str, int]] = set()
 
@@ -105,11 +107,13 @@ class Engine:
 
     async def _all_tasks(self, workspace: Workspace, run: Run) -> None:
         ended = {task["task_key"]: asyncio.Event() for task in run["tasks"]}
+        over = {task["task_key"] for task in run["tasks"] if task["phase"] in ENDED}  # what a repair leaves as it is
 
         async def one(key: str) -> None:
-            for dependency in tasks_by_key(run["tasks"])[key]["settings"].get("depends_on", []):
-                await ended[dependency["task_key"]].wait()
-            await self._task(workspace, run, key)
+            if key not in over:
+                for dependency in tasks_by_key(run["tasks"])[key]["settings"].get("depends_on", []):
+                    await ended[dependency["task_key"]].wait()
+                await self._task(workspace, run, key)
             ended[key].set()
 
         async with asyncio.TaskGroup() as group:
@@ -211,6 +215,7 @@ class Engine:
                 workspace.runs.end(thing, INTERNAL_ERROR, "FAILED", "INTERNAL_ERROR", "INTERNAL_ERROR", message)
             workspace.runs.keep(run)
         self._start_queued(workspace, run["job_id"])
+        self.ended(workspace)
 
     def _finish_cancelled(self, workspace: Workspace, run: Run) -> None:
         for task in run["tasks"]:
@@ -257,6 +262,6 @@ def _reason(error: BaseException) -> str:
 def _again(task: Task) -> bool:
     """Whether a failed attempt is followed by another: max_retries (-1: for ever), after a timeout only when asked for."""
     most = task["settings"].get("max_retries", 0)
-    if task["result"] == "SUCCESS" or (most >= 0 and task["attempt"] >= most):
+    if task["result"] == "SUCCESS" or (most >= 0 and task["attempt"] - task.get("first_attempt", 0) >= most):
         return False
     return task["result"] != "TIMEDOUT" or bool(task["settings"].get("retry_on_timeout"))

@@ -140,9 +140,10 @@ def _check_job(settings: Settings) -> None:
         raise invalid(f"A job can have at most {MOST_TAGS} tags, and their values are strings")
     if "git_source" in settings:
         raise not_simulated("jobs with git_source")
-    if "continuous" in settings or "trigger" in settings:
-        raise not_simulated("continuous jobs and triggers")
+    if "trigger" in settings:
+        raise not_simulated("jobs with a trigger")
     _check_schedule(settings.get("schedule"))
+    _check_continuous(settings)
     _unique(settings.get("parameters", []), "name", "parameters")
     _unique(settings.get("environments", []), "environment_key", "environments")
     _unique(settings.get("job_clusters", []), "job_cluster_key", "job_clusters")
@@ -164,9 +165,35 @@ def _check_schedule(schedule: Any) -> None:
         zoneinfo.ZoneInfo(schedule["timezone_id"])
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise invalid(f"Invalid timezone: {schedule['timezone_id']}") from None  # text unverified
-    status = schedule.setdefault("pause_status", "UNPAUSED")
+    _check_pause(schedule)
+
+
+def _check_pause(starter: dict[str, Any]) -> None:
+    status = starter.setdefault("pause_status", "UNPAUSED")
     if status not in ("PAUSED", "UNPAUSED"):
         raise malformed(f"Could not parse request object: pause_status {status}")
+
+
+def _check_continuous(settings: Settings) -> None:
+    """Rules: docs, "Run jobs continuously" and the SDK's docstring of `continuous`; the texts, and that the service refuses what
+    the docs say can't be used, are unverified."""
+    continuous = settings.get("continuous")
+    if continuous is None:
+        return
+    if "schedule" in settings:
+        raise invalid("Only one of schedule and continuous can be used.")
+    if settings["max_concurrent_runs"] != 1:
+        raise invalid("max_concurrent_runs must be 1 for a continuous job.")
+    _check_pause(continuous)
+    mode = continuous.get("task_retry_mode", "NEVER")
+    if mode not in ("NEVER", "ON_FAILURE"):
+        raise malformed(f"Could not parse request object: task_retry_mode {mode}")
+    if mode == "ON_FAILURE":
+        raise not_simulated("continuous jobs with task_retry_mode ON_FAILURE")
+    for task in settings.get("tasks", []):
+        for field, what in (("depends_on", "Task dependencies"), ("max_retries", "Retry policies")):
+            if task.get(field):
+                raise invalid(f"{what} can not be used in a continuous job (task {task.get('task_key')}).")
 
 
 def check_cluster(cluster: Any) -> dict[str, Any]:

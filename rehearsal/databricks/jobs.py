@@ -31,6 +31,8 @@ class Jobs:
         self._members = members
         self._new_id = new_id
         self._clock = clock
+        # Jobs that are continuous, paused or not: looked at often.
+        self._continuous = {int(key) for key in jobs if jobs[key]["settings"].get("continuous")}
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -68,6 +70,11 @@ class Jobs:
         found: Job | None = self._jobs.get(str(job_id))
         return found
 
+    def continuous(self) -> builtins.list[Job]:
+        """Continuous jobs that are not paused."""
+        found = [job for job_id in sorted(self._continuous) if (job := self.find(job_id))]
+        return [job for job in found if job["settings"]["continuous"]["pause_status"] == "UNPAUSED"]
+
     def run_identity(self, job: Job) -> Member | None:
         """Whom a run of the job acts as: run_as, else the owner."""
         return self._members.by_key(job["run_as"] or owner_of(job["acl"]))
@@ -88,7 +95,7 @@ class Jobs:
         run_as = self.take_run_as(member, settings)
         job_id = self._new_id()
         job = {"job_id": job_id, "creator": member.name, "created": int(self._clock() * 1000), "run_as": run_as}
-        self._jobs[str(job_id)] = job | {"acl": acl, "settings": settings}
+        self._store(job | {"acl": acl, "settings": settings})
         return job_id
 
     def reset(self, member: Member, job_id: int, raw: Any, version: str) -> None:
@@ -114,11 +121,17 @@ class Jobs:
         run_as = self.take_run_as(member, settings)
         if run_as and run_as != job["run_as"]:
             job["run_as"] = run_as
-        self._jobs[str(job["job_id"])] = job | {"settings": settings}
+        self._store(job | {"settings": settings})
+
+    def _store(self, job: Job) -> None:
+        self._jobs[str(job["job_id"])] = job
+        note = self._continuous.add if job["settings"].get("continuous") else self._continuous.discard
+        note(job["job_id"])
 
     def delete(self, member: Member, job_id: int) -> None:
         self.get(member, job_id, "CAN_MANAGE")
         del self._jobs[str(job_id)]
+        self._continuous.discard(job_id)
 
     def set_acl(self, job: Job, acl: dict[str, str]) -> None:
         self._jobs[str(job["job_id"])] = job | {"acl": acl}

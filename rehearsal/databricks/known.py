@@ -6,7 +6,6 @@ Names: databricks-sdk-py services and databricks-cli `sdk/service.py`. A pattern
 from __future__ import annotations
 
 _KNOWN = [
-    "/jobs/runs/repair",
     "/jobs/runs/export",
     "/clusters/*",
     "/libraries/*",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.databricks import parameters
@@ -9,6 +10,7 @@ from rehearsal.databricks.access import JOB_LEVELS, highest, rank
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import invalid, lacks, not_simulated
 from rehearsal.databricks.job_settings import complete
+from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.members import Member
 from rehearsal.databricks.runs import PENDING, QUEUED, SKIPPED, Run
 from rehearsal.databricks.workspace import Workspace
@@ -31,28 +33,23 @@ def run_now(workspace: Workspace, engine: Engine, member: Member, values: dict[s
     job = workspace.jobs.get(member, _job_id(values), "CAN_MANAGE_RUN")
     if known := _known(workspace, values):
         return known
-    if refused := [name for name in (*OTHER_PARAMETERS, "only", "pipeline_params") if values.get(name)]:
-        raise not_simulated(f"{refused[0]} in run-now; only notebook tasks run here")
+    only_notebook_parameters(values, "run-now", "only", "pipeline_params")
     notebook = parameters.text_map(values.get("notebook_params"), "notebook_params")
     given = parameters.text_map(values.get("job_parameters"), "job_parameters")
     settings = job["settings"]
     if not settings.get("tasks"):
         raise invalid(f"Job {job['job_id']} has no tasks.")  # text unverified
-    identity = workspace.jobs.run_identity(job)
     queue = values.get("queue") or settings.get("queue") or {}
     most = settings["max_concurrent_runs"]
-    running = [run for run in workspace.runs.active(job["job_id"]) if run["phase"] != QUEUED]
-    full = len(running) >= most
+    active = workspace.runs.active(job["job_id"])
+    if active and settings.get("continuous"):
+        # Only the answer to two such requests at once is known (409, "already in progress").
+        raise not_simulated("run-now of a continuous job that has an active run; cancel it and a new one starts")
+    full = len([run for run in active if run["phase"] != QUEUED]) >= most
     queued = full and bool(queue.get("enabled")) and most > 0
     run = workspace.runs.create(
-        job_id=job["job_id"],
-        run_type="JOB_RUN",
-        run_name=settings["name"],
+        **_of_job(workspace, job),
         creator=member.name,
-        run_as=identity.key if identity else "",
-        acl={},
-        settings=settings,
-        single=settings.get("format") == "SINGLE_TASK",
         parameters={"notebook": notebook, "job": parameters.job_parameters(settings, given)},
         phase=QUEUED if queued else PENDING,
         queue_reason=LIMIT_QUEUED.format(most) if queued else "",
@@ -63,6 +60,38 @@ def run_now(workspace: Workspace, engine: Engine, member: Member, values: dict[s
     elif not queued:
         engine.start(workspace, run)
     return run
+
+
+def start_continuous(workspace: Workspace, engine: Engine, job: Job) -> Run:
+    """The next run of a continuous job, with the settings that it has now."""
+    run = workspace.runs.create(
+        **_of_job(workspace, job),
+        creator=job["creator"],
+        trigger="CONTINUOUS",
+        parameters={"notebook": {}, "job": parameters.job_parameters(job["settings"], {})},
+    )
+    engine.start(workspace, run)
+    return run
+
+
+def _of_job(workspace: Workspace, job: Job) -> dict[str, Any]:
+    """What every run of a job has from it."""
+    identity, settings = workspace.jobs.run_identity(job), job["settings"]
+    return {
+        "job_id": job["job_id"],
+        "run_type": "JOB_RUN",
+        "run_name": settings["name"],
+        "run_as": identity.key if identity else "",
+        "acl": {},
+        "settings": settings,
+        "single": settings.get("format") == "SINGLE_TASK",
+    }
+
+
+def only_notebook_parameters(values: Mapping[str, Any], operation: str, *more: str) -> None:
+    """Refuses parameters of tasks that don't run here."""
+    if refused := [name for name in (*OTHER_PARAMETERS, *more) if values.get(name)]:
+        raise not_simulated(f"{refused[0]} in {operation}; only notebook tasks run here")
 
 
 def _skip(workspace: Workspace, run: Run, most: int) -> None:

@@ -73,7 +73,7 @@ def run(workspace: Workspace, run: Run, version: str, *, tasks: bool) -> dict[st
         "run_name": run["run_name"],
         "run_page_url": page_url(workspace, run, run["run_id"]),
         "run_type": run["run_type"],
-        "trigger": "ONE_TIME",
+        "trigger": run.get("trigger", "ONE_TIME"),
         "format": "SINGLE_TASK" if run["single"] and version == "2.0" else "MULTI_TASK",
         "state": state(run),
         "status": status(run),
@@ -89,7 +89,9 @@ def run(workspace: Workspace, run: Run, version: str, *, tasks: bool) -> dict[st
         shown["task"] = {"notebook_task": only["notebook_task"]}
         shown["cluster_spec"] = {name: only[name] for name in ("new_cluster", "libraries") if name in only}
     elif tasks:
-        shown["tasks"] = [task_of(workspace, run, task) for task in run["tasks"]]
+        # One entry for each attempt, of retries and repairs too (seen on a real workspace: apache/airflow, pull request 69998).
+        attempts = sorted([*run["earlier"], *run["tasks"]], key=lambda task: task["attempt"])
+        shown["tasks"] = [task_of(workspace, run, task) for task in attempts]
         if settings.get("job_clusters"):
             shown["job_clusters"] = settings["job_clusters"]
     return shown
@@ -111,6 +113,26 @@ def task_of(workspace: Workspace, run: Run, task: Task) -> dict[str, Any]:
         "start_time": task["start_time"],
         **task_durations(task),
     }
+
+
+def repair_history(run: Run) -> list[dict[str, Any]]:
+    """The original run and its repairs, oldest first (SDK, RepairHistoryItem); `id` only of repairs."""
+    now = run.get("repair") or {"id": 0, "start_time": run["start_time"]}
+    return [_repair(run, item) for item in [*run.get("history", []), run | now]]
+
+
+def _repair(run: Run, item: dict[str, Any]) -> dict[str, Any]:
+    attempts = [*run["earlier"], *run["tasks"]]
+    shown = {
+        "type": "REPAIR" if item["id"] else "ORIGINAL",
+        "start_time": item["start_time"],
+        "state": state(item),
+        "status": status(item),
+        "task_run_ids": sorted(task["run_id"] for task in attempts if task.get("repair", 0) == item["id"]),
+    }
+    if item["end_time"]:
+        shown["end_time"] = item["end_time"]
+    return {"id": item["id"], **shown} if item["id"] else shown
 
 
 def durations(run: Run) -> dict[str, int]:
@@ -143,7 +165,7 @@ def run_of_task(workspace: Workspace, run: Run, task: Task) -> dict[str, Any]:
         "run_as_user_name": run["run_as"].partition(":")[2],
         "run_name": run["run_name"],
         "run_type": run["run_type"],
-        "trigger": "ONE_TIME",
+        "trigger": run.get("trigger", "ONE_TIME"),
     }
     return shown | task_of(workspace, run, task)
 

@@ -63,6 +63,10 @@ class Runs:
         runs = [self._runs[key] for key in self._runs]
         return sorted(runs, key=lambda run: (run["start_time"], run["run_id"]), reverse=True)
 
+    def of_job(self, job_id: int) -> list[Run]:
+        """The runs of one job, newest first."""
+        return [run for run in self.all() if run["job_id"] == job_id]
+
     def active(self, job_id: int | None = None) -> list[Run]:
         """Runs that have not ended, oldest first; of one job, or all."""
         runs = [self._runs[str(run_id)] for run_id in sorted(self._active)]
@@ -73,7 +77,7 @@ class Runs:
     def create(self, **fields: Any) -> Run:
         """Keep a new run of `tasks` (settings of each, already complete); everything starts pending or blocked.
 
-        fields: job_id (0 for a submitted run), run_type, run_name, creator, run_as (member key), acl, settings, single (the run
+        fields: job_id (0 for a submitted run), run_type, run_name, creator, trigger, run_as (member key), acl, settings, single (it
         is its only task), parameters (see `parameters.Given`), phase, token.
         """
         now = self.now()
@@ -81,6 +85,7 @@ class Runs:
         settings = fields["settings"]
         tasks = [self._task(task, run_id if fields["single"] else self._new_id(), 0) for task in settings["tasks"]]
         run: Run = {"run_id": run_id, "start_time": now, "end_time": 0, "phase": PENDING, "result": "", "message": ""}
+        run["trigger"] = "ONE_TIME"
         run |= {"code": "", "kind": "", "queue_reason": "", "earlier": []}
         run |= {name: value for name, value in fields.items() if name != "token"}
         run["tasks"] = tasks
@@ -95,15 +100,34 @@ class Runs:
         task: Task = {"run_id": run_id, "task_key": settings["task_key"], "attempt": attempt, "settings": settings}
         task |= {"phase": BLOCKED if settings.get("depends_on") else PENDING, "result": "", "message": "", "code": ""}
         task |= {"kind": "", "start_time": self.now(), "end_time": 0, "run_start": 0, "output": None, "values": {}}
+        # The attempt that a repair began with, and the repair's id; 0 for the run's own.
+        task |= {"first_attempt": 0, "repair": 0}
         return task
 
     def next_attempt(self, run: Run, task: Task) -> Task:
         """Put a new attempt in the place of a task; the old one stays readable by its own run id."""
         attempt = self._task(task["settings"], self._new_id(), task["attempt"] + 1)
+        attempt |= {name: task.get(name, 0) for name in ("first_attempt", "repair")}
         run["earlier"].append(dict(task))
         run["tasks"][run["tasks"].index(task)] = attempt
         self.keep(run)
         return attempt
+
+    def again(self, run: Run, tasks: Iterable[dict[str, Any]], settings: dict[str, Any], parameters: Any) -> int:
+        """Open an ended run once more for these tasks, with settings of now. Returns the repair's id."""
+        repair_id, places = self._new_id(), {task["task_key"]: n for n, task in enumerate(run["tasks"])}
+        ended = {name: run[name] for name in ("end_time", "phase", "result", "message", "code", "kind")}
+        begun = run.get("repair") or {"id": 0, "start_time": run["start_time"]}
+        run["history"] = [*run.get("history", []), begun | ended]
+        for wanted in tasks:
+            old = run["tasks"][places[wanted["task_key"]]]
+            task = self._task(wanted, self._new_id(), old["attempt"] + 1)
+            run["earlier"].append(old)
+            run["tasks"][places[wanted["task_key"]]] = task | {"first_attempt": task["attempt"], "repair": repair_id}
+        run |= {"settings": settings, "parameters": parameters, "repair": {"id": repair_id, "start_time": self.now()}}
+        run |= {"phase": PENDING, "result": "", "message": "", "code": "", "kind": "", "end_time": 0}
+        self.keep(run)
+        return repair_id
 
     def keep(self, run: Run) -> None:
         self._runs[str(run["run_id"])] = run

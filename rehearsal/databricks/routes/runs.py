@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rehearsal.databricks import launches, run_views
+from rehearsal.databricks import launches, repairs, run_views
 from rehearsal.databricks.call import Answer, Call, Operation
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError, invalid
 from rehearsal.databricks.routes.jobs import VERSIONS, make_token, paged, read_token
-from rehearsal.databricks.runs import ENDED
+from rehearsal.databricks.runs import ENDED, Run
 
 SEVERAL_TASKS = (
     "Retrieving the output of runs with multiple tasks is not supported."
@@ -46,9 +46,14 @@ def operations(engine: Engine) -> list[Operation]:
                 engine.cancel(call.workspace, run)
         return {}
 
+    async def repair(call: Call) -> Answer:
+        run = launches.visible(call.workspace, call.caller, call.number("run_id"), "CAN_MANAGE_RUN")
+        return {"repair_id": repairs.repair(call.workspace, engine, call.caller, run, call.values)}
+
     return [
         Operation("POST", "/jobs/run-now", run_now, VERSIONS),
         Operation("POST", "/jobs/runs/submit", submit, VERSIONS),
+        Operation("POST", "/jobs/runs/repair", repair, VERSIONS),
         Operation("POST", "/jobs/runs/cancel", cancel, VERSIONS),
         Operation("POST", "/jobs/runs/cancel-all", cancel_all, VERSIONS),
         Operation("POST", "/jobs/runs/delete", delete, VERSIONS),
@@ -67,6 +72,8 @@ async def get(call: Call) -> Answer:
         return run_views.run_of_task(call.workspace, run, task)
     run = launches.visible(call.workspace, call.caller, run_id)
     shown = run_views.run(call.workspace, run, call.version, tasks=True)
+    if call.flag("include_history"):
+        shown["repair_history"] = run_views.repair_history(run)
     return paged(shown, shown, call.text("page_token")) if call.version == "2.2" else shown
 
 
@@ -99,13 +106,21 @@ async def list_runs(call: Call) -> Answer:
     more = len(found) > start + limit
     answer: dict[str, Any] = {"has_more": more}
     if page:
-        tasks = call.flag("expand_tasks")
-        answer["runs"] = [run_views.run(call.workspace, run, call.version, tasks=tasks) for run in page]
+        answer["runs"] = [_listed(call, run) for run in page]
     if more:
         answer["next_page_token"] = make_token(start + limit)
     if start:
         answer["prev_page_token"] = make_token(max(0, start - limit))
     return answer
+
+
+def _listed(call: Call, run: Run) -> dict[str, Any]:
+    """One entry of a list; a run with more than a page of tasks says so itself in 2.2."""
+    shown = run_views.run(call.workspace, run, call.version, tasks=call.flag("expand_tasks"))
+    if call.version == "2.2":
+        shown = paged(shown, shown, "")
+        shown.pop("next_page_token", None)
+    return shown
 
 
 async def get_output(call: Call) -> Answer:

@@ -118,7 +118,7 @@ def test_discovery_needs_no_token(site: Site) -> None:
         ("GET", "/nothing", 404, "ENDPOINT_NOT_FOUND"),
         ("POST", "/api/2.1/clusters/create", 501, "NOT_IMPLEMENTED"),
         ("POST", "/api/2.0/repos", 501, "NOT_IMPLEMENTED"),
-        ("POST", "/api/2.2/jobs/runs/repair", 501, "NOT_IMPLEMENTED"),
+        ("GET", "/api/2.2/jobs/runs/export", 501, "NOT_IMPLEMENTED"),
         ("PUT", "/api/2.0/fs/files/Volumes/a/b/c/x", 501, "NOT_IMPLEMENTED"),
     ],
 )

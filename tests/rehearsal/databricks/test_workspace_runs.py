@@ -249,14 +249,24 @@ def test_what_depends_on_a_failure(site: Site) -> None:
     assert run["state"]["result_state"] == "SUCCESS_WITH_FAILURES"
 
 
+def test_a_listed_run_with_many_tasks_says_that_there_are_more(site: Site) -> None:
+    run_id = submit(site, *(task(f"t{n}", "missing") for n in range(101)))
+    site.wait(run_id)
+    (listed,) = site.ok(RELEASE, "GET", "/jobs/runs/list", {"expand_tasks": "true"}, "2.2")["runs"]
+    assert (len(listed["tasks"]), listed["has_more"]) == (100, True)
+    (bare,) = site.ok(RELEASE, "GET", "/jobs/runs/list", {}, "2.2")["runs"]
+    assert not {"tasks", "has_more"} & bare.keys()
+
+
 def test_a_retry_is_a_new_task_run(site: Site) -> None:
     site.notebook(f"{FOLDER}/nb", "once marker\nexit done")
     run = site.wait(submit(site, task(max_retries=2)))
-    assert (run["tasks"][0]["attempt_number"], results(run)) == (1, {"main": "SUCCESS"})
-    assert len(run["tasks"]) == 1
+    assert [entry["attempt_number"] for entry in run["tasks"]] == [0, 1]
+    assert results(run) == {"main": "SUCCESS"}
+    assert len({entry["run_id"] for entry in run["tasks"]}) == 2
     site.notebook(f"{FOLDER}/nb", "fail always")
     run = site.wait(submit(site, task(max_retries=2)))
-    assert (run["tasks"][0]["attempt_number"], results(run)) == (2, {"main": "FAILED"})
+    assert (run["tasks"][-1]["attempt_number"], results(run)) == (2, {"main": "FAILED"})
 
 
 def test_time_limits(site: Site) -> None:
