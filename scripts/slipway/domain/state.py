@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from slipway.domain.claim import Claim
 from slipway.domain.codec import Damaged, Instant, decode, load, to_bytes
+from slipway.domain.factory.part import FactoryRecord
 from slipway.domain.freeze import Freeze
 from slipway.domain.slot import Slot, other
 from slipway.domain.switch import Journal
@@ -69,7 +70,8 @@ class JobRecord:
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A release that was switched to once. `settings` are its jobs' settings in `slot`, as they last were;
-    `definitions` as the release itself meant them."""
+    `definitions` as the release itself meant them. `factory` is the snapshot of the factory from then (None: it is live,
+    or its environment releases no factory)."""
 
     version: str
     commit: str
@@ -81,6 +83,7 @@ class Entry:
     outcome: Literal["live", "stable", "rolled_back"]
     run: str = ""
     definitions: str | None = None
+    factory: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,7 @@ class State:
     history: tuple[Entry, ...] = ()
     archived: tuple[str, ...] = ()
     switch: Journal | None = None
+    factory: FactoryRecord | None = None
     serial: int = 0
     written_by: str = ""
     format: int = FORMAT

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from slipway.domain.codec import Instant
 from slipway.domain.drift import drift, same
+from slipway.domain.factory.part import FactoryPart
 from slipway.domain.job import pause_of, with_pause
 from slipway.domain.merge import Policy, carry
 from slipway.domain.slot import Slot
@@ -41,10 +42,11 @@ class Journal:
 
     `settings` and `kept` are archived: the new settings, and the old ones as they were (with the pause status that was
     meant); `definitions`: the new ones with what the service keeps otherwise, where it does. `entry` is the place in the
-    history that a rollback goes to. `adopted`: what adopted jobs were, that are set for the first time.
+    history that a rollback goes to. `adopted`: what adopted jobs were, that are set for the first time. An import changes
+    the factory alone.
     """
 
-    kind: Literal["release", "rollback"]
+    kind: Literal["release", "rollback", "import"]
     version: str
     manifest: str
     source: Slot | None
@@ -60,6 +62,7 @@ class Journal:
     entry: int | None = None
     definitions: str | None = None
     adopted: str | None = None
+    factory: FactoryPart | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from slipway.domain.factory.part import FactoryRecord
 from slipway.domain.slot import Slot
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
 from slipway.domain.switch import Action, Journal, turn_back
@@ -71,7 +72,14 @@ def switched(state: State, journal: Journal, *, now: float, run: str, readers: t
     else:
         history = _released(state.history, journal, record, now, run)
     state = state.with_slot(journal.target, replace(record, candidate=False))
-    return replace(state, live=journal.target, jobs=jobs, history=history, switch=None)
+    return replace(imported(state, journal), live=journal.target, jobs=jobs, history=history)
+
+
+def imported(state: State, journal: Journal) -> State:
+    """The factory's part is complete, and the journal closed."""
+    part = journal.factory
+    factory = FactoryRecord(triggers=part.meant) if part is not None and part.meant else state.factory
+    return replace(state, switch=None, factory=factory)
 
 
 def _record(
@@ -108,7 +116,7 @@ def taken_back(state: State, journal: Journal) -> State:
 def _released(
     history: tuple[Entry, ...], journal: Journal, record: SlotRecord, now: float, run: str
 ) -> tuple[Entry, ...]:
-    before = tuple(_step_down(entry, journal.kept) if entry.outcome == "live" else entry for entry in history)
+    before = tuple(_step_down(entry, journal) if entry.outcome == "live" else entry for entry in history)
     entry = Entry(
         version=record.version,
         commit=record.commit,
@@ -124,9 +132,10 @@ def _released(
     return (*before, entry)[-_HISTORY:]
 
 
-def _step_down(entry: Entry, kept: str | None) -> Entry:
-    """No longer live; keeps its jobs' settings as they last were, people's changes included."""
-    return replace(entry, outcome="stable", settings=kept or entry.settings)
+def _step_down(entry: Entry, journal: Journal) -> Entry:
+    """No longer live; keeps its jobs' settings and its factory as they last were, people's changes included."""
+    factory = journal.factory.before if journal.factory is not None else None
+    return replace(entry, outcome="stable", settings=journal.kept or entry.settings, factory=factory)
 
 
 def _rolled_back(
@@ -143,9 +152,10 @@ def _rolled_back(
                 since=now,
                 outcome="live",
                 run=run,
+                factory=None,
             )
         elif entry.outcome == "live":
-            entry = _step_down(entry, journal.kept)
+            entry = _step_down(entry, journal)
         if journal.entry is not None and index > journal.entry:
             entry = replace(entry, outcome="rolled_back")
         result.append(entry)

@@ -17,8 +17,7 @@ from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebook
 from slipway.domain.factory.export_parameters import Values
 from slipway.domain.factory.git_folder import read_git_folder
 from slipway.errors import Finding, ReleaseError
-from slipway.steps.factory_values import checked, with_secrets
-from slipway.steps.import_factory_export import EXPORTS, GIT_FOLDER
+from slipway.steps.factory_values import EXPORTS, GIT_FOLDER, checked, with_secrets
 
 _NOTHING = "Nothing was changed."
 

@@ -1,76 +1,76 @@
 """Makes a live factory hold a definition: only what differs, in dependency order, triggers stopped as shortly as can be.
 
-The factory resource itself is never written. Whatever fails in between, every trigger that was stopped runs again: at
-once, or, after a crash, by the next run, from the journal in the state storage.
+The factory resource itself is never written.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from slipway.domain.factory.comparison import (
-    EVENT_TRIGGERS,
-    Change,
-    Deployed,
-    Plan,
-    TriggerMove,
-    body,
-    compare,
-    digest,
-    merge_global_parameters,
-    trigger_moves,
-)
-from slipway.domain.factory.deletion import DELETED, implausible, removals
+from slipway.domain.factory.candidate import is_candidate
+from slipway.domain.factory.comparison import Deployed, body, digest, merge_global_parameters
+from slipway.domain.factory.deletion import DELETED
 from slipway.domain.factory.export import Definition
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
-from slipway.domain.factory.trigger_journal import JOURNAL_BLOB, TriggerJournal, journal_of, read_journal, write_journal
-from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError
+from slipway.domain.factory.planning import Live, Plan, Rules
+from slipway.domain.factory.trigger_moves import DEAF, EVENT_TRIGGERS, TriggerMove
+from slipway.errors import ServiceError, SlipwayError
 from slipway.log import Log
 
 if TYPE_CHECKING:
     from slipway.services.data_factory import DataFactory
     from slipway.services.storage import StateStore
-
-T = TypeVar("T")
+    from slipway.steps.session import Session
 
 DEPLOYED_BLOB = "factory/deployed.json"
 _AT_ONCE = 8
-_BATCH = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class Live:
-    """A factory as it is. `deployed`: what Slipway put there last."""
-
-    objects: tuple[FactoryObject, ...]
-    global_parameters: Mapping[str, Any]
-    deployed: Mapping[Key, Deployed]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What an environment allows (data_factory in its configuration)."""
-
-    delete_removed: bool
-    delete_limit_percent: int
-    keep_stopped: bool
-
-
-def read_live(factory: DataFactory, store: StateStore, definition: Definition, rules: Rules) -> Live:
-    """Lists the kinds that matter: those in the definition, triggers and pipelines, and what may have to go."""
+def kinds_of(definition: Definition, rules: Rules) -> set[Kind]:
+    """The kinds that matter: those in the definition, triggers and pipelines, and what may have to go."""
     kinds = {item.kind for item in definition.objects} | {Kind.TRIGGERS, Kind.PIPELINES}
-    kinds |= set(DELETED) - {Kind.CREDENTIALS, Kind.CHANGE_DATA_CAPTURES} if rules.delete_removed else set()
+    return kinds | (set(DELETED) - {Kind.CREDENTIALS, Kind.CHANGE_DATA_CAPTURES} if rules.delete_removed else set())
+
+
+def read_live(
+    factory: DataFactory,
+    store: StateStore,
+    kinds: set[Kind],
+    *,
+    resource: Mapping[str, Any] | None = None,
+    deployed: Mapping[Key, Deployed] | None = None,
+    interrupted: Collection[str] = (),
+) -> Live:
+    """The factory as it is. `resource`: its own JSON, where that was just read; the global parameters are in it.
+    `deployed`: what was put there, where that is known. `interrupted`: triggers that a change which was cut short may
+    have left started without their events (in lower case)."""
     ordered = sorted(kinds, key=list(Kind).index)
-    calls: list[Callable[[], list[FactoryObject]]] = [lambda kind=kind: factory.objects(kind) for kind in ordered]  # type: ignore[misc]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        stored = pool.submit(_deployed, store)
-        globals_ = pool.submit(factory.global_parameters if definition.global_parameters else dict)
-        found = [item for part in pool.map(lambda call: call(), calls) for item in part]
-        return Live(objects=tuple(found), global_parameters=globals_.result(), deployed=stored.result())
+        stored = pool.submit(lambda: _deployed(store) if deployed is None else deployed)
+        globals_ = pool.submit(factory.global_parameters) if resource is None else None
+        found = [item for part in pool.map(factory.objects, ordered) for item in part]
+        known = globals_.result() if globals_ else (resource or {}).get("properties", {}).get("globalParameters")
+        objects = tuple(
+            _heard(factory, item) if item.name.lower() in interrupted else item
+            for item in found
+            if not is_candidate(item)
+        )
+        return Live(objects=objects, global_parameters=known or {}, deployed=stored.result())
+
+
+def _heard(factory: DataFactory, item: FactoryObject) -> FactoryObject:
+    """An event trigger that says that it runs, and gets no events, is DEAF."""
+    properties = item.properties
+    if item.kind is not Kind.TRIGGERS or str(properties.get("type", "")).lower() not in EVENT_TRIGGERS:
+        return item
+    if properties.get("runtimeState") != "Started" or factory.subscription(item.name) == "Enabled":
+        return item
+    return replace(item, properties={**properties, "runtimeState": DEAF})
 
 
 def _deployed(store: StateStore) -> dict[Key, Deployed]:
@@ -82,33 +82,6 @@ def _deployed(store: StateStore) -> dict[Key, Deployed]:
         return {(Kind(kind), name): Deployed(**item) for kind, part in items.items() for name, item in part.items()}
     except (ValueError, TypeError, AttributeError):
         return {}  # only a short cut: without it objects are compared as they are
-
-
-def make_plan(definition: Definition, live: Live, rules: Rules) -> Plan:
-    """What must change. Raises NotPossible when the deletions are not believable."""
-    changes = compare(definition.objects, live.objects, live.deployed)
-    gone: list[Change] = []
-    left = [change for change in changes if change.action == "leave"]
-    if rules.delete_removed:
-        gone, left = removals(changes)
-        why = implausible(gone, definition.objects, live.objects, percent=rules.delete_limit_percent)
-        if why:
-            names = ", ".join(str(change.item) for change in gone[:10]) + (", …" if len(gone) > 10 else "")
-            raise NotPossible(
-                f"The deletions are refused: {why} ({names}).",
-                changed="Nothing was changed.",
-                next_step="Is it the right export, for the right factory? If it is, raise data_factory.delete_limit_percent "
-                "for this release, or delete by hand.",
-            )
-    after, lines = merge_global_parameters(definition.global_parameters, live.global_parameters)
-    return Plan(
-        changes=tuple(change for change in changes if change.action != "leave"),
-        removals=tuple(gone),
-        left=tuple(left),
-        triggers=tuple(trigger_moves(changes, gone, live.objects, keep_stopped=rules.keep_stopped)),
-        global_parameters=after,
-        global_changes=tuple(lines),
-    )
 
 
 def say_plan(log: Log, plan: Plan) -> None:
@@ -124,108 +97,89 @@ def say_plan(log: Log, plan: Plan) -> None:
     for change in plan.left:
         log.info(f"· {change.item} is not in the source, and stays")
     for move in plan.triggers:
-        if move.stop:
-            then = "goes" if move.after is None else "then runs again" if move.start else "stays stopped"
-            log.info(f"! trigger {move.name} is stopped ({move.why}); it {then}")
-        elif move.start:
-            log.info(f"! trigger {move.name} is started")
+        _say_move(log, move)
     same = len(plan.changes) - len(plan.puts)
     log.info(f"= {same} of {len(plan.changes)} objects are the same and are not touched")
 
 
+def _say_move(log: Log, move: TriggerMove) -> None:
+    if move.stop:
+        then = "goes" if move.after is None else "then runs again" if move.start else "stays stopped"
+        log.info(f"! trigger {move.name} is stopped ({move.why}); it {then}")
+    elif move.start:
+        log.info(f"! trigger {move.name} is started")
+    if move.wanted is not None and move.after is not None and move.wanted != move.after:
+        state = "started" if move.after else "stopped"
+        log.warning(f"Trigger {move.name} was {state} by hand since the last release; it stays {state}.")
+
+
+def _known(plan: Plan, live: Live) -> dict[Key, Deployed]:
+    """What Slipway has put there, objects included that a run which was cut short did not note."""
+    there = {item.key: str(item.extra.get("etag") or "") for item in live.objects}
+    same = [change.item for change in plan.changes if change.action == "unchanged"]
+    return {**{item.key: Deployed(there[item.key], digest(item)) for item in same}, **live.deployed}
+
+
 class Deployment:
-    """Carries out a plan. `guard` is called before each change (it raises when the claim is lost)."""
+    """Carries out plans for one factory. Raises what stopped it, and leaves the rest to the journal of the switch."""
 
-    def __init__(
-        self,
-        factory: DataFactory,
-        store: StateStore,
-        log: Log,
-        *,
-        guard: Callable[[], None],
-        clock: Callable[[], float],
-    ) -> None:
-        self._factory, self._store, self._log = factory, store, log
-        self._guard, self._clock = guard, clock
-        self._journal: TriggerJournal | None = None
-
-    def repair(self) -> None:
-        """Starts what an earlier run has left stopped. Raises ServiceError when a trigger still won't start."""
-        found = self._store.read(JOURNAL_BLOB)
-        if found is None:
-            return
-        self._journal = read_journal(found[0])
-        with self._log.section("Starting triggers that an earlier run left stopped"):
-            self._guard()
-            self._start_due()
+    def __init__(self, session: Session, factory: DataFactory) -> None:
+        self._session, self._factory = session, factory
+        self._log = session.log
+        self.written: frozenset[Key] = frozenset()
+        self.deployed: Mapping[Key, Deployed] = {}
 
     def run(self, plan: Plan, filled: Mapping[Key, FactoryObject], live: Live) -> None:
-        """Deploys `plan`; `filled` are the wanted objects with their secrets. Raises what stopped it, after every
-        trigger that ran before runs again."""
-        if plan.empty:
-            return
-        if any(move.moves for move in plan.triggers):
-            self._journal = journal_of(plan.triggers, factory=self._factory.name, now=self._clock())
-            self._keep_journal()
-        deployed = dict(live.deployed)
+        """Deploys all of `plan` but the removals; `filled` are the wanted objects with their secrets."""
+        deployed = _known(plan, live)
         try:
             self._stop(plan.triggers)
             self._put(plan, filled, deployed)
-            self._set_global_parameters(plan)
-            if self._journal is not None:
-                self._journal = replace(self._journal, phase="starting")
-                self._keep_journal()
-        except Conflict:
-            raise  # whoever has the claim now starts the triggers first, from the journal
-        except BaseException as error:
-            self._recover(error)
-            raise
+            self._set_global_parameters(plan, live)
         finally:
+            self.deployed = deployed
             self._keep_deployed(deployed, live)
-        self._start_due()
-        self._delete(plan, deployed, live)
+        self._start_all([move.name for move in plan.triggers if move.start])
 
-    def _recover(self, error: BaseException) -> None:
-        if self._journal is None:
-            return
-        self._log.warning("That failed; starting again the triggers that ran before.")
-        try:
-            self._start_due()
-        except SlipwayError as also:
-            self._log.error(f"{also.what} {also.next_step}")
-            error.add_note("Some triggers could not be started again; the next run tries it again first.")
-
-    def _keep_journal(self) -> None:
-        if self._journal is not None:
-            self._store.put_bytes(JOURNAL_BLOB, write_journal(self._journal))
+    def remove(self, plan: Plan, live: Live) -> list[str]:
+        """Deletes what goes; returns why some stay. What somebody uses by hand, the service keeps."""
+        failed, deployed = [], dict(live.deployed)
+        for change in plan.removals:
+            self._session.guard()
+            try:
+                self._factory.delete(change.item.kind, change.item.name)
+            except ServiceError as error:
+                failed.append(f"{change.item}: {error.what}")
+                continue
+            deployed.pop(change.key, None)
+            self._log.info(f"deleted {change.item}")
+        self._keep_deployed(deployed, live)
+        return failed
 
     def _stop(self, moves: Sequence[TriggerMove]) -> None:
         """One after the other: the service refuses some trigger operations that overlap."""
         for move in moves:
             if move.stop:
-                self._guard()
+                self._session.guard()
                 if move.events:
                     self._factory.unsubscribe(move.name)
                 self._factory.stop(move.name)
                 self._log.info(f"stopped trigger {move.name}")
 
-    def _start_due(self) -> None:
-        """Starts what the journal says must run; takes the journal away when all do."""
-        journal, failed = self._journal, []
-        for name in journal.due if journal is not None else ():
+    def _start_all(self, names: Sequence[str]) -> None:
+        """Tries each, so that one which will not start keeps no other waiting."""
+        failed = []
+        for name in names:
+            self._session.guard()
             try:
                 self._start(name)
-            except SlipwayError as error:
+            except ServiceError as error:
                 failed.append(f"{name}: {error.what}")
         if failed:
             raise ServiceError(
                 f"{len(failed)} triggers of data factory {self._factory.name} do not run: {'; '.join(failed)}",
-                changed="All others run. The definitions were not taken back.",
-                next_step="Mend what is named; the next run starts them first.",
+                next_step="Mend what is named, then run again.",
             )
-        if journal is not None:
-            self._store.delete(JOURNAL_BLOB)
-            self._journal = None
 
     def _start(self, name: str) -> None:
         now = self._factory.trigger(name)
@@ -244,66 +198,41 @@ class Deployment:
             etag = self._factory.put(item.kind, item.name, body(item))
             deployed[item.key] = Deployed(etag, digest(item))
 
-        done, total = 0, len(plan.puts)
         for level in plan.levels():
-            items = [filled[item.key] for item in level]
-            for start in range(0, len(items), _BATCH):
-                self._guard()
-                done += _all(put, items[start : start + _BATCH])
-                self._log.progress(done, total, "factory objects")
+            calls: list[Callable[[], None]] = [partial(put, filled[item.key]) for item in level]
+            self._session.concurrently(calls, "factory objects")
+        self.written |= {change.key for change in plan.puts}
 
-    def _set_global_parameters(self, plan: Plan) -> None:
+    def _set_global_parameters(self, plan: Plan, live: Live) -> None:
         """Read, merge, write, read back: the service takes no condition, so what somebody else wrote meanwhile shows
         only afterwards."""
         if plan.global_parameters is None:
             return
+        without = [line[2:] for line in plan.global_changes if line.startswith("-")]
         names = [line[2:] for line in plan.global_changes]
-        wanted = {name: plan.global_parameters[name] for name in names}
+        wanted = {name: plan.global_parameters[name] for name in names if name not in without}
+        now = live.global_parameters if not plan.puts else self._factory.global_parameters()
         for _ in range(3):
-            self._guard()
-            merged, _lines = merge_global_parameters(wanted, self._factory.global_parameters())
+            merged, _lines = merge_global_parameters(wanted, now, without)
             if merged is None:
                 return
+            self._session.guard()
             self._factory.put_global_parameters(merged)
-        merged, _lines = merge_global_parameters(wanted, self._factory.global_parameters())
-        if merged is not None:
+            now = self._factory.global_parameters()
+        if merge_global_parameters(wanted, now, without)[0] is not None:
             raise ServiceError(
                 f"The global parameters of data factory {self._factory.name} do not stay as they were written "
                 f"({', '.join(names)}).",
-                changed="The definitions are deployed.",
                 next_step="Somebody else writes them at the same time, or the service changes them; then run again.",
             )
 
-    def _delete(self, plan: Plan, deployed: dict[Key, Deployed], live: Live) -> None:
-        for change in plan.removals:
-            self._guard()
-            self._factory.delete(change.item.kind, change.item.name)
-            deployed.pop(change.key, None)
-            self._log.info(f"deleted {change.item}")
-        if plan.removals:
-            self._keep_deployed(deployed, live, always=True)
-
-    def _keep_deployed(self, deployed: Mapping[Key, Deployed], live: Live, *, always: bool = False) -> None:
-        if not always and deployed == live.deployed:
+    def _keep_deployed(self, deployed: Mapping[Key, Deployed], live: Live) -> None:
+        if deployed == live.deployed:
             return
         items: dict[str, dict[str, Any]] = {}
         for (kind, name), item in sorted(deployed.items()):
             items.setdefault(str(kind), {})[name] = asdict(item)
         try:
-            self._store.put_bytes(DEPLOYED_BLOB, json.dumps(items, indent=1).encode())
+            self._session.store.put_bytes(DEPLOYED_BLOB, json.dumps(items, indent=1).encode())
         except SlipwayError as error:  # only a short cut for the next run
             self._log.warning(f"What was deployed could not be noted: {error.what}")
-
-
-def _all(work: Callable[[FactoryObject], None], items: Iterable[FactoryObject]) -> int:
-    """Runs `work` for each, several at a time; waits for all that were begun, then raises the first error."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            raise
-    return len(futures)

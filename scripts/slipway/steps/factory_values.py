@@ -9,6 +9,9 @@ from slipway.domain.factory.export_files import ExportFiles
 from slipway.domain.factory.export_parameters import Values, override_of
 from slipway.errors import Finding, NotPossible, ReleaseError
 
+EXPORTS = "arm/datafactory"
+GIT_FOLDER = "datafactory"
+
 
 def checked(context: Context, files: ExportFiles, findings: list[Finding], *, what: str) -> tuple[Export, Values]:
     """The definitions in `files`, and their values for the environment, the vault's secrets not yet among them.

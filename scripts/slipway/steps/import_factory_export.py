@@ -6,28 +6,27 @@ import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from slipway.command import Context, run_step
 from slipway.domain.environment import Environment
-from slipway.domain.factory.export import Definition, Export, render
+from slipway.domain.factory.export import Export
 from slipway.domain.factory.export_age import stale_objects
 from slipway.domain.factory.export_files import ExportFiles, find_export
 from slipway.domain.factory.export_from_git import export_of
-from slipway.domain.factory.export_notebooks import RELEASE_FOLDER, map_notebooks
+from slipway.domain.factory.export_notebooks import RELEASE_FOLDER
 from slipway.domain.factory.export_parameters import Values
 from slipway.domain.factory.git_folder import read_git_folder
+from slipway.domain.factory.part import FactoryPart
 from slipway.domain.slot import SLOTS, Slot
+from slipway.domain.switch import Journal
 from slipway.errors import Finding, NotPossible, ReleaseError, UsageError
-from slipway.services.credentials import credential
-from slipway.services.data_factory import DataFactory
 from slipway.steps.claiming import claim_options
-from slipway.steps.factory_deployment import Deployment, Rules, make_plan, read_live, say_plan
-from slipway.steps.factory_values import checked, with_secrets
+from slipway.steps.factory_deployment import say_plan
+from slipway.steps.factory_switch import FactoryWork
+from slipway.steps.factory_targets import definition_target
+from slipway.steps.factory_values import EXPORTS, GIT_FOLDER, checked
 from slipway.steps.session import Session, open_session
-
-EXPORTS = "arm/datafactory"
-GIT_FOLDER = "datafactory"
+from slipway.steps.switching import begin, finish_or_take_back, settle
 
 
 def main() -> int:
@@ -55,37 +54,71 @@ def import_export(context: Context) -> None:
     with context.log.section("Reading the export"):
         work = _read(context)
     session = open_session(context, _version(context))
-    azure = environment.azure
-    identity = credential(context.variables)
-    factory = DataFactory(
-        identity,
-        azure.subscription_id,
-        azure.resource_group,
-        environment.resources.data_factory,
-        sleep=context.sleep,
-    )
+    slot: Slot | None = context.arguments.slot or session.load().live
     if context.what_if:
-        session.load()
-        _Import(session, factory, work).what_if()
+        plan, _live = _work(session, work, slot).plan()
+        with context.log.section(f"What would change in data factory {environment.resources.data_factory}"):
+            say_plan(context.log, plan)
         return
-    former = session.load().claim
+    former = session.state.claim
     held = former is not None and former.holder == session.holder.id
     with session.claimed():
+        settle_import(session)
         session.refuse_open_switch()
-        _Import(session, factory, work).run()
+        part = deploy_alone(session, _work(session, work, slot), _version(context), slot)
+        if part is not None:
+            context.log.summary(_summary(environment, work.export, part))
     if not held:
         session.release_claim()
 
 
+def _work(session: Session, work: _Checked, slot: Slot | None) -> FactoryWork:
+    return FactoryWork(session, session.factory, definition_target(session, work.export, work.values, slot))
+
+
+def settle_import(session: Session) -> None:
+    """An import that was cut short is taken back first: the factory is planned against what it was before."""
+    journal = session.state.switch
+    if journal is not None and journal.kind == "import":
+        settle(session)
+
+
+def deploy_alone(session: Session, factory: FactoryWork, version: str, slot: Slot | None) -> FactoryPart | None:
+    """Deploys under a journal of its own, so that an import which fails or is cut short is taken back whole. None where
+    there is nothing to do."""
+    part = factory.begin(even_if_empty=False)
+    if part is None:
+        session.log.info("Nothing to do.")
+        return None
+    state = session.state
+    journal = Journal(
+        kind="import",
+        version=version,
+        manifest="",
+        source=state.live,
+        target=slot or state.idle,
+        actions=(),
+        settings="",
+        kept=None,
+        started=session.now(),
+        holder=session.holder.id,
+        number=session.number,
+        factory=part,
+    )
+    begin(session, journal)
+    finish_or_take_back(session, factory)
+    return part
+
+
 @dataclass(frozen=True)
-class _Work:
+class _Checked:
     """An export that was checked, and its values for the environment (secrets of the vault not yet among them)."""
 
     export: Export
     values: Values
 
 
-def _read(context: Context) -> _Work:
+def _read(context: Context) -> _Checked:
     path, files, findings = _files(context)
     try:
         export, values = checked(context, files, findings, what=f"The export {path}")
@@ -94,7 +127,7 @@ def _read(context: Context) -> _Work:
         raise
     _say(context, export, values)
     _warn_of_age(context, export)
-    return _Work(export, values)
+    return _Checked(export, values)
 
 
 def _files(context: Context) -> tuple[Path, ExportFiles, list[Finding]]:
@@ -157,106 +190,11 @@ def _version(context: Context) -> str:
         return "an export, by hand"
 
 
-class _Import:
-    def __init__(self, session: Session, factory: DataFactory, work: _Work) -> None:
-        self.session, self.factory, self.work = session, factory, work
-        self.environment: Environment = session.environment
-        policy = self.environment.data_factory
-        self.rules = Rules(
-            delete_removed=policy.delete_removed,
-            delete_limit_percent=policy.delete_limit_percent,
-            keep_stopped=policy.triggers == "stopped",
-        )
-        self.slot: Slot | None = session.context.arguments.slot or session.state.live
-
-    def what_if(self) -> None:
-        self._check_factory()
-        definition = self._definition(self.work.values, say=True)
-        live = read_live(self.factory, self.session.store, definition, self.rules)
-        with self.session.log.section(f"What would change in data factory {self.factory.name}"):
-            say_plan(self.session.log, make_plan(definition, live, self.rules))
-
-    def run(self) -> None:
-        log, store = self.session.log, self.session.store
-        deployment = Deployment(self.factory, store, log, guard=self.session.guard, clock=self.session.context.clock)
-        self._check_factory()
-        deployment.repair()
-        definition = self._definition(self.work.values, say=True)
-        live = read_live(self.factory, store, definition, self.rules)
-        plan = make_plan(definition, live, self.rules)
-        with log.section(f"Data factory {self.factory.name}"):
-            say_plan(log, plan)
-            if plan.empty:
-                log.info("Nothing to do.")
-                return
-            filled = self._definition(with_secrets(self.session.context, self.work.values), say=False)
-            deployment.run(plan, {item.key: item for item in filled.objects}, live)
-        log.summary(_summary(self.environment, self.work.export, plan))
-
-    def _check_factory(self) -> None:
-        """Raises NotPossible: no factory, or one that a release must not write to."""
-        environment, name = self.environment, self.factory.name
-        found = self.factory.get()
-        if found is None:
-            raise NotPossible(
-                f"There is no data factory {name} in {self.factory.resource_group}.",
-                changed="Nothing was changed.",
-                next_step=f"Run scripts/deploy_resources.py --environment {environment.name} first; it makes the factory.",
-            )
-        git = (found.get("properties") or {}).get("repoConfiguration")
-        development = environment.name == "dev"
-        if git and not development:
-            raise NotPossible(
-                f"Data factory {name} of {environment.name} is linked to Git "
-                f"({git.get('accountName', '')}/{git.get('repositoryName', '')}): whoever publishes there overwrites "
-                "what a release deploys, and Studio does not show it.",
-                changed="Nothing was changed.",
-                next_step="Disconnect the repository in Studio (Manage, Git configuration): only DEV's factory has one.",
-            )
-        if git:
-            self.session.log.warning(f"{name} is linked to Git: Studio shows what is there, not what is imported.")
-        if development and not git and self.rules.delete_removed:
-            raise NotPossible(
-                f"Data factory {name} is DEV's and not linked to Git: what is in it may be nowhere else, so nothing "
-                "is deleted from it.",
-                changed="Nothing was changed.",
-                next_step=f"Set data_factory.delete_removed: false for {environment.name}, or link the factory to Git.",
-            )
-
-    def _definition(self, values: Values, *, say: bool) -> Definition:
-        """The objects for this environment: rendered, notebook paths mapped, the release folder set."""
-        definition, findings = render(self.work.export, values, factory=self.factory.name)
-        if findings:
-            raise ReleaseError("The export can't be rendered.", findings)
-        paths = self.environment.data_factory.notebook_paths
-        needs_slot = "slot" in paths.values() or RELEASE_FOLDER in definition.global_parameters
-        if needs_slot and self.slot is None:
-            raise NotPossible(
-                f"No slot is live in {self.environment.name}, so notebook paths can lead to none.",
-                changed="Nothing was changed.",
-                next_step="Release the notebooks first, or name the slot with --slot.",
-            )
-        folder = self.session.slot_folder(self.slot) if self.slot is not None else ""
-        objects, mapped, left = map_notebooks(definition.objects, paths, folder)
-        if say:
-            for line in mapped:
-                self.session.log.info(line)
-            for line in left:
-                self.session.log.warning(
-                    f"Not blue/green: {line} is written in the pipeline (data_factory.notebook_paths)."
-                )
-        globals_ = dict(definition.global_parameters)
-        if RELEASE_FOLDER in globals_:
-            globals_[RELEASE_FOLDER] = {**globals_[RELEASE_FOLDER], "value": folder}
-        return Definition(tuple(objects), globals_)
-
-
-def _summary(environment: Environment, export: Export, plan: Any) -> str:
-    created = sum(1 for change in plan.puts if change.action == "create")
+def _summary(environment: Environment, export: Export, part: FactoryPart) -> str:
     lines = [
         f"### Data factory {environment.resources.data_factory}",
         "",
-        f"From `{export.where}`: {created} objects created, {len(plan.puts) - created} updated, "
-        f"{len(plan.changes) - len(plan.puts)} the same, {len(plan.removals)} deleted.",
+        f"From `{export.where}`: {len(part.created)} objects created, {len(part.updated)} updated, "
+        f"{len(part.removed)} deleted.",
     ]
     return "\n".join(lines) + "\n"

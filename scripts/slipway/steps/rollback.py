@@ -1,4 +1,4 @@
-"""Goes back to the last stable release, or to --to VERSION, with exactly the job settings that it had. No build."""
+"""Goes back to the last stable release, or to --to VERSION, with exactly the jobs and the factory that it had. No build."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from slipway.domain.transition import published, rollback_target
 from slipway.errors import NotPossible, saying
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import look_for_drift
+from slipway.steps.factory_deployment import say_plan
+from slipway.steps.factory_switch import FactoryWork
+from slipway.steps.factory_targets import rollback_target as factory_target
 from slipway.steps.jobs import known_jobs, with_originals
 from slipway.steps.publish_slot import environment_file, wait_option
 from slipway.steps.session import Session, open_session
@@ -63,11 +66,14 @@ def roll_back(session: Session, version: str | None) -> None:
         say_actions(
             session, plan(wanted, known_jobs(session, wanted), root=session.environment.databricks.root), goal.slot
         )
+        if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
+            say_plan(session.log, work.plan()[0])
         return
     with session.claimed(despite_freeze=session.context.arguments.despite_freeze):
         journal = session.state.switch
         if journal is not None and journal.kind == "rollback" and journal.direction == "forward":
             session.log.info(f"An open rollback to {journal.version} was found; going on with it.")
+            work = _factory_work(session, session.state.history[journal.entry or 0], journal.target)
         elif journal is not None:
             settle(session)
             session.release_claim()
@@ -76,10 +82,10 @@ def roll_back(session: Session, version: str | None) -> None:
             session.log.info(f"Live is {live} again: that switch had not ended. Run again to go back further.")
             return
         else:
-            with saying("No job was changed; what was live still is."):
-                _prepare(session, _goal(session, version))
+            with saying("No job and no object of the factory was changed; what was live still is."):
+                work = _prepare(session, _goal(session, version))
         with session.log.section(f"Going back in {session.environment.name}"):
-            finish_or_take_back(session)
+            finish_or_take_back(session, work)
     summarise(session)
 
 
@@ -98,7 +104,14 @@ def _settings(session: Session, goal: Goal) -> dict[str, dict[str, Any]]:
     return {key: move(job, root=root, to=goal.slot) for key, job in settings.items()}
 
 
-def _prepare(session: Session, goal: Goal) -> None:
+def _factory_work(session: Session, entry: Entry, slot: Slot) -> FactoryWork | None:
+    """What a rollback does to the factory; None where the environment releases none."""
+    if session.environment.data_factory.source == "none":
+        return None
+    return FactoryWork(session, session.factory, factory_target(session, entry, slot))
+
+
+def _prepare(session: Session, goal: Goal) -> FactoryWork | None:
     """Makes the slot hold the release, where it does not any more, and opens the journal."""
     session.log.info(
         f"Going back to {goal.entry.version} (live since {instant_to_text(goal.entry.since)}), in {goal.slot}."
@@ -112,6 +125,7 @@ def _prepare(session: Session, goal: Goal) -> None:
     drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it
     actions = plan(wanted, known, root=session.environment.databricks.root)
     say_actions(session, actions, goal.slot)
+    work = _factory_work(session, goal.entry, goal.slot)
     open_journal(
         session,
         kind="rollback",
@@ -122,8 +136,10 @@ def _prepare(session: Session, goal: Goal) -> None:
         known=known,
         actions=actions,
         drift=drift,
+        factory=work,
         entry=goal.index,
     )
+    return work
 
 
 def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) -> str:

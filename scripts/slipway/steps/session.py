@@ -22,6 +22,7 @@ from slipway.log import Log
 from slipway.steps.claiming import Turn
 
 if TYPE_CHECKING:
+    from slipway.services.data_factory import DataFactory
     from slipway.services.databricks import Workspace
     from slipway.services.storage import StateStore
 
@@ -37,13 +38,25 @@ BATCH = 64
 
 
 class Session:
-    """One step's work on one environment. Not for several threads at once, except `workspace` and `store`."""
+    """One step's work on one environment. Not for several threads at once, except `workspace` and `store`.
 
-    def __init__(self, context: Context, store: StateStore, workspace: Workspace, holder: Holder) -> None:
+    `connect_factory` is called when the factory is first needed: most steps of most environments never do.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        store: StateStore,
+        workspace: Workspace,
+        holder: Holder,
+        connect_factory: Callable[[], DataFactory] | None = None,
+    ) -> None:
         self.context = context
         self.store = store
         self.workspace = workspace
         self.holder = holder
+        self._connect_factory = connect_factory
+        self._factory: DataFactory | None = None
         self.number = 0
         self._state: State | None = None
         self._etag: str | None = None
@@ -61,6 +74,15 @@ class Session:
     def state(self) -> State:
         """The state as last read or written."""
         return self._state if self._state is not None else self.load()
+
+    @property
+    def factory(self) -> DataFactory:
+        """The environment's data factory; no request yet."""
+        if self._factory is None:
+            if self._connect_factory is None:
+                raise AssertionError("this session has no data factory")
+            self._factory = self._connect_factory()
+        return self._factory
 
     def now(self) -> float:
         return self.context.clock()
@@ -245,4 +267,12 @@ def open_session(context: Context, release: str) -> Session:
     where = context.environment.azure.state
     store = StateStore(where.storage_account, where.container, identity, clock=context.clock)
     workspace = connect(context.environment, identity, context.variables)
-    return Session(context, store, workspace, holder_of(context.variables, release))
+
+    def connect_factory() -> DataFactory:
+        from slipway.services.data_factory import DataFactory
+
+        azure = context.environment.azure
+        name = context.environment.resources.data_factory
+        return DataFactory(identity, azure.subscription_id, azure.resource_group, name, sleep=context.sleep)
+
+    return Session(context, store, workspace, holder_of(context.variables, release), connect_factory)

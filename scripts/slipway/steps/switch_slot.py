@@ -1,4 +1,4 @@
-"""Makes the tested candidate live: repoints the jobs, under a journal. --revert takes an open switch back."""
+"""Makes the tested candidate live: jobs and the factory's definitions, under one journal. --revert takes an open switch back."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from slipway.domain.switch import Action, Journal, Known, plan
 from slipway.errors import Conflict, NotBootstrapped, NotPossible, saying
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of
+from slipway.steps.factory_deployment import say_plan
+from slipway.steps.factory_switch import FactoryWork
+from slipway.steps.factory_targets import release_target
 from slipway.steps.jobs import known_jobs, some
 from slipway.steps.release_source import release_of
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import is_whole
 from slipway.steps.switching import begin, finish_or_take_back, settle, take_back
 
-_NO_JOB = "No job was changed; what was live still is."
+_UNTOUCHED = "No job and no object of the factory was changed; what was live still is."
 
 
 def main() -> int:
@@ -66,6 +69,8 @@ def switch(session: Session, version: str, release: str) -> None:
         known, policy = known_jobs(session, wanted), policy_of(session)
         look_for_drift(session, known, wanted, policy)
         say_actions(session, plan(wanted, known, policy=policy, root=session.environment.databricks.root), slot)
+        if (work := _factory_work(session, slot)) is not None:
+            say_plan(session.log, work.plan()[0])
         return
     with session.claimed():
         journal, slot = session.state.switch, session.state.idle
@@ -73,12 +78,13 @@ def switch(session: Session, version: str, release: str) -> None:
             settle(session)
             journal = None
         with session.log.section(f"Switching {session.environment.name} to {slot} ({version})"):
-            if journal is None:
-                with saying(_NO_JOB):
-                    _begin(session, slot, tested_candidate(session, slot, version, release))
-            else:
-                session.log.info("An open switch to this release was found; going on with it.")
-            finish_or_take_back(session)
+            with saying(_UNTOUCHED if journal is None else ""):
+                work = _factory_work(session, slot)
+                if journal is None:
+                    _begin(session, slot, tested_candidate(session, slot, version, release), work)
+                else:
+                    session.log.info("An open switch to this release was found; going on with it.")
+            finish_or_take_back(session, work)
     summarise(session)
 
 
@@ -121,7 +127,14 @@ def tested_candidate(session: Session, slot: Slot, version: str, release: str) -
     return record
 
 
-def _begin(session: Session, slot: Slot, record: SlotRecord) -> None:
+def _factory_work(session: Session, slot: Slot) -> FactoryWork | None:
+    """What the release does to the factory; None where it releases none. Raises ReleaseError."""
+    if session.environment.data_factory.source == "none":
+        return None
+    return FactoryWork(session, session.factory, release_target(session, slot))
+
+
+def _begin(session: Session, slot: Slot, record: SlotRecord, work: FactoryWork | None) -> None:
     wanted = session.document(record.settings, read_settings)
     known = known_jobs(session, wanted)
     policy = policy_of(session)
@@ -138,6 +151,7 @@ def _begin(session: Session, slot: Slot, record: SlotRecord) -> None:
         known=known,
         actions=actions,
         drift=drift,
+        factory=work,
     )
 
 
@@ -152,9 +166,11 @@ def open_journal(
     known: Mapping[str, Known],
     actions: tuple[Action, ...],
     drift: tuple[str, ...],
+    factory: FactoryWork | None,
     entry: int | None = None,
 ) -> None:
     """Writes down everything that will change, and then that a switch is open."""
+    part = None if factory is None else factory.begin()
     name, data = archive_settings(settings)
     session.store.put_bytes(name, data)
     before = {
@@ -183,6 +199,7 @@ def open_journal(
             drift=drift,
             entry=entry,
             adopted=adopted,
+            factory=part,
         ),
     )
 
@@ -232,6 +249,8 @@ def revert(session: Session) -> None:
         session.log.info(f"Would take back the switch to {journal.version} ({journal.target}):")
         for action in journal.actions:
             session.log.info(f"  job {action.key} ({action.id}): as it was before")
+        if journal.factory is not None:
+            session.log.info(f"  data factory {journal.factory.factory}: what the switch changed, as it was before")
         return
     if session.context.arguments.if_free:
         try:
@@ -249,7 +268,7 @@ def revert(session: Session) -> None:
             changed = take_back(session)
         session.release_claim()
     session.log.info(
-        f"Taken back: {', '.join(changed) or 'no job had been changed'}. Live is {state.live or 'nothing'}."
+        f"Taken back: {', '.join(changed) or 'nothing had been changed'}. Live is {state.live or 'nothing'}."
     )
 
 

@@ -11,9 +11,10 @@ from slipway.domain.codec import to_bytes
 from slipway.domain.job import restarts
 from slipway.domain.state import State
 from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, resets, unfinished, with_ids
-from slipway.domain.transition import opened, switched, taken_back, turned_back
+from slipway.domain.transition import imported, opened, switched, taken_back, turned_back
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, saying
 from slipway.steps.drift import note_kept
+from slipway.steps.factory_switch import FactoryWork, take_back_factory
 from slipway.steps.jobs import Settings, find_by_tags, read_jobs
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import without_claim
@@ -36,10 +37,11 @@ def begin(session: Session, journal: Journal) -> None:
     session.update_ours(opening)
 
 
-def finish_or_take_back(session: Session) -> None:
-    """Finishes the open switch; when that fails, takes it back and raises what was wrong."""
+def finish_or_take_back(session: Session, factory: FactoryWork | None) -> None:
+    """Finishes the open switch; when that fails, takes it back and raises what was wrong. `factory`: what does the
+    factory's part, where the journal has one."""
     try:
-        finish(session)
+        finish(session, factory)
     except Conflict:
         raise  # the claim is lost: whoever has it decides
     except SlipwayError as error:
@@ -47,28 +49,41 @@ def finish_or_take_back(session: Session) -> None:
         raise
 
 
-def finish(session: Session) -> None:
+def finish(session: Session, factory: FactoryWork | None) -> None:
     """Carries the open switch forward and makes its slot the live one."""
+    part = _open_journal(session).factory
+    if part is not None and factory is not None:
+        factory.forward(part)
     carry_out(session)
     journal = _open_journal(session)
     _set_readers(session, journal)
     _keep(session, journal)
     run, now, readers = session.holder.run, session.now(), session.environment.databricks.readers
+    cleaning = part is not None and bool(part.removed)
 
     def finished(state: State) -> State:
-        after = switched(state, _same(state, journal), now=now, run=run, readers=readers)
-        return without_claim(after, session.holder.id)
+        _same(state, journal)
+        if journal.kind == "import":
+            return imported(state, journal)
+        after = switched(state, journal, now=now, run=run, readers=readers)
+        return after if cleaning else without_claim(after, session.holder.id)
 
     session.update_ours(finished)
+    if cleaning and part is not None and factory is not None:
+        factory.clean_up(part)
+        if journal.kind != "import":
+            session.release_claim()
 
 
 def take_back(session: Session) -> list[str]:
-    """Undoes the open switch: every job is what it was before. Returns the keys of the jobs that were reset."""
+    """Undoes the open switch: every job, and the factory, is what it was before. Returns what was changed to that end."""
     journal = _open_journal(session)
     if journal.direction == "forward":
         session.update_ours(lambda state: turned_back(state, _same(state, journal)))
     changed = carry_out(session)
     journal = _open_journal(session)
+    if journal.factory is not None:
+        changed += take_back_factory(session, session.factory, journal.factory)
     _keep(session, journal)
     session.update_ours(lambda state: taken_back(state, _same(state, journal)))
     return changed
@@ -81,11 +96,12 @@ def settle(session: Session) -> None:
         return
     session.log.warning(f"The switch to {journal.version} ({journal.target}) was left open; it is taken back first.")
     half = (
-        f"Taking back the switch to {journal.version} did not end; jobs may be of both releases until it is run again."
+        f"Taking back the switch to {journal.version} did not end; jobs and factory may be of both releases until it is "
+        "run again."
     )
     with session.log.section(f"Taking back the switch to {journal.version}"), saying(half):
         changed = take_back(session)
-        session.log.info(f"Taken back: {', '.join(changed) or 'no job had been changed'}.")
+        session.log.info(f"Taken back: {', '.join(changed) or 'nothing had been changed'}.")
 
 
 def carry_out(session: Session) -> list[str]:
@@ -185,11 +201,11 @@ def _take_back_after(session: Session, error: SlipwayError) -> None:
     except SlipwayError as also:
         error.changed = f"The switch to {target} is half done, and taking it back failed as well: {also.what}"
         error.next_step = (
-            "Run scripts/switch_slot.py --revert until it succeeds; jobs may be of both releases till then."
+            "Run scripts/switch_slot.py --revert until it succeeds; jobs and factory may be of both releases till then."
         )
         return
     listed = ", ".join(changed) or "none had been changed"
-    error.changed = f"The switch was taken back (jobs set to what they were: {listed}). What was live still is."
+    error.changed = f"The switch was taken back (set to what they were: {listed}). What was live still is."
     error.next_step = error.next_step or "Correct the cause, then switch again."
 
 

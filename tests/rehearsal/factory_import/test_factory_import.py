@@ -17,7 +17,6 @@ from slipway.domain.factory.export_files import find_export
 from slipway.domain.factory.export_parameters import override_of
 from slipway.domain.factory.git_folder import read_git_folder
 from slipway.domain.factory.objects import FactoryObject, Kind
-from slipway.domain.factory.trigger_journal import JOURNAL_BLOB
 from slipway.errors import NotPossible, ReleaseError, SlipwayError
 from tests.rehearsal.factory_import.workbench import REPOSITORY, Workbench
 from tests.unit.factory_import import made
@@ -147,7 +146,7 @@ def test_only_what_changed_is_written_and_only_its_trigger_stops(bench: Workbenc
     writes = [path for method, path in requests_of(bench)[before:] if method != "GET"]
     assert writes == ["/triggers/tr_day/stop", "/pipelines/inner it's", "/triggers/tr_day/start"]
     assert running(bench) == {"tr_day", "tr_blob"}
-    assert JOURNAL_BLOB not in bench.store.blobs
+    assert not bench.switch_is_open
 
 
 def test_the_factory_is_never_written_and_global_parameters_made_by_hand_survive(
@@ -302,7 +301,7 @@ def test_a_service_that_fails_in_the_middle_leaves_triggers_running(bench: Workb
     ):
         bench.run(export(tmp_path / "f.zip", changed), POLICY)
     assert running(bench) == {"tr_day", "tr_blob"}
-    assert JOURNAL_BLOB not in bench.store.blobs
+    assert not bench.switch_is_open
 
 
 EXPORTS = os.environ.get("SLIPWAY_FACTORY_EXPORTS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from slipway.command import Context
 from slipway.domain.claim import Holder
 from slipway.domain.environment import load_environment
+from slipway.domain.state import STATE_BLOB
 from slipway.log import Log
 from slipway.services.credentials import Credential
 from slipway.services.data_factory import DataFactory
@@ -48,6 +50,11 @@ class Workbench:
         self.factory_id = f"{GROUP}/providers/Microsoft.DataFactory/factories/{name}"
         self.make_factory({})
         self.client = self._client()
+
+    @property
+    def switch_is_open(self) -> bool:
+        found = self.store.read(STATE_BLOB)
+        return found is not None and json.loads(found[0])["switch"] is not None
 
     def put_secret(self, name: str, value: str) -> None:
         Vault(self.vault, self._credential()).set(name, value)
@@ -103,13 +110,12 @@ class Workbench:
             sleep=lambda _: None,
         )
         holder = Holder(id="run", release="1", run="run", who="somebody")
-        session = Session(context, self.store, self.workspace, holder)  # type: ignore[arg-type]
+        session = Session(context, self.store, self.workspace, holder, self._client)  # type: ignore[arg-type]
         if prepare is not None:
             prepare(session)
         try:
             with (
                 patch.object(step, "open_session", lambda *_: session),
-                patch.object(step, "credential", lambda _: self.cloud.credential()),
                 patch.object(provision_secrets, "credential", lambda _: self.cloud.credential()),
             ):
                 step.import_export(context)

@@ -15,22 +15,9 @@ from slipway.domain.factory.objects import FactoryObject
 from slipway.steps import publish_factory_candidate
 from slipway.steps.factory_candidate_source import read_wanted
 from tests.unit.factory_import import made
-from tests.unit.factory_import.fake_factory import FakeFactory
 from tests.unit.steps.conftest import World, project
 
 __all__ = ["project"]
-
-
-class Factory(FakeFactory):
-    """`absent`: the group has no such factory; `linked`: its Studio works in a Git repository."""
-
-    resource_group = "rg-bikeshare-prod"
-    absent = False
-    linked = False
-
-    def get(self) -> dict[str, Any] | None:
-        git = {"repoConfiguration": {"repositoryName": "x"}} if self.linked else {}
-        return None if self.absent else {"name": self.name, "properties": git}
 
 
 class Bench:
@@ -38,7 +25,7 @@ class Bench:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.factory = Factory(world.changes, "adf-bikeshare-prod")
+        self.factory = world.factory
         # Only what a test says itself: no values for the sample's own definitions.
         self._change("config/defaults.yml", data_factory={"source": "none"})
         self.test_pipelines({})

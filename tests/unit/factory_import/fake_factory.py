@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
@@ -14,10 +15,15 @@ from tests.unit.steps.fakes import Changes
 
 
 class FakeFactory:
-    """As services.data_factory.DataFactory. `stops` counts how often each trigger was stopped."""
+    """As services.data_factory.DataFactory. `stops` counts how often each trigger was stopped; `absent`: the group has
+    no such factory; `linked`: its Studio works in a Git repository."""
+
+    absent = False
+    linked = False
 
     def __init__(self, changes: Changes, name: str = "adf-test") -> None:
         self.name = name
+        self.resource_group = "rg-test"
         self.changes = changes
         self.there: dict[Key, FactoryObject] = {}
         self.globals: dict[str, Any] = {}
@@ -32,12 +38,18 @@ class FakeFactory:
             if item.kind is Kind.TRIGGERS and self.running(item.name):
                 self.subscribed.add(item.name.lower())
 
+    def get(self) -> dict[str, Any] | None:
+        properties: dict[str, Any] = {"repoConfiguration": {"repositoryName": "x"}} if self.linked else {}
+        if self.globals:
+            properties["globalParameters"] = copy.deepcopy(self.globals)
+        return None if self.absent else {"name": self.name, "properties": properties}
+
     def running(self, name: str) -> bool:
         found = self.there.get((Kind.TRIGGERS, name.lower()))
         return found is not None and found.properties.get("runtimeState") == "Started"
 
     def objects(self, kind: Kind) -> list[FactoryObject]:
-        return [copy.deepcopy(item) for item in self.there.values() if item.kind is kind]
+        return [replace(item, properties=_shown(item.properties)) for item in self.there.values() if item.kind is kind]
 
     def global_parameters(self) -> dict[str, Any]:
         return copy.deepcopy(self.globals)
@@ -105,3 +117,15 @@ class FakeFactory:
     def _refuse_running(self, name: str) -> None:
         if name and self.running(name):
             raise ServiceError("Cannot update enabled Trigger; the trigger needs to be disabled first.")
+
+
+def _shown(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """As the service gives it: an encryptedCredential stands for a linked service's secure strings."""
+    shown = copy.deepcopy(dict(properties))
+    settings = shown.get("typeProperties")
+    if isinstance(settings, dict):
+        secure = [k for k, v in settings.items() if isinstance(v, dict) and v.get("type") == "SecureString"]
+        for key in secure:
+            del settings[key]
+            settings["encryptedCredential"] = "kept by the service"
+    return shown

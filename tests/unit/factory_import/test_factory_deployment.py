@@ -2,60 +2,68 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.domain.factory.comparison import Plan, body, merge_global_parameters
+from slipway.domain.factory.comparison import body, merge_global_parameters
 from slipway.domain.factory.export import Definition
 from slipway.domain.factory.export_parameters import Secret
 from slipway.domain.factory.objects import FactoryObject, Kind
+from slipway.domain.factory.planning import Goal, Plan, Rules
 from slipway.domain.factory.references import references
-from slipway.domain.factory.trigger_journal import JOURNAL_BLOB
+from slipway.domain.factory.trigger_moves import TriggerRules
+from slipway.domain.state import STATE_BLOB
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError
-from slipway.log import Log
-from slipway.steps.factory_deployment import Deployment, Live, Rules, make_plan, read_live, say_plan
+from slipway.steps.factory_deployment import kinds_of
+from slipway.steps.factory_switch import FactoryWork, Target
+from slipway.steps.import_factory_export import deploy_alone, settle_import
 from tests.unit.factory_import import made
-from tests.unit.factory_import.fake_factory import FakeFactory
-from tests.unit.steps.fakes import Changes, Crash, FakeStore
+from tests.unit.steps.conftest import World
+from tests.unit.steps.fakes import Crash
 
-RULES = Rules(delete_removed=False, delete_limit_percent=30, keep_stopped=False)
-DELETE = Rules(delete_removed=True, delete_limit_percent=60, keep_stopped=False)
+REPOSITORY = Path(__file__).parents[3]
+RULES = Rules()
+DELETE = Rules(delete_removed=True, delete_limit_percent=60)
 
 
 class Bench:
+    """An environment of its own, whose factory is deployed to as an import does."""
+
     def __init__(self) -> None:
-        self.changes = Changes()
-        self.store = FakeStore(self.changes)
-        self.factory = FakeFactory(self.changes)
-        self.guard: Any = lambda: None
-        self.said = io.StringIO()
+        self.world = World(REPOSITORY, "test")
+        self.changes, self.store, self.factory = self.world.changes, self.world.store, self.world.factory
 
-    def plan(self, definition: Definition, rules: Rules = RULES) -> tuple[Plan, Live]:
-        live = read_live(self.factory, self.store, definition, rules)  # type: ignore[arg-type]
-        return make_plan(definition, live, rules), live
+    def work(self, definition: Definition, rules: Rules = RULES) -> FactoryWork:
+        target = Target(lambda _: Goal(definition=definition), rules, kinds_of(definition, rules))
+        return FactoryWork(self.world.session("1"), cast(Any, self.factory), target)
 
-    def deploy(self, definition: Definition, rules: Rules = RULES) -> Plan:
-        log = Log(out=self.said, err=self.said, variables={}, clock=lambda: 0.0)
-        deployment = Deployment(
-            self.factory,  # type: ignore[arg-type]
-            self.store,  # type: ignore[arg-type]
-            log,
-            guard=lambda: self.guard(),  # noqa: PLW0108 - tests replace it
-            clock=lambda: 1_700_000_000.0,
-        )
-        deployment.repair()
-        plan, live = self.plan(definition, rules)
-        say_plan(log, plan)
-        deployment.run(plan, {item.key: item for item in definition.objects}, live)
-        return plan
+    def plan(self, definition: Definition, rules: Rules = RULES) -> Plan:
+        return self.work(definition, rules).plan()[0]
 
-    def made_since(self, count: int) -> list[str]:
-        return [change for change in self.changes.log[count:] if "factory/" not in change]
+    def deploy(self, definition: Definition, rules: Rules = RULES) -> None:
+        work = self.work(definition, rules)
+        with work.session.claimed():
+            settle_import(work.session)
+            deploy_alone(work.session, work, "1", "blue")
+
+    @property
+    def said(self) -> str:
+        return self.world.output.getvalue()
+
+    @property
+    def switch_is_open(self) -> bool:
+        return STATE_BLOB in self.store.blobs and self.world.state.switch is not None
+
+    def made(self) -> list[str]:
+        """What was changed in the factory."""
+        return [
+            change for change in self.changes.log if not change.startswith(("state ", "put archive/", "put factory/"))
+        ]
 
 
 def definition(*objects: FactoryObject, **globals_: Any) -> Definition:
@@ -85,6 +93,13 @@ def started() -> Bench:
     return bench
 
 
+def changed_by(definition: Definition, rules: Rules = RULES) -> int:
+    """How many changes, of the state too, the deployment makes."""
+    bench = started()
+    bench.deploy(definition, rules)
+    return len(bench.changes.log)
+
+
 def test_the_first_deployment_brings_everything_in_order_and_starts_what_should_run() -> None:
     bench = Bench()
     bench.deploy(definition(*BASE, env="test"))
@@ -95,7 +110,7 @@ def test_the_first_deployment_brings_everything_in_order_and_starts_what_should_
         False
     ]
     assert bench.factory.subscription("tr_blob") == "Enabled"
-    assert JOURNAL_BLOB not in bench.store.blobs
+    assert not bench.switch_is_open
 
 
 def _state(item: FactoryObject) -> dict[str, str]:
@@ -104,9 +119,9 @@ def _state(item: FactoryObject) -> dict[str, str]:
 
 def test_the_same_again_changes_nothing() -> None:
     bench = started()
-    plan = bench.deploy(definition(*BASE, env="test"))
-    assert plan.empty
-    assert bench.changes.log == []
+    bench.deploy(definition(*BASE, env="test"))
+    assert bench.made() == []
+    assert "Nothing to do." in bench.said
 
 
 def test_only_triggers_of_changed_pipelines_are_stopped_callers_included() -> None:
@@ -114,7 +129,7 @@ def test_only_triggers_of_changed_pipelines_are_stopped_callers_included() -> No
     bench.deploy(definition(*CHANGED, env="test"))
     assert bench.factory.writes == ["pipelines/inner"]
     assert bench.factory.stops == {"tr_outer": 1, "tr_blob": 1}
-    assert bench.made_since(0) == [
+    assert bench.made() == [
         "unsubscribe tr_blob",
         "stop tr_blob",
         "stop tr_outer",
@@ -135,7 +150,7 @@ def test_a_trigger_that_was_stopped_by_hand_runs_again_as_the_release_says() -> 
 
 def test_an_environment_may_keep_triggers_stopped() -> None:
     bench = started()
-    bench.deploy(definition(*BASE, env="test"), replace(RULES, keep_stopped=True))
+    bench.deploy(definition(*BASE, env="test"), replace(RULES, triggers=TriggerRules(keep_stopped=True)))
     assert not any(bench.factory.running(item.name) for item in BASE)
     assert bench.factory.writes == []
 
@@ -179,7 +194,7 @@ def test_an_object_with_a_secret_is_written_each_time() -> None:
     bench.deploy(definition(secret))
     bench.deploy(definition(secret))
     assert bench.factory.writes == ["linkedServices/ls"] * 2
-    assert "planted" not in str(bench.store.blobs) + bench.said.getvalue()
+    assert "planted" not in str(bench.store.blobs) + bench.said
 
 
 def test_what_the_service_writes_otherwise_is_not_deployed_again() -> None:
@@ -187,9 +202,9 @@ def test_what_the_service_writes_otherwise_is_not_deployed_again() -> None:
     key = (Kind.PIPELINES, "inner")
     found = bench.factory.there[key]
     bench.factory.there[key] = replace(found, properties={**found.properties, "concurrency": 1})
-    assert bench.deploy(definition(*BASE, env="test")).empty
+    assert bench.plan(definition(*BASE, env="test")).empty
     bench.factory.there[key] = replace(bench.factory.there[key], extra={"etag": "by hand"})
-    assert [change.why for change in bench.plan(definition(*BASE, env="test"))[0].puts] == ["properties.concurrency"]
+    assert [change.why for change in bench.plan(definition(*BASE, env="test")).puts] == ["properties.concurrency"]
 
 
 REST = [item for item in BASE if item.name not in ("other", "tr_other")]
@@ -200,8 +215,8 @@ def test_what_left_the_source_stays_unless_the_environment_says_otherwise() -> N
     bench.deploy(definition(*REST, env="test"))
     assert bench.factory.running("tr_other")
     bench.deploy(definition(*REST, env="test"), DELETE)
-    assert bench.made_since(0) == ["stop tr_other", "delete triggers/tr_other", "delete pipelines/other"]
-    assert JOURNAL_BLOB not in bench.store.blobs
+    assert bench.made() == ["stop tr_other", "delete triggers/tr_other", "delete pipelines/other"]
+    assert not bench.switch_is_open
 
 
 def test_runtimes_networks_and_what_they_need_are_never_deleted() -> None:
@@ -212,11 +227,11 @@ def test_runtimes_networks_and_what_they_need_are_never_deleted() -> None:
     bench.factory.seed(
         made.linked_service("ls_staging"), runtime, FactoryObject(Kind.MANAGED_VIRTUAL_NETWORKS, "default", {})
     )
-    plan, _ = bench.plan(definition(*BASE, runtime, env="test"), DELETE)
+    plan = bench.plan(definition(*BASE, runtime, env="test"), DELETE)
     assert plan.removals == ()
     bench.factory.seed(made.linked_service("ls_old"))
     wanted = definition(*BASE, made.linked_service("ls_staging"), runtime, env="test")
-    plan, _ = bench.plan(wanted, DELETE)
+    plan = bench.plan(wanted, DELETE)
     assert [str(change.item) for change in plan.removals] == ["linkedServices/ls_old"]
 
 
@@ -232,7 +247,7 @@ def test_deletions_that_can_not_be_meant_are_refused(objects: list[FactoryObject
     bench = started()
     with pytest.raises(NotPossible, match=text):
         bench.deploy(definition(*objects), rules)
-    assert bench.changes.log == []
+    assert bench.made() == []
 
 
 def running(bench: Bench) -> set[str]:
@@ -245,9 +260,7 @@ FINAL = {"tr_outer", "tr_other", "tr_blob"}
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_any_change_is_repaired_by_the_next_run(after: bool) -> None:
-    whole = started()
-    whole.deploy(definition(*NEW, env="2"), DELETE)
-    for place in range(len(whole.changes.log)):
+    for place in range(changed_by(definition(*NEW, env="2"), DELETE)):
         bench = started()
         bench.changes.stop_at, bench.changes.after = place, after
         with pytest.raises(Crash):
@@ -256,44 +269,55 @@ def test_a_crash_at_any_change_is_repaired_by_the_next_run(after: bool) -> None:
         bench.deploy(definition(*NEW, env="2"), DELETE)
         assert running(bench) == FINAL
         assert bench.factory.subscription("tr_blob") == "Enabled"
-        assert bench.plan(definition(*NEW, env="2"), DELETE)[0].empty
-        assert JOURNAL_BLOB not in bench.store.blobs
+        assert bench.plan(definition(*NEW, env="2"), DELETE).empty
+        assert not bench.switch_is_open
 
 
-def test_a_crash_is_repaired_by_a_run_with_the_old_definition_too() -> None:
-    whole = started()
-    whole.deploy(definition(*NEW, env="2"))
-    for place in range(len(whole.changes.log)):
+def test_a_crash_at_any_change_is_taken_back_by_who_comes_next() -> None:
+    for place in range(changed_by(definition(*NEW, env="2"))):
         bench = started()
+        before = there(bench)
         bench.changes.stop_at = place
         with pytest.raises(Crash):
             bench.deploy(definition(*NEW, env="2"))
         bench.changes.revive()
-        bench.deploy(definition(*BASE, env="test"))
+        open_ = bench.switch_is_open
+        bench.world.revert()
         assert running(bench) == FINAL
+        assert not bench.switch_is_open
+        assert there(bench) == before or not open_
 
 
-def test_a_refusal_at_any_change_leaves_every_trigger_running() -> None:
+def there(bench: Bench) -> dict[Any, Any]:
+    objects = {key: dict(item.properties) for key, item in bench.factory.there.items()}
+    return {**objects, "globals": dict(bench.factory.globals), "subscribed": set(bench.factory.subscribed)}
+
+
+def test_a_refusal_at_any_change_is_taken_back() -> None:
     whole = started()
     whole.deploy(definition(*NEW, env="2"))
-    for what in dict.fromkeys(whole.made_since(0)):
+    for what in dict.fromkeys(whole.made()):
         if what.split()[0] in ("start", "subscribe"):
             continue
         bench = started()
-        bench.changes.refuse = lambda change, what=what: change == what  # type: ignore[misc]
-        with pytest.raises(SlipwayError, match="refused"):
+        before = there(bench)
+        refusals = iter([True])
+        bench.changes.refuse = lambda change, what=what, left=refusals: change == what and next(left, False)  # type: ignore[misc]
+        with pytest.raises(SlipwayError, match="refused") as caught:
             bench.deploy(definition(*NEW, env="2"))
-        bench.changes.refuse = lambda _: False
-        assert running(bench) == FINAL, what
+        assert there(bench) == before, what
+        assert "The switch was taken back" in caught.value.changed
+        assert not bench.switch_is_open
 
 
-def test_a_trigger_that_will_not_start_is_named_and_tried_again_first() -> None:
+def test_a_trigger_that_will_not_start_keeps_no_other_waiting() -> None:
     bench = started()
     bench.changes.refuse = lambda change: change == "start tr_outer"
-    with pytest.raises(ServiceError, match=r"1 triggers .* do not run: tr_outer: refused"):
+    with pytest.raises(ServiceError, match=r"1 triggers .* do not run: tr_outer: refused") as caught:
         bench.deploy(definition(*NEW, env="2"))
+    assert "taking it back failed as well" in caught.value.changed
     assert running(bench) == FINAL - {"tr_outer"}
-    assert JOURNAL_BLOB in bench.store.blobs
+    assert bench.switch_is_open
     bench.changes.refuse = lambda _: False
     bench.deploy(definition(*NEW, env="2"))
     assert running(bench) == FINAL
@@ -301,25 +325,40 @@ def test_a_trigger_that_will_not_start_is_named_and_tried_again_first() -> None:
 
 def test_who_lost_the_claim_leaves_the_triggers_to_the_one_who_has_it() -> None:
     bench = started()
+    work = bench.work(definition(*NEW, env="2"))
+    guard = work.session.guard
 
     def lost() -> None:
         if "stop tr_outer" in bench.changes.log:
             raise Conflict("the claim is lost")
+        guard()
 
-    bench.guard = lost
-    with pytest.raises(Conflict):
-        bench.deploy(definition(*NEW, env="2"))
+    work.session.guard = lost  # type: ignore[method-assign]
+    with pytest.raises(Conflict), work.session.claimed():
+        deploy_alone(work.session, work, "1", "blue")
     assert not bench.factory.running("tr_outer")
-    bench.guard = lambda: None
     bench.deploy(definition(*BASE, env="test"))
     assert running(bench) == FINAL
 
 
-def test_a_damaged_journal_is_not_guessed() -> None:
+def test_what_was_kept_and_is_damaged_is_not_guessed() -> None:
     bench = started()
-    bench.store.put_bytes(JOURNAL_BLOB, b"{")
+    bench.changes.stop_at = next(i for i, c in enumerate(whole_log()) if c.startswith("put pipelines/"))
+    with pytest.raises(Crash):
+        bench.deploy(definition(*NEW, env="2"))
+    bench.changes.revive()
+    name = next(name for name in bench.store.blobs if name.startswith("archive/factory/"))
+    for name in [name for name in bench.store.blobs if name.startswith("archive/factory/")]:
+        bench.store.blobs[name] = b"{"
     with pytest.raises(NotPossible, match="is damaged"):
-        bench.deploy(definition(*BASE, env="test"))
+        bench.world.revert()
+    assert bench.switch_is_open
+
+
+def whole_log() -> list[str]:
+    bench = started()
+    bench.deploy(definition(*NEW, env="2"))
+    return bench.changes.log
 
 
 @st.composite
@@ -347,7 +386,8 @@ def test_from_any_factory_to_any_other(before: list[FactoryObject], after: list[
     bench.factory.stops.clear()
     same = {item.key for item in before if body(item) in [body(other) for other in after if other.key == item.key]}
     pipelines = {key for key in same if key[0] is Kind.PIPELINES}
-    plan = bench.deploy(definition(*after), rules)
+    plan = bench.plan(definition(*after), rules)
+    bench.deploy(definition(*after), rules)
     assert set(bench.factory.there) == {item.key for item in after}
     for item in after:
         assert bench.factory.there[item.key].properties == {**item.properties, **_state(item)}
@@ -364,7 +404,7 @@ def test_from_any_factory_to_any_other(before: list[FactoryObject], after: list[
                 or any(change.key in callers for change in plan.puts)
                 or not bench.factory.running(item.name)
             )
-    assert bench.plan(definition(*after), rules)[0].empty
+    assert bench.plan(definition(*after), rules).empty
 
 
 @given(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 
 from slipway.command import Context
 from slipway.domain.environment import load_environment
@@ -21,6 +22,7 @@ from slipway.log import Log
 from slipway.steps import build_release, freeze, publish_slot, rollback, run_integration_test, switch_slot
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.session import Session, holder_of
+from tests.unit.factory_import.fake_factory import FakeFactory
 from tests.unit.steps.fakes import Changes, FakeStore, FakeWorkspace
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -54,13 +56,16 @@ def write_wheel(path: Path) -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A repository with three environments, three notebooks, two jobs, and a wheel."""
+    """A repository with three environments, three notebooks, two jobs, and a wheel; none for a data factory."""
     root = tmp_path / "project"
     shutil.copytree(REPOSITORY / "config" / "environments", root / "config" / "environments")
     for path in (root / "config" / "environments").glob("*.yml"):
         if path.stem not in ("dev", "test", "prod"):
             path.unlink()
-    shutil.copy(REPOSITORY / "config" / "defaults.yml", root / "config" / "defaults.yml")
+    defaults = yaml.safe_load((REPOSITORY / "config" / "defaults.yml").read_text(encoding="utf-8"))
+    defaults["data_factory"] = {"source": "none"}
+    defaults["integration_test"]["factory_pipelines"] = {}
+    (root / "config" / "defaults.yml").write_text(yaml.safe_dump(defaults, sort_keys=False), encoding="utf-8")
     for name in ("train", "score", "integration_test"):
         path = root / "notebooks" / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
@@ -82,6 +87,7 @@ class World:
         self.changes = Changes()
         self.store = FakeStore(self.changes)
         self.workspace = FakeWorkspace(self.changes)
+        self.factory = FakeFactory(self.changes, f"adf-bikeshare-{name}")
         self.time = 1_800_000_000.0
         self.output = io.StringIO()
         self.variables: dict[str, str] = {"USER": "ada", "SLIPWAY_RESULTS": str(root.parent / "results")}
@@ -127,7 +133,8 @@ class World:
     def session(self, release: str, **options: Any) -> Session:
         context = self.context(**options)
         holder = holder_of(self.variables, release)
-        return Session(context, cast(Any, self.store), cast(Any, self.workspace), holder)
+        factory = cast(Any, self.factory)
+        return Session(context, cast(Any, self.store), cast(Any, self.workspace), holder, lambda: factory)
 
     def release(self) -> Release:
         return release_of(self.context())

@@ -6,7 +6,7 @@ empty or implausible set is refused before anything changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from slipway.domain.factory.comparison import Change
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
@@ -25,11 +25,11 @@ DELETED = (
 private endpoints (approved by others) never are."""
 
 
-def removals(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
-    """What to delete, users before what they use, and what stays although the source has not got it: kinds that are
-    never deleted, and whatever those need."""
+def removals(changes: Sequence[Change], only: Collection[Key] | None = None) -> tuple[list[Change], list[Change]]:
+    """What to delete (of `only`, where it is given), users before what they use, and what stays although the source has
+    not got it: kinds that are never deleted, and whatever those need."""
     candidates = {change.key: change.item for change in changes if change.action == "leave"}
-    going = {key: item for key, item in candidates.items() if item.kind in DELETED}
+    going = {key: item for key, item in candidates.items() if item.kind in DELETED and (only is None or key in only)}
     found = graph(change.item for change in changes)  # as the factory will be: wanted ones as they are wanted
     pending: list[Key] = [key for key in found.objects if key not in going]
     while pending:  # what stays keeps what it needs
