@@ -244,6 +244,17 @@ def test_a_refusal_anywhere_in_the_factory_takes_all_back(project: Path) -> None
     assert bench.everything() == before
 
 
+def test_a_first_release_that_is_refused_leaves_an_empty_factory(project: Path) -> None:
+    bench = Bench(World(project))
+    bench.configure()
+    bench.candidate("1", FIRST)
+    bench.world.changes.refuse = lambda what: what.startswith("create ")
+    with pytest.raises(ServiceError, match="refused: create"):
+        bench.world.switch()
+    assert bench.factory.there == {}
+    assert bench.factory.globals == {"mine": {"type": "int", "value": 5}}
+
+
 def test_a_job_that_is_refused_takes_the_factory_back_too(project: Path) -> None:
     bench = Bench(World(project))
     bench.configure()
