@@ -41,7 +41,7 @@ def read(root: Path, files: dict[str, Any]) -> GitFolder:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ('{\n\t"name": "p",\n}', 3, "column 1: expecting property name"),
+        ('{\n\t"name": "p",\n}', 3, "column 1: a comma too many before }"),
         ('{"name": "p" "x": 1}', 1, "column 14: expecting ',' delimiter"),
         ("", 1, "column 1: the file is empty"),
         ("[1, 2]", 1, "column 1: not a JSON object"),

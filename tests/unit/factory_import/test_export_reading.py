@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import zipfile
 from pathlib import Path
 from typing import Any, cast
@@ -126,6 +127,22 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "larger than 1 MB unpacked" in str(read(path)[1][0])
 
 
+def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
+    path = made.write_zip(tmp_path / "e.zip", export_of(OBJECTS))
+    link = zipfile.ZipInfo("factory/x.json")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    (finding,) = read(path)[1]
+    assert "e.zip!factory/x.json: is a symbolic link" in str(finding)
+
+
+def test_all_files_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_files, "LARGEST", 1024)
+    text = str(read(made.write_zip(tmp_path / "e.zip", export_of(OBJECTS)))[1][0])
+    assert "and the files before it are larger than 0 MB unpacked" in text
+
+
 def test_twins_in_a_zip_are_refused(tmp_path: Path) -> None:
     path = made.write_zip(tmp_path / "e.zip", export_of(OBJECTS))
     with zipfile.ZipFile(path, "a") as archive:
@@ -158,9 +175,9 @@ def test_a_damaged_byte_never_crashes_the_reader(tmp_path: Path, place: int, byt
     ("content", "text"),
     [
         ("{", "is not valid JSON"),
-        ('{"a": 1,\n  "b": }', ":2: is not valid JSON: Expecting value, column 8"),
+        ('{"a": 1,\n  "b": }', ":2: is not valid JSON, column 8: expecting value"),
         ("[]", "is no ARM template"),
-        ('{"resources": NaN}', "JSON has no NaN"),
+        ('{"resources": NaN}', "column 15: NaN is not a value of JSON"),
         ("[" * 100_000, "nested too deeply"),
         (b"\xff\xff{}", "is not UTF-8 text"),
         ({"$schema": made.SCHEMA, "resources": []}, "parameters: are missing"),
@@ -174,6 +191,20 @@ def test_a_damaged_byte_never_crashes_the_reader(tmp_path: Path, place: int, byt
         ),
         (made.template([], more=[{"type": "Microsoft.DataFactory/factories/pipelines", "name": "x"}]), "no properties"),
         (made.template([], more=cast(Any, ["x"])), "which is no factory object"),
+        ('{"a": [1,\n2,]}', ":2: is not valid JSON, column 3: a comma too many before ]"),
+        ('{"a": "1e999", "b": 1e999}', "column 21: 1e999 is not a value of JSON"),
+        (f'{{"a": {"9" * 5000}}}', "column 7: a number that is too long"),
+        ('{"a": 1} // by hand', "column 10: a comment"),
+        ("{'a': 1}", "column 2: JSON's quotes are double quotes"),
+        ('{"a":', "the file ends too early"),
+        ('{\n<<<<<<< HEAD\n"a": 1}', ":2: is not valid JSON, column 1: a merge conflict was left here"),
+        ('{"a": 1, "a": 2}', "has the key 'a' twice in one object"),
+        ({**made.template(OBJECTS), "functions": [{"namespace": "x"}]}, "functions: are no part of an export"),
+        (
+            made.template([], more=[{**made.resource(OBJECTS[0]), "condition": "[x]"}]),
+            "has condition, which Studio never",
+        ),
+        (made.template([], more=[{**made.resource(OBJECTS[0]), "Copy": {}}]), "has copy, which Studio never"),
     ],
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, content: Any, text: str) -> None:
@@ -327,3 +358,36 @@ def test_any_object_comes_back_as_it_was(tmp_path: Path, bodies: dict[str, Any],
     assert {item.name: item.properties for item in definition.objects} == {
         item.name: item.properties for item in objects.values()
     }
+
+
+def places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Each container in a JSON value, with each of its keys."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    for key in keys:
+        found.append((value, key))
+        places(value[key], found)
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.sampled_from([1, 2, 3]))
+def test_no_damage_of_the_json_crashes_the_reader(tmp_path: Path, data: st.DataObject, generation: int) -> None:
+    """Any value in any file is taken away, or another one: it is read, or refused in words."""
+    files = json.loads(json.dumps(export_of(OBJECTS[:6], generation)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        container, key = data.draw(st.sampled_from(places(files[data.draw(st.sampled_from(sorted(files)))], [])))
+        try:
+            if data.draw(st.booleans()):
+                container[key] = data.draw(JSON | EXPRESSIONS)
+            else:
+                del container[key]
+        except (KeyError, IndexError):  # gone already
+            pass
+    rendered(made.write_zip(tmp_path / "e.zip", files))
+
+
+EXPRESSIONS = st.text(st.sampled_from("[]()',@{}. acfjnoprst0"), max_size=12).map(
+    lambda text: f"[{text}]"
+) | st.sampled_from(
+    ["[parameters('factoryName')]", "[json('{')]", "[variables('factoryId')]", "[concat()]", "[format('{0}')]"]
+)

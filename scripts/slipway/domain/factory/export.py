@@ -11,6 +11,7 @@ from typing import Any
 
 from slipway.domain.factory.export_expressions import Evaluator, Unsupported
 from slipway.domain.factory.export_files import Document, ExportFiles
+from slipway.domain.factory.export_nested import HOLDERS, NESTED_TYPE, nested_template, packed_declarations, unpacked
 from slipway.domain.factory.export_parameters import (
     FACTORY_NAME,
     Declaration,
@@ -26,6 +27,7 @@ from slipway.domain.factory.references import CycleError, Place, graph, levels, 
 from slipway.errors import Finding
 
 FACTORY_TYPE = "microsoft.datafactory/factories"
+_ADDED_BY_HAND = frozenset({"condition", "copy"})
 _LINKED_ONLY = ("containeruri", "containersastoken")
 
 
@@ -81,6 +83,7 @@ class _Reader:
         self.global_parameters: Mapping[str, Any] = {}
         self.from_file: dict[str, Any] = {}
         self.notes: list[str] = []
+        self.packed = False  # the parameters are members of two
 
     def find(self, file: str, path: str, text: str) -> None:
         self.findings.append(Finding(file, path, text))
@@ -122,14 +125,34 @@ class _Reader:
             self.find(file, f"parameters.{FACTORY_NAME}", "is missing: this is no export of a data factory")
             return
         self._declare(item for item in found if item.name.lower() not in _LINKED_ONLY)
-        variables = content.get("variables")
-        self.variables |= variables if isinstance(variables, Mapping) else {}
-        if resources and all(_type(item) == "microsoft.resources/deployments" for item in resources):
+        self.variables |= _mapping(content.get("variables"))
+        if content.get("functions"):
+            self.find(
+                file, "functions", "are no part of an export: Studio writes none, and Slipway can't evaluate them"
+            )
+        if resources and all(_type(item) == NESTED_TYPE and nested_template(item) is None for item in resources):
             text = "is the master of linked templates and defines no object itself; name the export's folder or ZIP"
             self.find(file, "resources", text)
             return
         for index, item in enumerate(resources):
-            self._resource(file, f"resources[{index}]", item)
+            if _type(item) == NESTED_TYPE and nested_template(item) is not None:
+                self._nested(document, f"resources[{index}].properties", item)
+            else:
+                self._resource(file, f"resources[{index}]", item)
+
+    def _nested(self, document: Document, place: str, item: Mapping[str, Any]) -> None:
+        """One of the parts of a template that is too large for a flat one."""
+        inner = item["properties"]["template"]
+        found = packed_declarations(item, document.content, document.file, place, self.findings)
+        if found and not self.packed:
+            self.packed = True
+            for name in HOLDERS:
+                self.declared.pop(name, None)
+        self._declare(found)
+        self.variables |= _mapping(inner.get("variables"))
+        resources = inner.get("resources")
+        for index, one in enumerate(resources if isinstance(resources, list) else []):
+            self._resource(document.file, f"{place}.template.resources[{index}]", one)
 
     def _declare(self, found: Any) -> None:
         for item in found:
@@ -144,6 +167,9 @@ class _Reader:
             self.find(file, place, f"is of type {_type(item) or 'nothing'!r}, which is no factory object")
         elif not isinstance(item.get("name"), str) or not isinstance(item.get("properties"), Mapping):
             self.find(file, place, f"has no name or no properties ({kind})")
+        elif loops := sorted({key.lower() for key in item} & _ADDED_BY_HAND):
+            text = f"has {' and '.join(loops)}, which Studio never writes and Slipway can't evaluate; write the objects out"
+            self.find(file, place, text)
         elif kind is Kind.GLOBAL_PARAMETERS:
             self.global_parameters = item["properties"]
         else:
@@ -187,6 +213,7 @@ class _Reader:
         if document is None:
             return
         values = file_values(document.content, document.file, self.findings)
+        values = unpacked(values) if self.packed else values
         name = next((value for key, value in values.items() if key.lower() == FACTORY_NAME.lower()), None)
         if factory and name is not None and str(name).lower() not in (factory.lower(), self.target.lower()):
             text = f"belongs to factory {name}, but the template was exported from {factory}"

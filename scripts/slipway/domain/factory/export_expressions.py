@@ -1,4 +1,5 @@
-"""Evaluates the template expressions that Studio writes into an export: parameters, variables, concat, format.
+"""Evaluates the template expressions that Studio writes into an export: parameters, variables, concat, format; and json,
+which generate_factory_template writes.
 
 513 real exports have no other function. An expression that Slipway can't evaluate is refused by name, never guessed:
 only what was evaluated here can be compared with the live factory.
@@ -10,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from slipway.domain.factory.json_file import Unreadable, parse_text
 from slipway.domain.factory.references import Place
 
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_.]*)|'(?P<text>(?:[^']|'')*)'|(?P<int>-?\d+)|(?P<sign>[(),]))")
@@ -125,9 +127,19 @@ class Evaluator:
             for item in arguments:
                 joined = joined + (item if isinstance(item, str) else _spell(item))
             return joined
+        if function == "json" and len(arguments) == 1 and isinstance(arguments[0], str):
+            return _json(arguments[0], text)
         if function == "format" and arguments and isinstance(arguments[0], str):
             return _format(arguments[0], arguments[1:], text)
         raise Unsupported(f"{shorten(text)} uses {name}, which no export has")
+
+
+def _json(value: str, text: str) -> Any:
+    """The value in a text: how generate_factory_template gives numbers with a fraction to a template."""
+    try:
+        return parse_text(value)[0]
+    except Unreadable as error:
+        raise Unsupported(f"json in {shorten(text)} gets a text that is none, column {error.column}: {error}") from None
 
 
 def _spell(value: Any) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from slipway.domain.factory.json_file import UTF_16, Unreadable, parse_text
 from slipway.errors import Finding
 
 TEMPLATES = ("armtemplateforfactory.json", "arm_template.json")
@@ -85,6 +87,12 @@ def find_export(path: Path) -> tuple[ExportFiles, list[Finding]]:
     return _assemble(where, f"{where}!", archive, findings), findings
 
 
+def _parameters_of(template: str) -> str:
+    """The parameters file that lies beside a template: Studio's, or that of generate_factory_template."""
+    name = template.lower()
+    return PARAMETERS.get(name, f"{name.removesuffix('.json')}.parameters.json")
+
+
 class _Lazy:
     """A file that is read when it turns out to be part of the export."""
 
@@ -113,10 +121,8 @@ _Members = Mapping[str, "_Lazy | _Member"]
 
 def _siblings(path: Path) -> list[Path]:
     """The parameters file of a template that was named itself."""
-    other = PARAMETERS.get(path.name.lower())
-    return (
-        [found for found in path.parent.iterdir() if found.name.lower() == other and found.is_file()] if other else []
-    )
+    other = _parameters_of(path.name)
+    return [found for found in path.parent.iterdir() if found.name.lower() == other and found.is_file()]
 
 
 def _folder(path: Path, findings: list[Finding]) -> _Members:
@@ -157,6 +163,8 @@ def _zip(path: Path, findings: list[Finding]) -> _Members:
             find("this name leads out of the ZIP; Studio writes no such thing", info.filename)
         elif info.is_dir():
             continue
+        elif stat.S_ISLNK(info.external_attr >> 16):
+            find("is a symbolic link; Studio writes no such thing", info.filename)
         elif name.lower() in seen:
             find("is in the ZIP twice", info.filename)
         elif info.flag_bits & 1:
@@ -198,26 +206,13 @@ class _Reader:
         text = None if data is None else self._text(name, data)
         if text is None:
             return None
-        twice: list[str] = []
-
-        def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-            result = dict(pairs)
-            if len(result) != len(pairs):
-                keys = [key for key, _ in pairs]
-                twice.extend({key for key in keys if keys.count(key) > 1})
-            return result
-
         try:
-            content = json.loads(text, object_pairs_hook=unique, parse_constant=_no_constant)
-        except json.JSONDecodeError as error:
-            self.find(name, f"is not valid JSON: {error.msg}, column {error.colno}", error.lineno)
-            return None
-        except (RecursionError, ValueError) as error:
-            reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-            self.find(name, f"is not valid JSON: {reason}")
+            content, twice = parse_text(text)
+        except Unreadable as error:
+            self.find(name, f"is not valid JSON, column {error.column}: {error}", error.line)
             return None
         for key in twice:
-            self.find(name, f"has the key {key!r} twice in one object")
+            self.find(name, f"has the key {key!r} twice in one object, so nobody can say which counts; take one away")
         return Document(self.prefix + name, content, text)
 
     def _bytes(self, name: str) -> bytes | None:
@@ -227,22 +222,22 @@ class _Reader:
             self.find(name, f"can't be read: {error}")
             return None
         self._read += len(data)
-        if len(data) > LARGEST_FILE or self._read > LARGEST:
-            self.find(name, f"is larger than {LARGEST_FILE // 1024 // 1024} MB unpacked; an export is not")
-            return None
+        for size, limit, what in (
+            (len(data), LARGEST_FILE, "is"),
+            (self._read, LARGEST, "and the files before it are"),
+        ):
+            if size > limit:
+                self.find(name, f"{what} larger than {limit // 1024 // 1024} MB unpacked; an export is not")
+                return None
         return data
 
     def _text(self, name: str, data: bytes) -> str | None:
-        encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        encoding = "utf-16" if data[:2] in UTF_16 else "utf-8-sig"
         try:
             return data.decode(encoding)
         except UnicodeDecodeError as error:
             self.find(name, f"is not UTF-8 text (byte {error.start})")
             return None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"JSON has no {name}")
 
 
 def _assemble(
@@ -260,11 +255,10 @@ def _assemble(
         return _only_linked(where, reader)
     template = templates[0]
     base = template[: -len(PurePosixPath(template).name)]
-    beside = PARAMETERS.get(PurePosixPath(template).name.lower())
     return ExportFiles(
         where,
         template=reader.document(template),
-        parameters=reader.document(beside and base + beside),
+        parameters=reader.document(base + _parameters_of(PurePosixPath(template).name)),
         **_factory(reader, base),
     )
 

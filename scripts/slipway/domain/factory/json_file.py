@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How a text in UTF-16 begins."""
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -28,7 +31,14 @@ def parse(data: bytes) -> tuple[Any, str, list[str]]:
     except UnicodeDecodeError as error:
         before = data[: error.start]
         column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        raise Unreadable("not UTF-8 text", before.count(b"\n") + 1, column) from None
+        reason = "UTF-16 text; save it as UTF-8" if data[:2] in UTF_16 else "not UTF-8 text"
+        raise Unreadable(reason, before.count(b"\n") + 1, column) from None
+    value, twice = parse_text(text)
+    return value, text, twice
+
+
+def parse_text(text: str) -> tuple[Any, list[str]]:
+    """As `parse`, of a text."""
     twice: list[str] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -39,23 +49,43 @@ def parse(data: bytes) -> tuple[Any, str, list[str]]:
         return value
 
     try:
-        value = json.loads(text, object_pairs_hook=collect, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=collect, parse_constant=_refuse, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise Unreadable(_reason(text, error), error.lineno, error.colno) from None
     except RecursionError:
         raise Unreadable("nested too deeply", 1, 1) from None
-    except _Constant as error:
-        line, column = position(text, text.find(str(error)))
-        raise Unreadable(f"{error} is not a value of JSON", line, column) from None
-    return value, text, twice
+    except _NoValue as error:
+        place = _outside_texts(text, re.escape(str(error)))
+        raise Unreadable(f"{_shortened(str(error))} is not a value of JSON", *place) from None
+    except ValueError:  # Python's own limit for whole numbers
+        raise Unreadable("a number that is too long", *_outside_texts(text, r"\d{4301,}")) from None
+    return value, twice
 
 
-class _Constant(ValueError):
+class _NoValue(ValueError):
     pass
 
 
 def _refuse(name: str) -> Any:
-    raise _Constant(name)
+    raise _NoValue(name)
+
+
+def _finite(text: str) -> float:
+    """A number that no template can hold would become Infinity."""
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
+
+
+def _outside_texts(text: str, pattern: str) -> tuple[int, int]:
+    """Line and column of the first match that is in no text."""
+    for match in re.finditer(rf'"(?:[^"\\]|\\.)*"|({pattern})', text):
+        if match[1] is not None:
+            return position(text, match.start())
+    return 1, 1
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else text[:79] + "…"
 
 
 def _reason(text: str, error: json.JSONDecodeError) -> str:
@@ -63,6 +93,14 @@ def _reason(text: str, error: json.JSONDecodeError) -> str:
         return "the file is empty"
     if text.startswith(("<<<<<<< ", "=======", ">>>>>>> "), text.rfind("\n", 0, error.pos) + 1):
         return "a merge conflict was left here"
+    if text.startswith(("//", "/*"), error.pos):
+        return "a comment, which JSON does not have"
+    if text[error.pos : error.pos + 1] in ("}", "]") and text[: error.pos].rstrip().endswith(","):
+        return f"a comma too many before {text[error.pos]}"
+    if text[error.pos : error.pos + 1] == "'":
+        return "JSON's quotes are double quotes"
+    if error.pos >= len(text.rstrip()):
+        return "the file ends too early"
     return error.msg[0].lower() + error.msg[1:]
 
 

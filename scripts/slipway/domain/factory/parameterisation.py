@@ -24,6 +24,7 @@ _TYPED = (Kind.LINKED_SERVICES, Kind.DATASETS)
 _ACTIONS = {"=", "-", "|"}
 _DATABRICKS = ("AzureDatabricks", "AzureDatabricksDeltaLake")
 _TYPES = {str: "string", bool: "bool", int: "int", dict: "object", list: "array"}
+_LARGEST_INT = 2**53  # of a float whose digits are all known
 _SECRET_IN_TEXT = re.compile(
     r"(?i)(password|pwd|accountkey|sharedaccesskey|sharedaccesssignature|clientsecret|[?&]sig)\s*=\s*(?!@\{)[^;\s]"
 )
@@ -185,7 +186,8 @@ class _Walk:
     def add(self, value: Any, name: str, kind: str, *, keep: bool, path: Place, metadata: str = "") -> Any:
         kind = _ARM_TYPES.get(kind.lower(), kind) if kind else _type_of(value)
         is_json = isinstance(value, float) and kind == "string"
-        value = json.dumps(value) if is_json else value
+        if isinstance(value, float):
+            value = json.dumps(value) if is_json else int(value) if kind == "int" and value.is_integer() else value
         if kind == "secureString" and not metadata:
             metadata = f"Secure string for '{path[-1]}' of '{self.prefix}'"
         source = f"{self.where}: {path_text(path)}"
@@ -232,7 +234,7 @@ def _label(item: Any, label: str, index: int) -> str:
 
 def _type_of(value: Any) -> str:
     if isinstance(value, float):
-        return "int" if value.is_integer() else "string"  # a template has no other numbers
+        return "int" if value.is_integer() and abs(value) < _LARGEST_INT else "string"  # a template has no others
     return _TYPES.get(type(value), "object")
 
 
