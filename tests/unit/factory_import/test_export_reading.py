@@ -116,7 +116,7 @@ def test_names_that_lead_out_are_refused(tmp_path: Path, name: str) -> None:
 def test_two_templates_are_refused_by_name(tmp_path: Path) -> None:
     files = {**export_of(OBJECTS), "other/arm_template.json": made.template([])}
     (finding,) = read(made.write_zip(tmp_path / "e.zip", files))[1]
-    assert "2 templates (ARMTemplateForFactory.json, other/arm_template.json)" in finding.text
+    assert "2 templates (ARMTemplateForFactory.json, other/arm_template.json); unpack it" in finding.text
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +198,12 @@ def test_a_damaged_byte_never_crashes_the_reader(tmp_path: Path, place: int, byt
         ("{'a': 1}", "column 2: JSON's quotes are double quotes"),
         ('{"a":', "the file ends too early"),
         ('{\n<<<<<<< HEAD\n"a": 1}', ":2: is not valid JSON, column 1: a merge conflict was left here"),
-        ('{"a": 1, "a": 2}', "has the key 'a' twice in one object"),
+        (
+            '{"b": {"a": "{", "c": ["a"]},\n"a": 1, "d": {"a": "\\"a\\":"},\n "a": 2}',
+            ":3: column 2: has the key 'a' twice in one object",
+        ),
+        (made.template([FactoryObject(Kind.PIPELINES, "p" * 261, {})]), "resources[0].name: has 261 characters"),
+        (made.template([FactoryObject(Kind.PIPELINES, "p\n", {})]), "has the character '\\n', which no name may have"),
         ({**made.template(OBJECTS), "functions": [{"namespace": "x"}]}, "functions: are no part of an export"),
         (
             made.template([], more=[{**made.resource(OBJECTS[0]), "condition": "[x]"}]),
@@ -209,7 +214,7 @@ def test_a_damaged_byte_never_crashes_the_reader(tmp_path: Path, place: int, byt
 )
 def test_what_is_no_export_is_refused(tmp_path: Path, content: Any, text: str) -> None:
     path = made.write_zip(tmp_path / "e.zip", {"ARMTemplateForFactory.json": content})
-    assert text in "\n".join(map(str, read(path)[1]))
+    assert text in "\n".join(map(str, rendered(path)[1]))
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"not a zip", b"%PDF-1.4"])

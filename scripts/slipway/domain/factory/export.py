@@ -22,6 +22,7 @@ from slipway.domain.factory.export_parameters import (
     resolve,
 )
 from slipway.domain.factory.expressions import unparsable
+from slipway.domain.factory.git_folder import name_problem
 from slipway.domain.factory.objects import FactoryObject, Key, Kind
 from slipway.domain.factory.references import CycleError, Place, graph, levels, path_text
 from slipway.errors import Finding
@@ -291,6 +292,10 @@ def _object(resource: Resource, evaluator: Evaluator, factory: str, findings: li
     if owner.lower() != factory.lower() or not slash or len([part for part in rest.split("/") if part]) != parts:
         text = f"{resource.content['name']} can't be read as the name of one of {resource.kind} of the factory"
         findings.append(Finding(resource.file, f"{resource.place}.name", text))
+        return None
+    problem = next(filter(None, map(name_problem, rest.split("/"))), None)
+    if problem is not None:
+        findings.append(Finding(resource.file, f"{resource.place}.name", problem))
         return None
     problems: list[tuple[Place, str]] = []
     try:

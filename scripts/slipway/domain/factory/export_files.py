@@ -211,8 +211,9 @@ class _Reader:
         except Unreadable as error:
             self.find(name, f"is not valid JSON, column {error.column}: {error}", error.line)
             return None
-        for key in twice:
-            self.find(name, f"has the key {key!r} twice in one object, so nobody can say which counts; take one away")
+        for one in twice:
+            text = f"column {one.column}: has the key {one.key!r} twice in one object; take one away"
+            self.find(name, text, one.line)
         return Document(self.prefix + name, content, text)
 
     def _bytes(self, name: str) -> bytes | None:
@@ -249,7 +250,8 @@ def _assemble(
     templates = [wanted] if wanted is not None else _templates(members)
     if len(templates) > 1:
         listed = ", ".join(sorted(templates))
-        findings.append(Finding(where, "", f"holds {len(templates)} templates ({listed}); name the one to import"))
+        which = "unpack it, and name the one to import" if prefix.endswith("!") else "name the one to import"
+        findings.append(Finding(where, "", f"holds {len(templates)} templates ({listed}); {which}"))
         return ExportFiles(where)
     if not templates:
         return _only_linked(where, reader)

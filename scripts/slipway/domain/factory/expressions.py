@@ -65,7 +65,7 @@ def tokens(text: str, at: int, *, whole: bool) -> tuple[list[Token], int]:
 def check(text: str) -> None:
     """Raises Malformed if the service could not read this string."""
     if text.startswith("@@"):
-        text = "  " + text[2:]  # a text, which may still have @{…} in it
+        return
     if text.startswith("@") and not text.startswith("@{"):
         found, end = tokens(text, 1, whole=True)
         _parse(found, end)

@@ -157,8 +157,9 @@ class _Reader:
         except OSError as error:
             self._refuse(path, "", f"can't be read: {error.strerror}")
             return None
-        for key in twice:
-            self._warn(path, f"has the key {key!r} twice in one object; the last one counts")
+        for one in twice:
+            text = f"column {one.column}: has the key {one.key!r} twice in one object; the last one counts"
+            self.warnings.append(Finding(path.as_posix(), "", text, one.line))
         if not isinstance(data, dict):
             self._refuse(path, "", "column 1: not a JSON object", 1)
             return None

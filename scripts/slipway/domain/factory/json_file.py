@@ -6,11 +6,13 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 """How a text in UTF-16 begins."""
+_PARTS = re.compile(r'("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[][{}]')
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -23,8 +25,17 @@ class Unreadable(ValueError):
         self.column = column
 
 
-def parse(data: bytes) -> tuple[Any, str, list[str]]:
-    """The value, the text it was read from, and each key that its object has twice (the last one counts, as in Studio).
+@dataclass(frozen=True)
+class Twice:
+    """A key that its object has already; line and column from 1. The last one counts, as in Studio."""
+
+    key: str
+    line: int
+    column: int
+
+
+def parse(data: bytes) -> tuple[Any, str, list[Twice]]:
+    """The value, the text it was read from, and each key that its object has had before.
     Takes UTF-8, with or without a byte order mark. Raises Unreadable."""
     try:
         text = data.decode("utf-8-sig")
@@ -37,15 +48,14 @@ def parse(data: bytes) -> tuple[Any, str, list[str]]:
     return value, text, twice
 
 
-def parse_text(text: str) -> tuple[Any, list[str]]:
+def parse_text(text: str) -> tuple[Any, list[Twice]]:
     """As `parse`, of a text."""
-    twice: list[str] = []
+    lost = 0
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal lost
         value = dict(pairs)
-        if len(value) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice.extend(dict.fromkeys(name for name in names if names.count(name) > 1))
+        lost += len(pairs) - len(value)
         return value
 
     try:
@@ -59,7 +69,24 @@ def parse_text(text: str) -> tuple[Any, list[str]]:
         raise Unreadable(f"{_shortened(str(error))} is not a value of JSON", *place) from None
     except ValueError:  # Python's own limit for whole numbers
         raise Unreadable("a number that is too long", *_outside_texts(text, r"\d{4301,}")) from None
-    return value, twice
+    return value, _twice(text) if lost else []
+
+
+def _twice(text: str) -> list[Twice]:
+    """Looks for them in valid JSON."""
+    found: list[Twice] = []
+    open_: list[set[str]] = []
+    for match in _PARTS.finditer(text):
+        if match.group() in ("{", "["):
+            open_.append(set())
+        elif match.group() in ("}", "]"):
+            open_.pop()
+        elif match[1] is not None:
+            key = json.loads(match[1])
+            if key in open_[-1]:
+                found.append(Twice(key, *position(text, match.start())))
+            open_[-1].add(key)
+    return found
 
 
 class _NoValue(ValueError):
