@@ -86,7 +86,7 @@ def junit(report: Report, *, suite: str) -> bytes:
         )
         if check.outcome != "passed":
             kind = "failure" if check.outcome == "failed" else "error"
-            text = "\n".join((check.message, *_links(check)))
+            text = "\n".join([check.message, *_links(check)])
             ElementTree.SubElement(case, kind, {"message": _xml(check.message)}).text = _xml(text)
         if check.links:
             ElementTree.SubElement(case, "system-out").text = _xml("\n".join(_links(check)))
@@ -108,10 +108,9 @@ def markdown(report: Report, *, environment: str, version: str) -> str:
         "|---|---|---|---|",
     ]
     for check in report.checks:
-        more = " ".join(
-            [_cell(check.message), *(f"[{title}](<{_cell(url)}>)" for title, url in check.links.items())]
-        ).strip()
-        lines.append(f"| {_cell(check.name)} | {check.outcome} | {check.seconds:.1f} | {more} |")
+        pages = _links(check) if check.outcome != "passed" else []
+        more = "\n".join(text for text in (check.message, *pages) if text)
+        lines.append(f"| {_cell(check.name)} | {check.outcome} | {check.seconds:.1f} | {_cell(more)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,9 @@ PASSED = {"name": "rows", "outcome": "passed", "seconds": 1.5, "message": ""}
 FAILED = {"name": "rows", "outcome": "failed", "seconds": 1, "message": "too few"}
 
 
+OF_A_PIPELINE: list[tuple[str, Any, str]] = [("daily / A", "passed", ""), ("daily / B", "failed", "42: no rows")]
+
+
 def said(**changed: Any) -> str:
     return json.dumps({"manifest": "m", "passed": True, "checks": [PASSED], **changed})
 
@@ -64,3 +67,17 @@ def test_markdown_keeps_its_table() -> None:
     report = Report(manifest="m", passed=False, checks=(Check(name="a|b", outcome="failed", message="x\n|y <b>"),))
     line = markdown(report, environment="dev", version="1").splitlines()[-1]
     assert line == "| a\\|b | failed | 0.0 | x<br>\\|y &lt;b> |"
+
+
+def test_pages_are_named_with_what_failed_and_kept_with_the_rest() -> None:
+    links = {"notebook": "https://w/run/1", "Data Factory": "https://adf/run/2"}
+    checks = [Check(name=name, outcome=how, links=links, message=text) for name, how, text in OF_A_PIPELINE]
+    report = Report(manifest="m", passed=True, checks=()).and_then(checks)
+    assert not report.passed
+    good, bad = ElementTree.fromstring(junit(report, suite="s")).iter("testcase")
+    for case in (good, bad):
+        assert case.findtext("system-out") == "notebook: https://w/run/1\nData Factory: https://adf/run/2"
+    assert bad.findtext("failure") == "42: no rows\nnotebook: https://w/run/1\nData Factory: https://adf/run/2"
+    rows = markdown(report, environment="test", version="1").splitlines()[-2:]
+    assert rows[0] == "| daily / A | passed | 0.0 |  |"
+    assert rows[1].endswith("| 42: no rows<br>notebook: https://w/run/1<br>Data Factory: https://adf/run/2 |")

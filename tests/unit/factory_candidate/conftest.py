@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from slipway.domain.factory.objects import FactoryObject
-from slipway.steps import publish_factory_candidate
+from slipway.services.data_factory_runs import PipelineRuns
+from slipway.steps import publish_factory_candidate, run_integration_test
 from slipway.steps.factory_candidate_source import read_wanted
 from tests.unit.factory_import import made
 from tests.unit.steps.conftest import World, project
@@ -72,6 +73,11 @@ class Bench:
         session = self.world.session(release.version, **{"pipeline": [], **options})
         factory = cast(Any, self.factory)
         publish_factory_candidate.publish(session, factory, read_wanted(context), release.version)
+
+    def test(self, runs: PipelineRuns | None, **options: Any) -> None:
+        """The integration test, with the factory's part where there are `runs`."""
+        session = self.world.session(self.world.release().version, **options)
+        run_integration_test.run_test(session, self.world.release().version, [], runs)
 
     def remove(self, **options: Any) -> None:
         publish_factory_candidate.remove(self.world.session("by hand", **options), cast(Any, self.factory))
