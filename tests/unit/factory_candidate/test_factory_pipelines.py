@@ -136,5 +136,5 @@ def test_mistakes_in_the_configuration(project: Path, pipelines: Any, expected: 
     assert expected in "\n".join(map(str, caught.value.findings))
 
 
-def test_the_sample_tests_its_daily_pipeline(project: Path) -> None:
-    assert load_environment(project, "test").integration_test.factory_pipelines == {"daily": {}}
+def test_the_sample_tests_its_daily_pipeline() -> None:
+    assert load_environment(Path(__file__).parents[3], "test").integration_test.factory_pipelines == {"daily": {}}
