@@ -280,6 +280,12 @@ class Cloud:
 
         self._server.call(apply)
 
+    def permissions(self, key: str) -> dict[str, str]:
+        """Who has which level on the job itself: `kind:name` -> level."""
+        jobs = self._server.azure.world.store.collection(f"databricks/{self._host}/jobs")
+        job_id = self.job_id(key)
+        return self._server.call(lambda: dict(jobs[str(job_id)]["acl"]))
+
     # -- going back ------------------------------------------------------------------------------------------------
 
     def remember(self) -> Memory:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.domain import configuration
+from slipway.domain import configuration, job_permissions
 from slipway.domain.codec import Damaged, load
 from slipway.domain.configuration import EXPRESSION
 from slipway.domain.environment import Environment
@@ -69,7 +69,7 @@ def render_job(key: str, definition: Mapping[str, Any], target: Target, complain
     settings: dict[str, Any] = _expressions(definition, "", target.environment, complain)
     if not isinstance(settings.get("name"), str) or not settings["name"].strip():
         complain("name", "is missing")
-    for field in ("git_source", "access_control_list", "existing_cluster_id"):
+    for field in ("git_source", "existing_cluster_id"):
         if field in settings:
             complain(field, _NOT_HERE[field])
     tasks = settings.get("tasks")
@@ -83,6 +83,9 @@ def render_job(key: str, definition: Mapping[str, Any], target: Target, complain
             _serverless(item, f"environments[{i}]", target, complain) for i, item in enumerate(settings["environments"])
         ]
     settings.setdefault("run_as", dict(target.environment.jobs.run_as))
+    if job_permissions.FIELD in settings:
+        entries, readers = settings[job_permissions.FIELD], target.environment.databricks.readers
+        settings[job_permissions.FIELD] = job_permissions.rendered(entries, readers, complain)
     on_switch = _on_switch(settings.pop("slipway", None), settings, complain)
     settings["tags"] = {**_tags(key, settings.get("tags"), target, complain), **on_switch}
     if target.environment.jobs.schedules == "paused":
@@ -92,7 +95,6 @@ def render_job(key: str, definition: Mapping[str, Any], target: Target, complain
 
 _NOT_HERE = {
     "git_source": "the notebooks come from the release's slot, not from Git",
-    "access_control_list": "permissions are the environment's: databricks.readers",
     "existing_cluster_id": "belongs to a task",
 }
 

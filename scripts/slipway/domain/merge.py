@@ -106,7 +106,12 @@ def as_kept(meant: Any, given: Any, answered: Any) -> Any:
     if isinstance(meant, list) and isinstance(given, list) and isinstance(answered, list):
         named = by_name(meant, given, answered)
         if named is not None:
-            return [as_kept(item, *(names.get(name, item) for names in named[1:])) for name, item in named[0].items()]
+            before, after = named[1:]
+            return [
+                as_kept(item, before.get(name, item), after.get(name, item))
+                for name, item in named[0].items()
+                if name in after or name not in before
+            ]
     return answered if same(meant, given) and not same(given, answered) else meant
 
 

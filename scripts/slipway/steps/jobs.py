@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from slipway.domain import job_permissions
 from slipway.domain.archive import read_settings
 from slipway.domain.job import is_ours
 from slipway.domain.switch import Known
@@ -24,25 +25,48 @@ def some(names: Sequence[str], most: int = 2) -> str:
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def read_jobs(session: Session, ids: Mapping[str, int]) -> dict[str, Settings | None]:
-    """The settings that the jobs have now, by key; None for one that is gone."""
+def read_jobs(
+    session: Session, ids: Mapping[str, int], *, permissions: Collection[str] = ()
+) -> dict[str, Settings | None]:
+    """The settings that the jobs have now, by key; None for one that is gone. With those of them, by key, whose
+    permissions are the release's too, a request more each."""
     keys = sorted(ids)
-    answers = session.workspace.concurrently([partial(_look_at, session, ids[key]) for key in keys])
+    answers = session.workspace.concurrently([partial(_look_at, session, ids[key], key in permissions) for key in keys])
     for key, answer in zip(keys, answers, strict=True):
         if isinstance(answer, AuthenticationError) and is_listed(session, ids[key]):
             raise answer
     return {
-        key: None if job is None or isinstance(job, AuthenticationError) else settings_of(job)
+        key: None if job is None or isinstance(job, AuthenticationError) else job
         for key, job in zip(keys, answers, strict=True)
     }
 
 
-def _look_at(session: Session, job_id: int) -> Settings | AuthenticationError | None:
+def _look_at(session: Session, job_id: int, permissions: bool) -> Settings | AuthenticationError | None:
     try:
-        job: Settings | None = session.workspace.get_job(job_id)
-        return job
+        job = session.workspace.get_job(job_id)
+        if job is None:
+            return None
+        if not permissions:
+            return settings_of(job)
+        answer = session.workspace.get_permissions("jobs", job_id)
+        return {**settings_of(job), job_permissions.FIELD: job_permissions.direct(answer, _identity(session))}
     except AuthenticationError as error:
         return error
+
+
+def set_job(session: Session, job_id: int, settings: Settings) -> None:
+    """Gives a job these settings, and its permissions where they are part of them."""
+    session.workspace.reset_job(job_id, job_permissions.without(settings))
+    if job_permissions.FIELD not in settings:
+        return
+    answer, wanted = session.workspace.get_permissions("jobs", job_id), settings[job_permissions.FIELD]
+    if job_permissions.direct(answer, _identity(session)) != wanted:
+        whole = job_permissions.to_put(answer, wanted, _identity(session))
+        session.workspace.set_permissions("jobs", job_id, whole)
+
+
+def _identity(session: Session) -> str:
+    return session.environment.azure.release_identity.client_id
 
 
 def is_listed(session: Session, job_id: int) -> bool:
@@ -86,13 +110,14 @@ def find_by_tags(session: Session, keys: Iterable[str]) -> dict[str, int]:
     return {key: min(jobs) for key, jobs in found.items()}
 
 
-def known_jobs(session: Session, wanted: Iterable[str]) -> dict[str, Known]:
+def known_jobs(session: Session, wanted: Mapping[str, Settings]) -> dict[str, Known]:
     """Every job that the state knows, as it is now; wanted ones that it does not know are looked for by their tags."""
     records = session.state.jobs
     ids = {key: record.id for key, record in records.items()}
     ids.update(find_by_tags(session, set(wanted) - ids.keys()))
-    now = read_jobs(session, ids)
     meant = meant_settings(session)
+    listed = {key for key in ids for by in (wanted, meant) if job_permissions.FIELD in by.get(key, {})}
+    now = read_jobs(session, ids, permissions=listed)
     result = {}
     for key, settings in now.items():
         record = records.get(key)

@@ -61,7 +61,7 @@ def publish(session: Session, release: Release) -> None:
         session.load()
         slot = session.state.idle
         look_for_drift(
-            session, known_jobs(session, ()), render_jobs(release, session.environment, slot), policy_of(session)
+            session, known_jobs(session, {}), render_jobs(release, session.environment, slot), policy_of(session)
         )
         _say(session, prepare(session, _content(session, release, slot)), slot)
         return
@@ -71,7 +71,7 @@ def publish(session: Session, release: Release) -> None:
             slot = session.state.idle
             jobs = render_jobs(release, session.environment, slot)
             report_strangers(session, jobs)
-            look_for_drift(session, known_jobs(session, ()), jobs, policy_of(session))
+            look_for_drift(session, known_jobs(session, {}), jobs, policy_of(session))
             content = _content(session, release, slot)
             session.log.info(f"{release.version} goes to {slot}; live is {session.state.live or 'nothing yet'}.")
             with session.log.section(f"Looking at {session.slot_folder(slot)}"):

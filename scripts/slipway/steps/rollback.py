@@ -63,9 +63,8 @@ def roll_back(session: Session, version: str | None) -> None:
         how = "is whole there: a switch" if goal.whole else "is published again from the archive first"
         session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
         wanted = _settings(session, goal)
-        say_actions(
-            session, plan(wanted, known_jobs(session, wanted), root=session.environment.databricks.root), goal.slot
-        )
+        known = with_originals(session, known_jobs(session, wanted), wanted)
+        say_actions(session, plan(wanted, known, root=session.environment.databricks.root), goal.slot)
         if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
             say_plan(session.log, work.plan()[0])
         return

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from slipway.domain import job_permissions
 from slipway.domain.codec import to_bytes
 from slipway.domain.job import restarts
 from slipway.domain.state import State
@@ -15,7 +16,7 @@ from slipway.domain.transition import imported, opened, switched, taken_back, tu
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, saying
 from slipway.steps.drift import note_kept
 from slipway.steps.factory_switch import FactoryWork, take_back_factory
-from slipway.steps.jobs import Settings, find_by_tags, read_jobs
+from slipway.steps.jobs import Settings, find_by_tags, read_jobs, set_job
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import without_claim
 
@@ -148,7 +149,9 @@ def _restart(session: Session, journal: Journal) -> None:
 
 
 def _read(session: Session, journal: Journal) -> Mapping[str, Settings | None]:
-    return read_jobs(session, {action.key: action.id for action in journal.actions if action.id is not None})
+    ids = {action.key: action.id for action in journal.actions if action.id is not None}
+    listed = {a.key for a in journal.actions if job_permissions.FIELD in {**(a.before or {}), **a.after}}
+    return read_jobs(session, ids, permissions=listed)
 
 
 def _make_missing(session: Session, journal: Journal, touched: list[str]) -> Journal:
@@ -177,7 +180,7 @@ def _create(session: Session, step: Step) -> int:
 
 def _reset(session: Session, step: Step, touched: list[str]) -> None:
     try:
-        session.workspace.reset_job(int(step.id or 0), step.settings)
+        set_job(session, int(step.id or 0), step.settings)
     except SlipwayError as error:
         raise _named(error, f"Job {step.key} ({step.id}) could not be set") from error
     touched.append(step.key)
@@ -217,7 +220,8 @@ def _set_readers(session: Session, journal: Journal) -> None:
     for action in journal.actions:
         record = session.state.jobs.get(action.key)
         given = record is not None and record.id == action.id and record.readers == readers
-        if acl and action.id is not None and not (action.leaves or action.returns) and not given:
+        own = action.leaves or action.returns or job_permissions.FIELD in action.after
+        if acl and action.id is not None and not own and not given:
             calls.append(partial(session.workspace.add_permissions, "jobs", action.id, acl))
     session.concurrently(calls)
 
