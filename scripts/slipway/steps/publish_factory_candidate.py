@@ -22,11 +22,11 @@ from slipway.domain.factory.comparison import body, holds_secret
 from slipway.domain.factory.objects import FactoryObject, Kind
 from slipway.domain.factory.pipeline_test import check_pipelines
 from slipway.domain.factory.references import references
-from slipway.errors import AuthenticationError, Conflict, NotPossible, ReleaseError, ServiceError, SlipwayError
-from slipway.services.credentials import credential
+from slipway.errors import AuthenticationError, Conflict, ReleaseError, ServiceError, SlipwayError
 from slipway.services.data_factory import DataFactory
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_candidate_source import Wanted, read_wanted
+from slipway.steps.factory_switch import require_factory
 from slipway.steps.release_source import release_of
 from slipway.steps.run_integration_test import candidate_in
 from slipway.steps.session import Session, open_session
@@ -59,24 +59,15 @@ def run(context: Context) -> None:
         log.info(f"{environment.name} releases no factory objects (data_factory.source: none). Nothing to do.")
         return
     if context.arguments.remove:
-        remove(open_session(context, _version(context)), factory_of(context))
+        session = open_session(context, _version(context))
+        remove(session, session.factory)
         return
     release = release_of(context)
     with log.section("Reading the factory's definitions"):
         wanted = read_wanted(context)
         log.info(f"{wanted.export.where}: {len(wanted.export.resources)} objects")
-    publish(open_session(context, release.version), factory_of(context), wanted, release.version)
-
-
-def factory_of(context: Context) -> DataFactory:
-    azure = context.environment.azure
-    return DataFactory(
-        credential(context.variables),
-        azure.subscription_id,
-        azure.resource_group,
-        context.environment.resources.data_factory,
-        sleep=context.sleep,
-    )
+    session = open_session(context, release.version)
+    publish(session, session.factory, wanted, release.version)
 
 
 def publish(session: Session, factory: DataFactory, wanted: Wanted, version: str) -> None:
@@ -145,12 +136,12 @@ def _version(context: Context) -> str:
 def _plan(session: Session, factory: DataFactory, wanted: Wanted, version: str) -> CandidatePlan:
     slot = session.state.idle
     manifest = candidate_in(session, slot, version).manifest
-    _check(session, factory)
+    resource = require_factory(session, factory)
     folder = session.slot_folder(slot)
     source = wanted.source(
         live=session.slot_folder(session.state.live) if session.state.live else folder,
         candidate=folder,
-        live_globals=factory.global_parameters(),
+        live_globals=(resource.get("properties") or {}).get("globalParameters") or {},
     )
     configured = session.environment.integration_test.factory_pipelines
     tested = {name.lower(): name for name in (*configured, *session.context.arguments.pipeline)}
@@ -163,23 +154,6 @@ def _plan(session: Session, factory: DataFactory, wanted: Wanted, version: str) 
             next_step="Correct what is named, and release again. Nothing was changed.",
         )
     return plan
-
-
-def _check(session: Session, factory: DataFactory) -> None:
-    """Raises NotPossible where the switch would refuse to deploy into this factory anyway."""
-    found, name = factory.get(), session.environment.name
-    if found is None:
-        raise NotPossible(
-            f"There is no data factory {factory.name} in {factory.resource_group}.",
-            changed="Nothing was changed.",
-            next_step=f"Run scripts/deploy_resources.py --environment {name} first; it makes it.",
-        )
-    if (found.get("properties") or {}).get("repoConfiguration") and name != "dev":
-        raise NotPossible(
-            f"Data factory {factory.name} of {name} is linked to Git: whoever publishes there overwrites a release.",
-            changed="Nothing was changed.",
-            next_step="Disconnect the repository in Studio (Manage, Git configuration): only DEV's factory has one.",
-        )
 
 
 def _live(factory: DataFactory, source: Source) -> list[FactoryObject]:

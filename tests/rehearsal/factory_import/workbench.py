@@ -40,9 +40,16 @@ class Workbench:
         self.workspace = FakeWorkspace(self.changes)
         self.said = ""
         shutil.copytree(REPOSITORY / "config", folder / "config")
+        self._forget_the_sample()
         cloud.call(self._make_group)
         self.vault = "kv-import"
         self.use_factory(factory)
+
+    def _forget_the_sample(self) -> None:
+        """No values for the sample's own definitions."""
+        path = self.folder / "config" / "defaults.yml"
+        defaults = yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.write_text(yaml.safe_dump({**defaults, "data_factory": {"source": "none"}}), encoding="utf-8")
 
     def use_factory(self, name: str) -> None:
         """Makes an empty factory of that name, which is the environment's from now on."""
