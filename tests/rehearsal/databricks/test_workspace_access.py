@@ -163,9 +163,15 @@ def test_scim_lists_and_filters(site: Site) -> None:
 
 
 def test_an_admin_adds_a_service_principal_of_the_tenant(site: Site) -> None:
-    body = {"applicationId": "app-stranger", "displayName": "Stranger"}
+    body = {
+        "applicationId": "app-stranger",
+        "displayName": "Stranger",
+        "entitlements": [{"value": "allow-cluster-create"}],
+    }
     assert site.call(RELEASE, "POST", "/preview/scim/v2/ServicePrincipals", body)[0] == 403
     assert site.call(ADMIN, "POST", "/preview/scim/v2/ServicePrincipals", body)[0] == 201
+    shown = site.ok(ADMIN, "GET", "/preview/scim/v2/ServicePrincipals", {"filter": 'applicationId eq "app-stranger"'})
+    assert shown["Resources"][0]["entitlements"] == [{"value": "allow-cluster-create"}, {"value": "workspace-access"}]
     assert site.call(ADMIN, "POST", "/preview/scim/v2/ServicePrincipals", body)[0] == 409
     assert site.ok(ADMIN, "GET", "/workspace/get-status", {"path": "/Users/app-stranger"})["object_type"] == "DIRECTORY"
     unknown = {"applicationId": "app-nobody"}

@@ -221,6 +221,19 @@ class TestRoleAssignments:
 
 
 class TestIdentities:
+    def test_an_identity_is_read_with_its_application_id(self, azure: Azure) -> None:
+        azure.group()
+        identities = f"{FACTORIES}/adf-one/providers/Microsoft.ManagedIdentity/identities/default"
+        assert code(azure.call("GET", identities)) == (404, "ResourceNotFound")
+        body = {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": {}}
+        made = azure.call("PUT", f"{FACTORIES}/adf-one", body)[1]
+        assert "clientId" not in made["identity"], "the resource names the object id only"
+        found = azure.call("GET", identities)[1]["properties"]
+        assert found["principalId"] == made["identity"]["principalId"]
+        principal = azure.world.directory.by_object_id(found["principalId"])
+        assert principal is not None
+        assert found["clientId"] == principal.app_id
+
     def test_factory_identity_stays_the_same(self, azure: Azure) -> None:
         azure.group()
         body = {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": {}}

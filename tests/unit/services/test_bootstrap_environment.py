@@ -164,6 +164,59 @@ def test_roles_that_may_not_be_given(everything: Wire, step: Step) -> None:
     assert "Owner" in caught.value.next_step
 
 
+def test_the_factory_is_made_empty_and_its_identity_joins_the_workspace(nothing: Wire, step: Step) -> None:
+    bootstrap_environment(step.context())
+    (deployed,) = (one.json for one in nothing.sent if one.method == "PUT" and "slipway-dev-factory" in one.url)
+    assert deployed["properties"]["parameters"]["dataFactoryName"] == {"value": "adf-bikeshare-dev"}
+    (factory,) = deployed["properties"]["template"]["resources"]
+    assert (factory["identity"], factory["properties"]) == ({"type": "SystemAssigned"}, {})
+    joined = [one.json for one in nothing.sent if one.method == "POST" and "ServicePrincipals" in one.url]
+    assert [one["applicationId"] for one in joined] == [CLIENT, FACTORY_CLIENT]
+    assert {"value": "allow-cluster-create"} in joined[1]["entitlements"]
+
+
+def test_a_factory_that_is_there_is_never_written(everything: Wire, step: Step) -> None:
+    members = [{"applicationId": CLIENT}]
+    everything.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
+    bootstrap_environment(step.context())
+    assert everything.writes() == ["POST /api/2.0/preview/scim/v2/ServicePrincipals"]
+
+
+def test_a_factory_without_an_identity_is_named_and_holds_nothing_up(everything: Wire, step: Step) -> None:
+    everything.on("GET", FACTORY, Answer(body={"id": "x"}))
+    bootstrap_environment(step.context())
+    assert everything.writes() == []
+    assert "has no system-assigned identity" in step.text
+
+
+def test_an_identity_that_is_not_known_yet_is_waited_for(everything: Wire, step: Step) -> None:
+    known = Answer(body={"properties": {"clientId": FACTORY_CLIENT}})
+    everything.on("GET", "/identities/default", ABSENT, Answer(body={"properties": {}}), known)
+    bootstrap_environment(step.context())
+    assert everything.count("GET", "/identities/default") == 3
+    everything.on("GET", "/identities/default", ABSENT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert f"az ad sp show --id {FACTORY_OBJECT} --query appId" in caught.value.next_step
+
+
+def test_a_workspace_that_refuses_the_factory(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/scim/v2/ServicePrincipals", REFUSED)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    text = f"add the service principal {FACTORY_CLIENT} (the identity of data factory adf-bikeshare-dev)"
+    assert text in caught.value.next_step
+    assert everything.writes() == []
+
+
+def test_an_identity_that_may_not_be_read(everything: Wire, step: Step) -> None:
+    refused = {"error": {"code": "AuthorizationFailed", "message": "does not have authorization to read"}}
+    everything.on("GET", "/identities/default", Answer(403, refused))
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "add the identity of data factory adf-bikeshare-dev to the workspace" in caught.value.next_step
+
+
 def test_the_template_keeps_the_state_safe() -> None:
     account, blobs, container = json.loads((ROOT / "arm/state.json").read_text())["resources"]
     assert account["properties"]["minimumTlsVersion"] == "TLS1_2"
