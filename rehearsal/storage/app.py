@@ -16,6 +16,7 @@ from starlette.routing import Mount
 from rehearsal.storage.admission import HOP_BY_HOP, admitted
 from rehearsal.storage.azurite import Azurite, AzuriteFailed
 from rehearsal.storage.containers import DeployedContainers
+from rehearsal.storage.listing import from_name_on, starts_from
 from rehearsal.storage.refusals import Refused
 from rehearsal.world import World
 
@@ -79,6 +80,15 @@ async def _pass_on(client: httpx.AsyncClient, request: Request, headers: dict[st
             for name, value in answer.headers.raw
             if name.lower().decode("latin-1") not in HOP_BY_HOP
         ]
+        first = starts_from(request)
+        if first is not None and answer.status_code == 200:
+            body = from_name_on(await answer.aread(), first)
+            changed = (b"content-length", b"content-encoding", b"content-md5")
+            kept = [(name, value) for name, value in kept if name not in changed]
+            kept.append((b"content-length", str(len(body)).encode()))
+            await send({"type": "http.response.start", "status": 200, "headers": kept})
+            await send({"type": "http.response.body", "body": body})
+            return
         await send({"type": "http.response.start", "status": answer.status_code, "headers": kept})
         async for chunk in answer.aiter_raw():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

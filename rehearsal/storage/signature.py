@@ -11,6 +11,10 @@ import hmac
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
+# What stands in a path as it is (RFC 3986, pchar); clients differ in what they encode beyond need, and the signature is over
+# the path as it goes out.
+_PATH = "/%~!$&'()*+,;=:@"
+
 SIGNED_HEADERS = (
     "content-encoding",
     "content-language",
@@ -39,6 +43,6 @@ def authorization(
     for name, value in query:
         grouped.setdefault(name.lower(), []).append(value)
     canonical_query = "".join(f"\n{name}:{','.join(sorted(values))}" for name, values in sorted(grouped.items()))
-    text = "\n".join([method, *fields, f"{canonical_headers}/{account}{quote(path, safe='/%~')}{canonical_query}"])
+    text = "\n".join([method, *fields, f"{canonical_headers}/{account}{quote(path, safe=_PATH)}{canonical_query}"])
     digest = hmac.new(base64.b64decode(key), text.encode(), hashlib.sha256).digest()
     return f"SharedKey {account}:{base64.b64encode(digest).decode()}"

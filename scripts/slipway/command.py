@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -85,6 +86,17 @@ def new_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False)
     parser.add_argument("--verbose", action="store_true", help="say more, and show the trace of an unexpected error")
     return parser
+
+
+def moment(text: str) -> float:
+    """A time given on the command line, as seconds since the epoch: a type for argparse."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-12-24T08:00+01:00") from error
+    if parsed.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} has no time zone: write {text}Z or {text}+01:00")
+    return parsed.timestamp()
 
 
 def default_release(root: Path) -> Path:

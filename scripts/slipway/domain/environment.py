@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from slipway.domain import configuration
+from slipway.domain import audit, configuration
 from slipway.domain.configuration import Key, Places, Resolver, show
 from slipway.domain.environment_schema import NAME, SCHEMA, cross_check
 from slipway.domain.schema import check
@@ -247,6 +247,7 @@ def _shared(environments: list[Environment]) -> list[Finding]:
     owner: dict[tuple[str, ...], str] = {}
     for environment in environments:
         databricks, azure = environment.databricks, environment.azure
+        owner.setdefault(("azure.state.container", azure.state.storage_account, audit.CONTAINER), "the audit")
         owned: list[tuple[str, tuple[str, ...]]] = [
             ("databricks.root", (databricks.host, databricks.root)),
             ("secret_scope.name", (databricks.host, environment.secret_scope.name.lower())),

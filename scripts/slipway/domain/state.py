@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from slipway.domain.audit import Row
 from slipway.domain.claim import Claim
 from slipway.domain.codec import Damaged, Instant, decode, load, to_bytes
 from slipway.domain.factory.part import FactoryRecord
@@ -88,7 +89,8 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """`archived` are the archive's releases, oldest first; `serial` and `written_by` make each write's bytes unique."""
+    """`archived` are the archive's releases, oldest first; `audit` are rows that wait for the audit's table; `serial` and
+    `written_by` make each write's bytes unique."""
 
     app: str
     environment: str
@@ -102,6 +104,7 @@ class State:
     archived: tuple[str, ...] = ()
     switch: Journal | None = None
     factory: FactoryRecord | None = None
+    audit: tuple[Row, ...] = ()
     serial: int = 0
     written_by: str = ""
     format: int = FORMAT

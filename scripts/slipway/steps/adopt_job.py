@@ -13,6 +13,7 @@ from slipway.domain.job import TAG_APP, TAG_ENVIRONMENT, TAG_JOB, Settings, pars
 from slipway.domain.state import JobRecord
 from slipway.domain.transition import adopted
 from slipway.errors import AuthenticationError, NotPossible, ReleaseError, UsageError, saying
+from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.jobs import read_jobs, settings_of
 from slipway.steps.session import Session, open_session
@@ -48,7 +49,7 @@ def adopt(session: Session, key: str, name: str | None, job_id: int | None) -> N
         session.load()
         _adopt(session, key, definition, name, job_id)
         return
-    with session.claimed():
+    with audited(session, "adopt"), session.claimed():
         with saying(_NOTHING):
             session.refuse_open_switch()
         _adopt(session, key, definition, name, job_id)
@@ -77,7 +78,8 @@ def _adopt(session: Session, key: str, definition: Settings, name: str | None, j
     session.workspace.update_job(found, {"tags": tags})
     record = JobRecord(id=found, slot=None, pause=meant, adopted=blob)
     with saying("The job was tagged; run the same command again."):
-        session.update_ours(lambda state: adopted(state, key, record))
+        told = row(session, "adopt", "done", detail=f"job {key}: {title}")
+        session.update_ours(noted(session, lambda state: adopted(state, key, record), told))
     session.log.info(f"Job {title} is job {key} of {environment.app}, {environment.name}. Only its tags were changed.")
     session.log.info(
         "The next switch gives it the definition's settings; what it has till then is kept in the journal."

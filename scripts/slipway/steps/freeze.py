@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from datetime import datetime
 
-from slipway.command import Context, run_step
+from slipway.command import Context, moment, run_step
 from slipway.domain.claim import describe as describe_claim
 from slipway.domain.claim import ends
 from slipway.domain.codec import instant_to_text
 from slipway.domain.freeze import Freeze, describe, in_force
 from slipway.domain.state import State
 from slipway.errors import Conflict, UsageError
+from slipway.steps.auditing import flush, noted, row
 from slipway.steps.session import Session, open_session
 
 _MESSAGE_LIMIT = 500
@@ -28,19 +28,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--unfreeze", action="store_true", help="end the freeze, whoever made it")
     end = parser.add_mutually_exclusive_group()
     end.add_argument(
-        "--until", type=_time, metavar="TIME", help="when it ends by itself, with zone: 2026-12-24T08:00+01:00"
+        "--until", type=moment, metavar="TIME", help="when it ends by itself, with zone: 2026-12-24T08:00+01:00"
     )
     end.add_argument("--hours", type=_hours, metavar="N", help="how long it lasts (without either: until --unfreeze)")
-
-
-def _time(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-12-24T08:00+01:00") from error
-    if moment.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} has no time zone: write {text}Z or {text}+01:00")
-    return moment.timestamp()
 
 
 def _hours(text: str) -> float:
@@ -93,7 +83,9 @@ def freeze(session: Session) -> None:
         freezing(session.state)
         log.info(f"{name} would be {describe(wanted)}")
         return
-    session.update(freezing)
+    told = row(session, "freeze", "frozen", detail=describe(wanted))
+    session.update(noted(session, freezing, told))
+    flush(session)
     log.info(f"{name} is {describe(wanted)}")
     _say_claim(session)
 
@@ -127,5 +119,6 @@ def unfreeze(session: Session) -> None:
             )
         return replace(state, freeze=None)
 
-    session.update(unfreezing)
+    session.update(noted(session, unfreezing, row(session, "freeze", "ended", detail=f"was {describe(there)}")))
+    flush(session)
     session.log.info(f"No longer in force: {name} was {describe(there)}")

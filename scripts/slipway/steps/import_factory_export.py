@@ -20,6 +20,7 @@ from slipway.domain.factory.part import FactoryPart
 from slipway.domain.slot import SLOTS, Slot
 from slipway.domain.switch import Journal
 from slipway.errors import Finding, NotPossible, ReleaseError, UsageError
+from slipway.steps.auditing import audited
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_deployment import say_plan
 from slipway.steps.factory_switch import FactoryWork
@@ -62,7 +63,7 @@ def import_export(context: Context) -> None:
         return
     former = session.state.claim
     held = former is not None and former.holder == session.holder.id
-    with session.claimed():
+    with audited(session, "import"), session.claimed():
         settle_import(session)
         session.refuse_open_switch()
         part = deploy_alone(session, _work(session, work, slot), _version(context), slot)

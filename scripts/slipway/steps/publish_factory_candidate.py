@@ -24,6 +24,7 @@ from slipway.domain.factory.pipeline_test import check_pipelines
 from slipway.domain.factory.references import references
 from slipway.errors import AuthenticationError, Conflict, ReleaseError, ServiceError, SlipwayError
 from slipway.services.data_factory import DataFactory
+from slipway.steps.auditing import audited
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_candidate_source import Wanted, read_wanted
 from slipway.steps.factory_switch import require_factory
@@ -83,7 +84,7 @@ def publish(session: Session, factory: DataFactory, wanted: Wanted, version: str
         with log.section(f"What would change in data factory {factory.name}"):
             _say(session, plan)
         return
-    with session.claimed():
+    with audited(session, "candidate"), session.claimed():
         session.refuse_open_switch()
         plan = _plan(session, factory, wanted, version)
         with log.section(f"Candidate {plan.identity} in data factory {factory.name}"):
@@ -112,7 +113,8 @@ def remove(session: Session, factory: DataFactory) -> None:
         return
     former = session.load().claim
     held = former is not None and former.holder == session.holder.id
-    with session.claimed(), log.section(f"Candidate copies in data factory {factory.name}"):
+    where = f"Candidate copies in data factory {factory.name}"
+    with audited(session, "candidate"), session.claimed(), log.section(where):
         found = removals(_listed(factory, COPIED))  # again: another release may have ended while this one waited
         failed = _delete(session, factory, found)
         if failed:

@@ -16,6 +16,7 @@ from slipway.domain.slot import ENVIRONMENT, Slot, SlotFile, environment_json, r
 from slipway.domain.state import SlotRecord
 from slipway.domain.transition import forget_old, published
 from slipway.errors import saying
+from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of, report_strangers
 from slipway.steps.jobs import known_jobs
@@ -65,7 +66,8 @@ def publish(session: Session, release: Release) -> None:
         )
         _say(session, prepare(session, _content(session, release, slot)), slot)
         return
-    with session.claimed():
+    session.commit = release.commit
+    with audited(session, "publish"), session.claimed():
         settle(session)
         with saying("Nothing was changed."):
             slot = session.state.idle
@@ -104,7 +106,15 @@ def _note(
         settings=settings,
         published=session.now(),
     )
-    session.update_ours(lambda state: published(state, content.slot, record))
+    told = row(
+        session,
+        "publish",
+        "done",
+        to_slot=content.slot,
+        manifest=prepared.hash,
+        seconds=session.now() - session.began,
+    )
+    session.update_ours(noted(session, lambda state: published(state, content.slot, record), told))
 
 
 def notebook_values(session: Session, release: Release) -> dict[str, str]:

@@ -15,6 +15,7 @@ from slipway.domain.state import Entry, SlotRecord
 from slipway.domain.switch import plan
 from slipway.domain.transition import published, rollback_target
 from slipway.errors import NotPossible, saying
+from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import look_for_drift
 from slipway.steps.factory_deployment import say_plan
@@ -68,7 +69,8 @@ def roll_back(session: Session, version: str | None) -> None:
         if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
             say_plan(session.log, work.plan()[0])
         return
-    with session.claimed(despite_freeze=session.context.arguments.despite_freeze):
+    despite_freeze = session.context.arguments.despite_freeze
+    with audited(session, "rollback"), session.claimed(despite_freeze=despite_freeze):
         journal = session.state.switch
         if journal is not None and journal.kind == "rollback" and journal.direction == "forward":
             session.log.info(f"An open rollback to {journal.version} was found; going on with it.")
@@ -174,7 +176,18 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
         settings=settings,
         published=session.now(),
     )
-    session.update_ours(lambda state: published(state, goal.slot, record))
+    told = row(
+        session,
+        "publish",
+        "done",
+        release=document.version,
+        commit=document.commit,
+        to_slot=goal.slot,
+        manifest=prepared.hash,
+        seconds=session.now() - session.began,
+        detail="from the archive",
+    )
+    session.update_ours(noted(session, lambda state: published(state, goal.slot, record), told))
     return prepared.hash
 
 

@@ -16,6 +16,7 @@ from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, TestFailed, saying
 from slipway.services.data_factory_runs import PipelineRuns
+from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_test import FactoryTest, runs_of
 from slipway.steps.release_source import release_of, target_of
@@ -57,7 +58,7 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]], ru
             named = ", ".join(session.environment.integration_test.factory_pipelines)
             session.log.info(f"Would then run the candidate copies of {named} in data factory {runs.factory.name}.")
         return
-    with session.claimed(), saying(_UNTOUCHED):
+    with audited(session, "test"), session.claimed(), saying(_UNTOUCHED):
         _require_same(session, slot, record)
         factory = None if runs is None else FactoryTest(session, runs, record.manifest)
         if factory is not None:
@@ -79,7 +80,17 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]], ru
             checks=len(report.checks),
             failed=tuple(check.name for check in report.failed),
         )
-        session.update_ours(lambda state: tested(state, slot, result))
+        told = row(
+            session,
+            "test",
+            "passed" if report.passed else "failed",
+            commit=record.commit,
+            to_slot=slot,
+            manifest=record.manifest,
+            seconds=session.now() - session.began,
+            detail=f"{result.run}: {len(report.checks)} checks; failed: {', '.join(result.failed) or 'none'}",
+        )
+        session.update_ours(noted(session, lambda state: tested(state, slot, result), told))
         if not report.passed:
             raise _failure(report, version, result.run)
         session.log.info(f"Passed: {len(report.checks)} checks, for manifest {record.manifest[:12]}.")

@@ -19,9 +19,11 @@ from slipway.domain.slot import slot_path
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved, saying
 from slipway.log import Log
+from slipway.steps.auditing import claim_noted
 from slipway.steps.claiming import Turn
 
 if TYPE_CHECKING:
+    from slipway.services.audit import AuditTable
     from slipway.services.data_factory import DataFactory
     from slipway.services.databricks import Workspace
     from slipway.services.storage import StateStore
@@ -49,6 +51,7 @@ class Session:
         store: StateStore,
         workspace: Workspace,
         holder: Holder,
+        audit: AuditTable,
         connect_factory: Callable[[], DataFactory] | None = None,
     ) -> None:
         self.context = context
@@ -57,6 +60,10 @@ class Session:
         self.holder = holder
         self._connect_factory = connect_factory
         self._factory: DataFactory | None = None
+        self.audit = audit
+        self.began = self.now()
+        self.told: set[str] = set()
+        self.commit = ""
         self.number = 0
         self._state: State | None = None
         self._etag: str | None = None
@@ -173,7 +180,7 @@ class Session:
                 switching=state.switch is not None,
                 take_over=take_over,
             )
-            return replace(state, claim=held, fence=max(state.fence, held.number))
+            return claim_noted(self, state, replace(state, claim=held, fence=max(state.fence, held.number)))
 
         turn = Turn(self)
         while True:
@@ -259,6 +266,7 @@ def holder_of(variables: Mapping[str, str], release: str) -> Holder:
 
 def open_session(context: Context, release: str) -> Session:
     """Connects to the environment's state storage and workspace (no request yet); `release`: the version it is for."""
+    from slipway.services.audit import AuditTable
     from slipway.services.credentials import credential
     from slipway.services.databricks import connect
     from slipway.services.storage import StateStore
@@ -275,4 +283,5 @@ def open_session(context: Context, release: str) -> Session:
         name = context.environment.resources.data_factory
         return DataFactory(identity, azure.subscription_id, azure.resource_group, name, sleep=context.sleep)
 
-    return Session(context, store, workspace, holder_of(context.variables, release), connect_factory)
+    audit = AuditTable(where.storage_account, identity)
+    return Session(context, store, workspace, holder_of(context.variables, release), audit, connect_factory)

@@ -12,6 +12,7 @@ from slipway.domain.manifest import make_manifest, sha256
 from slipway.domain.slot import MANIFEST, PublishPlan, Slot, SlotFile, plan_publish
 from slipway.domain.transition import begin_publish, retired_in
 from slipway.errors import AuthenticationError, ServiceError
+from slipway.steps.auditing import noted, row
 from slipway.steps.jobs import is_listed
 from slipway.steps.runs import wait_for_runs
 
@@ -84,7 +85,8 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
         wait_for_runs(session, folder, limit=wait)
         session.log.info("None is active.")
     _delete_retired(session, content)
-    session.update_ours(lambda state: begin_publish(state, content.slot, content.jobs))
+    told = row(session, "publish", "begun", release=content.version, commit=content.commit, to_slot=content.slot)
+    session.update_ours(noted(session, lambda state: begin_publish(state, content.slot, content.jobs), told))
     with session.log.section(f"Writing {folder}"):
         session.guard()
         session.workspace.delete(_path(session, content.slot, MANIFEST))

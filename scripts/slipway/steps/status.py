@@ -15,6 +15,7 @@ from slipway.domain.slot import SLOTS
 from slipway.domain.state import SlotRecord, State
 from slipway.steps.jobs import read_jobs, some
 from slipway.steps.session import Session, open_session
+from slipway.steps.text_table import text_table
 
 
 def main() -> int:
@@ -126,11 +127,11 @@ def as_text(data: dict[str, Any]) -> str:
         test = slot["test"]
         outcome = "" if test is None else ("passed" if test["passed"] else f"failed: {some(test['failed'])}")
         rows.append([name, slot["role"], slot["version"], slot["manifest"][:12], outcome, slot["published"]])
-    lines += [*_table(rows), ""]
+    lines += [*text_table(rows), ""]
     rows = [["job", "id", "slot", "starts by itself", ""]]
     for key, job in data["jobs"].items():
         rows.append([key, str(job["id"]), job["slot"] or "adopted", _starts(job), _remark(job)])
-    lines += _table(rows) if len(rows) > 1 else ["no jobs yet"]
+    lines += text_table(rows) if len(rows) > 1 else ["no jobs yet"]
     claim, switch = data["claim"], data["switch"]
     lines.append("")
     if claim:
@@ -152,7 +153,7 @@ def as_text(data: dict[str, Any]) -> str:
         rows += [
             [e["version"], e["slot"], e["since"], e["outcome"].replace("_", " "), e["run"]] for e in data["history"]
         ]
-        lines += ["", *_table(rows)]
+        lines += ["", *text_table(rows)]
     return "\n".join(lines)
 
 
@@ -168,8 +169,3 @@ def _remark(job: dict[str, Any]) -> str:
     if job["pause_status"] != job["meant_pause_status"]:
         return f"by hand; Slipway meant {job['meant_pause_status'] or 'no schedule'}"
     return ""
-
-
-def _table(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -14,6 +14,7 @@ from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord
 from slipway.domain.switch import Action, Journal, Known, plan
 from slipway.errors import Conflict, NotBootstrapped, NotPossible, saying
+from slipway.steps.auditing import audited
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of
 from slipway.steps.factory_deployment import say_plan
@@ -72,7 +73,7 @@ def switch(session: Session, version: str, release: str) -> None:
         if (work := _factory_work(session, slot)) is not None:
             say_plan(session.log, work.plan()[0])
         return
-    with session.claimed():
+    with audited(session, "switch"), session.claimed():
         journal, slot = session.state.switch, session.state.idle
         if journal is not None and (journal.direction == "back" or journal.manifest != _manifest(session, slot)):
             settle(session)
@@ -259,13 +260,16 @@ def revert(session: Session) -> None:
             session.log.info(f"A switch to {journal.version} is open, and somebody is at work on it: {held.what}")
             session.log.info("Nothing was changed; if that release is dead, its claim ends by itself.")
             return
-    with session.claimed(despite_freeze=True):  # jobs of two releases are worse than a change in a freeze
+    with (
+        audited(session, "revert"),
+        session.claimed(despite_freeze=True),
+    ):  # jobs of two releases are worse than a change in a freeze
         if session.state.switch is None:
             session.log.info("The switch ended meanwhile; nothing to take back.")
             session.release_claim()
             return
         with session.log.section(f"Taking back the switch to {journal.version}"):
-            changed = take_back(session)
+            changed = take_back(session, action="revert")
         session.release_claim()
     session.log.info(
         f"Taken back: {', '.join(changed) or 'nothing had been changed'}. Live is {state.live or 'nothing'}."

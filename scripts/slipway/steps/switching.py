@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from slipway.domain import job_permissions
+from slipway.domain.audit import Row
 from slipway.domain.codec import to_bytes
 from slipway.domain.job import restarts
 from slipway.domain.state import State
 from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, resets, unfinished, with_ids
 from slipway.domain.transition import imported, opened, switched, taken_back, turned_back
 from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, saying
+from slipway.steps.auditing import noted, row
 from slipway.steps.drift import note_kept
 from slipway.steps.factory_switch import FactoryWork, take_back_factory
 from slipway.steps.jobs import Settings, find_by_tags, read_jobs, set_job
@@ -35,7 +37,7 @@ def begin(session: Session, journal: Journal) -> None:
             raise Conflict(f"Another switch, to {state.switch.version}, is open.", changed="Nothing was changed.")
         return opened(state, journal)
 
-    session.update_ours(opening)
+    session.update_ours(noted(session, opening, _row(session, journal, "opened")))
 
 
 def finish_or_take_back(session: Session, factory: FactoryWork | None) -> None:
@@ -69,15 +71,17 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
         after = switched(state, journal, now=now, run=run, readers=readers)
         return after if cleaning else without_claim(after, session.holder.id)
 
-    session.update_ours(finished)
+    session.update_ours(noted(session, finished, _row(session, journal, "done")))
     if cleaning and part is not None and factory is not None:
         factory.clean_up(part)
         if journal.kind != "import":
             session.release_claim()
 
 
-def take_back(session: Session) -> list[str]:
-    """Undoes the open switch: every job, and the factory, is what it was before. Returns what was changed to that end."""
+def take_back(session: Session, *, action: str = "") -> list[str]:
+    """Undoes the open switch: every job, and the factory, is what it was before. Returns what was changed to that end.
+
+    `action`: what the audit calls this, where it is not the end of that switch."""
     journal = _open_journal(session)
     if journal.direction == "forward":
         session.update_ours(lambda state: turned_back(state, _same(state, journal)))
@@ -86,7 +90,8 @@ def take_back(session: Session) -> list[str]:
     if journal.factory is not None:
         changed += take_back_factory(session, session.factory, journal.factory)
     _keep(session, journal)
-    session.update_ours(lambda state: taken_back(state, _same(state, journal)))
+    told = _row(session, journal, "taken back", action=action)
+    session.update_ours(noted(session, lambda state: taken_back(state, _same(state, journal)), told))
     return changed
 
 
@@ -237,6 +242,21 @@ def _open_journal(session: Session) -> Journal:
     if journal is None:
         raise NotPossible("No switch is open.", changed="Nothing was changed.")
     return journal
+
+
+def _row(session: Session, journal: Journal, result: str, *, action: str = "") -> Row:
+    """What the audit is told of the switch; `seconds` since it was opened, in whichever step."""
+    return row(
+        session,
+        action or ("switch" if journal.kind == "release" else journal.kind),
+        result,
+        release=journal.version,
+        from_slot=journal.source,
+        to_slot=journal.target,
+        manifest=journal.manifest,
+        seconds=None if result == "opened" else session.now() - journal.started,
+        detail=f"{len(journal.drift)} settings had been changed by hand" if journal.drift else "",
+    )
 
 
 def _same(state: State, journal: Journal) -> Journal:

@@ -25,7 +25,7 @@ from slipway.steps import import_factory_export as step
 from slipway.steps import provision_secrets
 from slipway.steps.session import Session
 from tests.rehearsal.gateway.local_cloud import GROUP, SUBSCRIPTION, LocalCloud
-from tests.unit.steps.fakes import Changes, FakeStore, FakeWorkspace
+from tests.unit.steps.fakes import Changes, FakeAudit, FakeStore, FakeWorkspace
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -38,6 +38,7 @@ class Workbench:
         self.changes = Changes()
         self.store = FakeStore(self.changes)
         self.workspace = FakeWorkspace(self.changes)
+        self.audit = FakeAudit(self.changes)
         self.said = ""
         shutil.copytree(REPOSITORY / "config", folder / "config")
         self._forget_the_sample()
@@ -117,7 +118,7 @@ class Workbench:
             sleep=lambda _: None,
         )
         holder = Holder(id="run", release="1", run="run", who="somebody")
-        session = Session(context, self.store, self.workspace, holder, self._client)  # type: ignore[arg-type]
+        session = Session(context, self.store, self.workspace, holder, self.audit, self._client)  # type: ignore[arg-type]
         if prepare is not None:
             prepare(session)
         try:

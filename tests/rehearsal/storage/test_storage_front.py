@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -107,6 +108,35 @@ def test_any_name_of_a_blob_passes(container: ContainerClient, odd: str) -> None
     assert container.download_blob(blob).readall() == odd.encode()
     assert [found.name for found in container.list_blobs(name_starts_with=blob)] == [blob]
     container.delete_blob(blob)
+
+
+def test_a_name_with_what_a_path_may_hold_passes_as_it_is(container: ContainerClient, cloud: LocalCloud) -> None:
+    """Clients encode what they like; Delta's writes environment=dev."""
+    headers = Person(cloud).may("Storage Blob Data Contributor").header()
+    for blob in ("environment=dev/part-0", "a+b,c;d@e:f", "it's(1)!$&*"):
+        answer = requests.put(
+            f"{ADDRESS}/data/{blob}", data=b"x", headers={**headers, "x-ms-blob-type": "BlockBlob"}, timeout=10
+        )
+        assert answer.status_code == 201, answer.text
+        assert container.download_blob(blob).readall() == b"x"
+
+
+def test_a_listing_begins_where_it_should(container: ContainerClient, cloud: LocalCloud) -> None:
+    folder = str(uuid.uuid4())
+    for number in range(4):
+        container.upload_blob(f"{folder}/{number}", b"")
+    headers = Person(cloud).may("Storage Blob Data Reader").header()
+
+    def listed(**query: str) -> list[str]:
+        asked = {"restype": "container", "comp": "list", "prefix": f"{folder}/", **query}
+        answer = requests.get(f"{ADDRESS}/data", params=asked, headers=headers, timeout=10)
+        root = ElementTree.fromstring(answer.content)
+        return [str(found.text).rpartition("/")[2] for found in root.iter("Name")]
+
+    assert listed() == ["0", "1", "2", "3"]
+    assert listed(startFrom=f"{folder}/2") == ["2", "3"]
+    assert listed(startFrom=f"{folder}/15") == ["2", "3"]
+    assert listed(startFrom=f"{folder}/9") == []
 
 
 def test_large_blobs_stream_and_come_back_whole(cloud: LocalCloud) -> None:

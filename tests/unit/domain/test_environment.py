@@ -129,6 +129,14 @@ def test_environments_do_not_share_what_holds_a_release(root: Path) -> None:
     assert "is used by dev as well" in caught.value.findings[0].text
 
 
+def test_no_environment_has_its_state_where_the_audit_is(root: Path) -> None:
+    (root / "config" / "environments" / "uat.yml").write_text("azure: {state: {container: audit}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_all(root)
+    assert [f.path for f in caught.value.findings] == ["azure.state.container"]
+    assert "is used by the audit as well" in caught.value.findings[0].text
+
+
 def test_a_mistake_in_the_defaults_is_said_once(root: Path) -> None:
     path = root / "config" / "defaults.yml"
     path.write_text(path.read_text().replace("location: westeurope", "location: West"))

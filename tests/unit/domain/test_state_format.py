@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipway.domain.audit import Row
 from slipway.domain.claim import Claim
 from slipway.domain.codec import Damaged, from_bytes, to_bytes
 from slipway.domain.manifest import Manifest, make_manifest, read_manifest
@@ -106,6 +107,18 @@ jobs = made(
     retired=st.booleans(),
     readers=st.none() | st.lists(words).map(tuple),
 )
+rows = made(
+    Row,
+    id=words,
+    time=instants,
+    app=words,
+    environment=words,
+    release=words,
+    action=words,
+    result=words,
+    seconds=st.none() | st.floats(0, 1e6),
+    detail=words,
+)
 states = made(
     State,
     app=st.just("app"),
@@ -118,6 +131,7 @@ states = made(
     history=st.lists(entries, max_size=2).map(tuple),
     archived=st.lists(words).map(tuple),
     switch=st.none() | journals,
+    audit=st.lists(rows, max_size=3).map(tuple),
     serial=st.integers(0),
     written_by=words,
     format=st.just(1),
@@ -168,6 +182,12 @@ def test_a_cut_blob_is_always_refused(data: st.DataObject) -> None:
     cut = whole[: data.draw(st.integers(0, len(whole) - 3))]
     with pytest.raises(NotPossible):
         read_state(cut, app="app", environment="dev")
+
+
+def test_a_state_from_before_the_audit_is_read() -> None:
+    data = sample()
+    assert data.pop("audit") == []
+    assert read_state(json.dumps(data).encode(), app="app", environment="dev").audit == ()
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

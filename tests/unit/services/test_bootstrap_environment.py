@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from slipway.domain.audit import CONTAINER
 from slipway.errors import AuthenticationError
 from slipway.services.resource_manager.groups import ROLES, assignment_name
 from slipway.steps.bootstrap_environment import bootstrap_environment
@@ -218,10 +219,11 @@ def test_an_identity_that_may_not_be_read(everything: Wire, step: Step) -> None:
 
 
 def test_the_template_keeps_the_state_safe() -> None:
-    account, blobs, container = json.loads((ROOT / "arm/state.json").read_text())["resources"]
+    account, blobs, container, audit = json.loads((ROOT / "arm/state.json").read_text())["resources"]
     assert account["properties"]["minimumTlsVersion"] == "TLS1_2"
     assert account["properties"]["allowBlobPublicAccess"] is False
     assert account["properties"]["allowSharedKeyAccess"] is False
     assert blobs["properties"]["isVersioningEnabled"] is True
     assert blobs["properties"]["deleteRetentionPolicy"]["enabled"] is True
-    assert container["properties"]["publicAccess"] == "None"
+    assert container["properties"]["publicAccess"] == audit["properties"]["publicAccess"] == "None"
+    assert audit["name"].endswith(f"/default/{CONTAINER}', parameters('storageAccountName'))]")

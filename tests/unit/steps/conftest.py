@@ -23,7 +23,7 @@ from slipway.steps import build_release, freeze, publish_slot, rollback, run_int
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.session import Session, holder_of
 from tests.unit.factory_import.fake_factory import FakeFactory
-from tests.unit.steps.fakes import Changes, FakeStore, FakeWorkspace
+from tests.unit.steps.fakes import Changes, FakeAudit, FakeStore, FakeWorkspace
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 NOTEBOOK = "# Databricks notebook source\nprint('{}')\n"
@@ -88,6 +88,7 @@ class World:
         self.store = FakeStore(self.changes)
         self.workspace = FakeWorkspace(self.changes)
         self.factory = FakeFactory(self.changes, f"adf-bikeshare-{name}")
+        self.audit = FakeAudit(self.changes)
         self.time = 1_800_000_000.0
         self.output = io.StringIO()
         self.variables: dict[str, str] = {"USER": "ada", "SLIPWAY_RESULTS": str(root.parent / "results")}
@@ -133,8 +134,8 @@ class World:
     def session(self, release: str, **options: Any) -> Session:
         context = self.context(**options)
         holder = holder_of(self.variables, release)
-        factory = cast(Any, self.factory)
-        return Session(context, cast(Any, self.store), cast(Any, self.workspace), holder, lambda: factory)
+        factory, audit = cast(Any, self.factory), cast(Any, self.audit)
+        return Session(context, cast(Any, self.store), cast(Any, self.workspace), holder, audit, lambda: factory)
 
     def release(self) -> Release:
         return release_of(self.context())

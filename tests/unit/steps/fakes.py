@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from slipway.domain.audit import Row
 from slipway.errors import NotPossible, ServiceError, StateMoved
 
 T = TypeVar("T")
@@ -90,6 +91,17 @@ class FakeStore:
 
     def delete(self, name: str) -> None:
         self.changes.change(f"delete {name}", lambda: self.blobs.pop(name, None))
+
+
+class FakeAudit:
+    """The audit's table."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self.rows: list[Row] = []
+
+    def append(self, rows: Sequence[Row]) -> None:
+        self.changes.change(f"audit {len(rows)}", lambda: self.rows.extend(rows))
 
 
 @dataclass(frozen=True)

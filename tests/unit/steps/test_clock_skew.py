@@ -39,7 +39,8 @@ def agent(world: World, who: str, skew: float, **options: Any) -> Session:
     plain = world.context(**options)
     context = replace(plain, clock=lambda: world.time + skew)
     store = SeenFromAnAgent(world, context)
-    return Session(context, cast(Any, store), cast(Any, world.workspace), holder_of({"USER": who}, "1.0"))
+    holder = holder_of({"USER": who}, "1.0")
+    return Session(context, cast(Any, store), cast(Any, world.workspace), holder, cast(Any, world.audit))
 
 
 @pytest.mark.parametrize("holder", SKEWS)
