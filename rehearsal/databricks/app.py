@@ -73,7 +73,6 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
-        continuous.close()
         await engine.close()
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=METHODS)], lifespan=lifespan)

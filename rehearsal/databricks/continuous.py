@@ -34,6 +34,8 @@ class Continuous:
 
     def tick(self, workspace: Workspace) -> None:
         """Start the run of every continuous job that has none and whose pause is over. Must be called on the event loop."""
+        if self._engine.closed:
+            return
         for job in workspace.jobs.continuous():
             if workspace.runs.active(job["job_id"]):
                 continue
@@ -42,11 +44,6 @@ class Continuous:
                 launches.start_continuous(workspace, self._engine, job)
             else:
                 self._later(workspace, job, left)
-
-    def close(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
 
     def _later(self, workspace: Workspace, job: Job, seconds: float) -> None:
         key = (workspace.host, job["job_id"])

@@ -51,6 +51,7 @@ class Engine:
         self._tools = tools
         self._places = asyncio.Semaphore(MOST_PROCESSES)
         self._work: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self.closed = False
         # Told when a run is over.
         self.ended: Callable[[Workspace], None] = lambda _: None
         # Runs that somebody asked to cancel. Not in the run itself: the work may write its own view of the run once more.
@@ -65,6 +66,7 @@ class Engine:
 
     async def close(self) -> None:
         """Kill every process; the runs stay as they are, and are lost at the next start."""
+        self.closed = True
         work = list(self._work.values())
         for task in work:
             task.cancel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.databricks import parameters
+from rehearsal.databricks import parameters, paths
 from rehearsal.databricks.access import JOB_LEVELS, highest, rank
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import invalid, lacks, not_simulated
@@ -24,6 +24,8 @@ OTHER_PARAMETERS = (
     "sql_params",
     "dbt_commands",
 )
+# What a notebook's permission allows with a submitted run of it: that there is such a rule is documented, the levels unverified.
+AS_A_NOTEBOOK = {"CAN_VIEW": "CAN_READ", "CAN_MANAGE_RUN": "CAN_MANAGE", "CAN_MANAGE": "CAN_MANAGE"}
 LIMIT_SKIPPED = "Skipping this run because the limit of {} maximum concurrent runs has been reached."
 LIMIT_QUEUED = "Queued due to reaching maximum concurrent runs of {}."
 
@@ -111,9 +113,9 @@ def submit(workspace: Workspace, engine: Engine, member: Member, values: dict[st
     if not settings.get("tasks"):
         raise invalid("Missing required field: tasks")
     run_as = workspace.jobs.take_run_as(member, settings) or member.key
-    acl = {member.key: "IS_OWNER"}
-    if values.get("access_control_list"):
-        acl = workspace.jobs.checked_acl(values["access_control_list"]) | acl
+    acl, listed = {member.key: "IS_OWNER"}, values.get("access_control_list")
+    if listed:
+        acl = workspace.jobs.checked_acl(listed) | acl
     run = workspace.runs.create(
         job_id=0,
         run_type="SUBMIT_RUN",
@@ -121,6 +123,7 @@ def submit(workspace: Workspace, engine: Engine, member: Member, values: dict[st
         creator=member.name,
         run_as=run_as,
         acl=acl,
+        bundled=not listed,
         settings=settings,
         single=settings["format"] == "SINGLE_TASK",
         parameters={"notebook": {}, "job": []},
@@ -131,14 +134,20 @@ def submit(workspace: Workspace, engine: Engine, member: Member, values: dict[st
 
 
 def allowed(workspace: Workspace, member: Member, run: Run, level: str) -> bool:
-    """Whether the member may do that with a run: as with its job; a submitted run has its own list, of its submitter at first."""
+    """Whether the member may do that with a run: as with its job. A submitted run has a list of its own, and unless the
+    request gave one, the permissions of its notebooks count as well (docs, jobs access control)."""
     if member.admin:
         return True
     acl = run["acl"]
     if run["job_id"]:
         job = workspace.jobs.find(run["job_id"])
         acl = job["acl"] if job else {}
-    return highest(JOB_LEVELS, [acl], member) >= rank(JOB_LEVELS, level)
+    if highest(JOB_LEVELS, [acl], member) >= rank(JOB_LEVELS, level):
+        return True
+    paths_of = [task["notebook_task"]["notebook_path"] for task in run["settings"].get("tasks", [])]
+    return bool(run.get("bundled")) and all(
+        workspace.tree.may(member, paths.key_of(paths.collapse(path)), AS_A_NOTEBOOK[level]) for path in paths_of
+    )
 
 
 def visible(workspace: Workspace, member: Member, run_id: int, level: str = "CAN_VIEW") -> Run:

@@ -128,6 +128,14 @@ class DataFactoryPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drain:
+    """What happens before a slot is overwritten where the identity may not see every active run: `warn` that it can't
+    be proven that none reads from the slot, or `stop`."""
+
+    unseen_runs: Literal["warn", "stop"] = "warn"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """One environment, all values resolved. `values` is the whole configuration, for expressions in job definitions."""
 
@@ -145,6 +153,7 @@ class Environment:
     archive_keep: int
     values: Mapping[str, Any]
     data_factory: DataFactoryPolicy = field(default_factory=DataFactoryPolicy)
+    drain: Drain = field(default_factory=Drain)
 
 
 def environment_names(root: Path) -> list[str]:
@@ -313,6 +322,7 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
         archive_keep=values["archive"]["keep"],
         values={**values, "environment": name},
         data_factory=DataFactoryPolicy(**values.get("data_factory", {})),
+        drain=Drain(**values.get("drain", {})),
     )
 
 

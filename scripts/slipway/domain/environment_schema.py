@@ -158,8 +158,9 @@ SCHEMA = Keys(
             optional=frozenset({"factory_pipelines"}),
         ),
         "archive": Keys({"keep": Whole(3, 1000)}),
+        "drain": Keys({"unseen_runs": Choice(("warn", "stop"))}),
     },
-    optional=frozenset({"data_factory"}),
+    optional=frozenset({"data_factory", "drain"}),
 )
 
 # What each source of a secret needs beside it.

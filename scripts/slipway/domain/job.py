@@ -308,11 +308,23 @@ def move(settings: Any, *, root: str, to: Slot) -> Any:
 
 
 def reads_from(settings: Any, folder: str) -> bool:
-    """Whether any path in these settings (or in a run's tasks) lies in `folder`, with or without /Workspace."""
-    bare = folder.removeprefix("/Workspace")
-    return any(
-        text == place or text.startswith(place + "/") for _, text in _strings(settings, "") for place in (folder, bare)
-    )
+    """Whether any text in these settings (or in a run's tasks, however deep) names a path in `folder`: with or without
+    /Workspace, as a URL (file:/Workspace/…), or as a part of a parameter (--config=/Workspace/…)."""
+    bare = re.escape(folder.removeprefix("/Workspace"))
+    inside = re.compile(rf"(?<![\w./-])/{{0,2}}(/Workspace)?{bare}(?![\w.-])")
+    return any(inside.search(text) for _, text in _strings(settings, ""))
+
+
+def jobs_started_by(settings: Any) -> set[int]:
+    """Ids of the jobs that tasks of these settings (or of a run) start: run_job_task, also inside for_each_task."""
+    if isinstance(settings, list):
+        return set().union(*(jobs_started_by(item) for item in settings))
+    if not isinstance(settings, Mapping):
+        return set()
+    found = set().union(*(jobs_started_by(item) for item in settings.values()))
+    task = settings.get("run_job_task")
+    job_id = str(task.get("job_id")) if isinstance(task, Mapping) else ""
+    return found | {int(job_id)} if job_id.isdigit() else found
 
 
 def _strings(value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from slipway.domain.job import reads_from
+from slipway.domain.job import jobs_started_by, reads_from
 from slipway.errors import AuthenticationError, Conflict, ServiceError
 
 if TYPE_CHECKING:
     from slipway.steps.session import Session
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
+_SAY_AGAIN = 120.0
+"""Seconds between two lines of the same content while it waits."""
+_ADMINS = "admins"
+"""The group of a workspace's admins, who alone can view all jobs and their runs
+(https://learn.microsoft.com/azure/databricks/security/auth/access-control/, jobs)."""
 
 
 def wait_for_runs(session: Session, folder: str, *, limit: float) -> None:
@@ -20,29 +26,70 @@ def wait_for_runs(session: Session, folder: str, *, limit: float) -> None:
     """
     started = session.now()
     pause = _FIRST_PAUSE
-    while True:
-        runs = runs_reading(session, folder)
-        if not runs:
-            return
+    said: tuple[set[int], float] = (set(), 0.0)
+    while runs := runs_reading(session, folder):
         waited = session.now() - started
         if waited >= limit:
-            listed = "".join(f"\n  {describe(run)}" for run in runs)
-            raise Conflict(
-                f"{len(runs)} active runs still read from {folder}, after {waited / 60:.0f} minutes of waiting:{listed}",
-                changed="The slot was not touched.",
-                next_step="Let them end or cancel them, then run again; --wait-for-runs MINUTES waits longer.",
-            )
-        session.log.info(f"Waiting for {len(runs)} active runs that read from {folder}: {describe(runs[0])}")
+            raise _still_reading(runs, folder, waited)
+        said = _say(session, runs, limit - waited, said)
         session.guard()
         session.context.sleep(min(pause, max(0.0, limit - waited)))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
 
 
+def check_sight(session: Session, folder: str) -> None:
+    """Says where it can't be proven that no run reads from `folder`, or stops there (`drain.unseen_runs`).
+
+    The service lists only runs that the identity may view: those of jobs that it has a permission on, and submitted
+    runs of notebooks that it may read. Only an admin of the workspace sees all; nothing tells others what they miss.
+    """
+    groups = session.workspace.me().get("groups") or []
+    if any(group.get("display") == _ADMINS for group in groups):
+        return
+    text = (
+        f"It can't be proven that no run reads from {folder}: the release identity is no admin of the workspace, "
+        "so it does not see runs of other people's jobs."
+    )
+    if session.environment.drain.unseen_runs == "stop":
+        raise Conflict(
+            text,
+            changed="The slot was not touched.",
+            next_step="Make the release identity an admin of the workspace, or look at the workspace's active runs as one "
+            "and set drain.unseen_runs to warn.",
+        )
+    session.log.warning(text)
+
+
 def runs_reading(session: Session, folder: str, job_id: int | None = None) -> list[dict[str, Any]]:
-    """Active runs (of one job, or all) with a task that reads from `folder`, from every page of the list."""
+    """Active runs (of one job, or all) with a task that reads from `folder`, or that starts a job which does; from
+    every page of the list."""
     active = list(session.workspace.list_runs(active_only=True, job_id=job_id))
     whole = session.workspace.concurrently([lambda run=run: _whole(session, run) for run in active])  # type: ignore[misc]
-    return [run for run in whole if run is not None and reads_from(run, folder)]
+    starts: dict[int, bool] = {}
+    return [
+        run
+        for run in whole
+        if run is not None
+        and (reads_from(run, folder) or any(_starts(session, job, folder, starts) for job in jobs_started_by(run)))
+    ]
+
+
+def _starts(session: Session, job_id: int, folder: str, known: dict[int, bool]) -> bool:
+    """Whether a run of this job, which a task of an active run starts, would read from `folder`."""
+    if job_id not in known:
+        known[job_id] = False  # jobs may start each other in a circle
+        try:
+            job = session.workspace.get_job(job_id) or {}
+        except AuthenticationError as error:
+            raise Conflict(
+                f"An active run starts job {job_id}, which may not be looked at, so it can't be known whether it reads "
+                f"from the slot: {error.what}",
+                changed="The slot was not touched.",
+                next_step="Give the release identity the right to view the job, or wait until the run has ended.",
+            ) from error
+        below = any(_starts(session, other, folder, known) for other in jobs_started_by(job))
+        known[job_id] = below or reads_from(job, folder)
+    return known[job_id]
 
 
 def _whole(session: Session, run: dict[str, Any]) -> dict[str, Any] | None:
@@ -65,10 +112,43 @@ def _whole(session: Session, run: dict[str, Any]) -> dict[str, Any] | None:
     return found
 
 
+def _say(
+    session: Session, runs: list[dict[str, Any]], left: float, said: tuple[set[int], float]
+) -> tuple[set[int], float]:
+    """One line, when there is something new to say or after a while; returns what was said last, and when."""
+    ids, now = {int(run["run_id"]) for run in runs}, session.now()
+    if ids == said[0] and now - said[1] < _SAY_AGAIN:
+        return said
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    session.log.info(f"Waiting, {_minutes(left)} at most, for {describe(runs[0])}{more}")
+    return ids, now
+
+
+def _still_reading(runs: list[dict[str, Any]], folder: str, waited: float) -> Conflict:
+    listed = "".join(f"\n  {describe(run)}" for run in runs)
+    lasting = any(run.get("trigger") == "CONTINUOUS" for run in runs)
+    return Conflict(
+        f"{len(runs)} active runs still read from {folder}, after {_minutes(waited)} of waiting:{listed}",
+        changed="The slot was not touched.",
+        next_step="Let them end or cancel them, then run again; --wait-for-runs MINUTES waits longer."
+        + (
+            " The run of a continuous job does not end by itself: when it is cancelled, the next reads from the live slot."
+            * lasting
+        ),
+    )
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds"
+
+
 def describe(run: dict[str, Any]) -> str:
-    """A run in one line."""
+    """A run in one line: what it is, its job, its state, since when, where to look at it."""
     name = run.get("run_name") or "a run"
-    page = run.get("run_page_url")
     state = (run.get("state") or {}).get("life_cycle_state") or (run.get("status") or {}).get("state") or ""
-    job = f" of job {run['job_id']}" if run.get("job_id") else ""
-    return f"run {run.get('run_id')} ({name}{job}) {state} {page or ''}".rstrip()
+    # A submitted run belongs to no job; the service shows its own id in place of one.
+    job = f" of job {run['job_id']}" if run.get("job_id") not in (None, run.get("run_id")) else ""
+    since = ""
+    if begun := run.get("start_time"):
+        since = f" since {datetime.fromtimestamp(begun / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"run {run.get('run_id')} ({name}{job}) {state}{since} {run.get('run_page_url') or ''}".rstrip()

@@ -14,7 +14,7 @@ from slipway.domain.transition import begin_publish, retired_in
 from slipway.errors import AuthenticationError, ServiceError
 from slipway.steps.auditing import noted, row
 from slipway.steps.jobs import is_listed
-from slipway.steps.runs import wait_for_runs
+from slipway.steps.runs import check_sight, wait_for_runs
 
 if TYPE_CHECKING:
     from slipway.steps.session import Session
@@ -37,12 +37,14 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """What is to be done, and the manifest in the end. `intact`: the slot holds it all already."""
+    """What is to be done, and the manifest in the end. `intact`: the slot holds it all already; `empty`: it
+    holds nothing."""
 
     plan: PublishPlan
     manifest: bytes
     hash: str
     intact: bool
+    empty: bool
 
 
 def prepare(session: Session, content: Content) -> Prepared:
@@ -63,7 +65,7 @@ def prepare(session: Session, content: Content) -> Prepared:
         files=content.files,
     )
     intact = there == data and not plan.upload and not plan.delete
-    return Prepared(plan=plan, manifest=data, hash=digest, intact=intact)
+    return Prepared(plan=plan, manifest=data, hash=digest, intact=intact, empty=not listed)
 
 
 def is_whole(session: Session, slot: Slot, manifest: str) -> bool:
@@ -82,6 +84,8 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
         return
     folder = session.slot_folder(content.slot)
     with session.log.section(f"Runs that read from {content.slot}"):
+        if not prepared.empty:
+            check_sight(session, folder)
         wait_for_runs(session, folder, limit=wait)
         session.log.info("None is active.")
     _delete_retired(session, content)

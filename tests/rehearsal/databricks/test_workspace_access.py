@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.databricks.workbench import ADMIN, READER, RELEASE, Site
+from tests.rehearsal.databricks.workbench import ADMIN, CLUSTER, JOBS, READER, RELEASE, Site
 
 ROOT = "/Workspace/Slipway/app/dev"
 
@@ -176,3 +176,32 @@ def test_an_admin_adds_a_service_principal_of_the_tenant(site: Site) -> None:
     assert site.ok(ADMIN, "GET", "/workspace/get-status", {"path": "/Users/app-stranger"})["object_type"] == "DIRECTORY"
     unknown = {"applicationId": "app-nobody"}
     assert site.call(ADMIN, "POST", "/preview/scim/v2/ServicePrincipals", unknown)[0] == 501
+
+
+def test_a_submitted_run_shows_to_whoever_may_read_its_notebooks(site: Site) -> None:
+    site.notebook("/Slot/nb", "exit 1")
+    site.notebook("/Other/nb", "exit 1")
+    folder = site.ok(ADMIN, "GET", "/workspace/get-status", {"path": "/Slot"})["object_id"]
+    reads = [
+        {"service_principal_name": "app-release", "permission_level": "CAN_MANAGE"},
+        {"user_name": "ada@example.org", "permission_level": "CAN_READ"},
+    ]
+    site.ok(ADMIN, "PATCH", f"/permissions/directories/{folder}", {"access_control_list": reads})
+
+    def submit(*paths: str, **more: Any) -> int:
+        tasks = [
+            {"task_key": f"t{n}", "notebook_task": {"notebook_path": path}, "new_cluster": CLUSTER}
+            for n, path in enumerate(paths)
+        ]
+        return int(site.ok(JOBS, "POST", "/jobs/runs/submit", {"tasks": tasks, **more}, "2.2")["run_id"])
+
+    of_slot, mixed = submit("/Slot/nb"), submit("/Slot/nb", "/Other/nb")
+    listed = submit(
+        "/Slot/nb", access_control_list=[{"service_principal_name": "app-jobs", "permission_level": "CAN_MANAGE"}]
+    )
+    for who in (RELEASE, READER):
+        seen = {run["run_id"] for run in site.ok(who, "GET", "/jobs/runs/list", {}, "2.2")["runs"]}
+        assert seen == {of_slot}, who
+    assert {mixed, listed} & {run["run_id"] for run in site.ok(JOBS, "GET", "/jobs/runs/list", {}, "2.2")["runs"]}
+    site.ok(RELEASE, "POST", "/jobs/runs/cancel", {"run_id": of_slot}, "2.2")
+    assert site.call(READER, "POST", "/jobs/runs/cancel", {"run_id": of_slot}, "2.2")[0] == 403

@@ -398,7 +398,8 @@ def test_lists_are_newest_first_in_pages_and_filtered(site: Site) -> None:
 
 def test_who_may_see_and_cancel_a_run(site: Site) -> None:
     site.notebook(f"{FOLDER}/nb", "hang")
-    run_id = submit(site, task())
+    others = [{"service_principal_name": JOBS.app_id, "permission_level": "CAN_VIEW"}]
+    run_id = submit(site, task(), access_control_list=others)
     assert site.refused(READER, "GET", "/jobs/runs/get", {"run_id": run_id}, "2.2")[0] == 403
     assert site.refused(READER, "POST", "/jobs/runs/cancel", {"run_id": run_id}, "2.2")[0] == 403
     assert site.ok(READER, "GET", "/jobs/runs/list", {}, "2.2") == {"has_more": False}

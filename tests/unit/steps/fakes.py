@@ -120,9 +120,13 @@ class FakeWorkspace:
         self.jobs: dict[int, dict[str, Any]] = {}
         self.acls: dict[int, Sequence[dict[str, str]]] = {}
         self.active: list[dict[str, Any]] = []
+        self.groups = ["admins", "users"]
         self.submitted: list[dict[str, Any]] = []
         self.answer: Callable[[FakeWorkspace, dict[str, Any]], dict[str, Any]] = passing_test
         self._ids = itertools.count(100)
+
+    def me(self) -> dict[str, Any]:
+        return {"userName": "release", "groups": [{"display": name} for name in self.groups]}
 
     def concurrently(self, calls: Iterable[Callable[[], T]], limit: int = 16) -> list[T]:
         return [call() for call in calls]
