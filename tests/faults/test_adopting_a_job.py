@@ -56,7 +56,10 @@ def test_the_next_switch_sets_an_adopted_job_and_a_rollback_gives_it_back(cloud:
     assert cloud.jobs()[NIGHTLY] == adopted
     assert cloud.state.claim is None
 
-    cloud.release("1.6")
+    cloud.done("publish_slot", version="1.6")
+    cloud.done("run_integration_test", version="1.6")
+    said = cloud.done("switch_slot", version="1.6").text
+    assert "job nightly: goes to blue, adopted: set for the first time" in said and NOTEBOOK in said
     job = cloud.jobs()[NIGHTLY]
     assert job["tasks"][0]["notebook_task"]["notebook_path"].endswith("/blue/notebooks/score")
     assert job["timeout_seconds"] == 0 and job["tags"]["slipway_slot"] == "blue"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from typing import Any
 
 from tests.faults.cloud import Cloud
 from tests.faults.conftest import Stages
+from tests.unit.steps.conftest import REPOSITORY
 
 
 def to_next(cloud: Cloud, *arguments: str) -> str:
@@ -59,6 +61,20 @@ def test_what_the_service_itself_makes_of_settings_is_not_by_hand(cloud: Cloud, 
     assert "colour: was set to 'red', is nothing" in cloud.done("switch_slot", version="1.3").text
     again = cloud.done("publish_slot", "--drift", "stop", version="1.2")
     assert "Changed by hand" not in again.text
+
+
+def test_the_samples_own_jobs_do_not_drift_by_themselves(cloud: Cloud, stages: Stages) -> None:
+    """What the service makes of every field that the sample sets is what was set."""
+    cloud.back_to(stages.to_publish)
+    cloud.build("1.5", "score", "train")
+    (cloud.root / "notebooks" / "prepare.py").write_text((cloud.root / "notebooks" / "train.py").read_text())
+    for path in (REPOSITORY / "config" / "jobs").iterdir():
+        shutil.copy(path, cloud.root / "config" / "jobs" / path.name)
+    cloud.rebuild("1.5")
+    cloud.release("1.5")
+    (cloud.root / "notebooks" / "prepare.py").unlink()
+    again = cloud.done("publish_slot", "--drift", "stop", version="1.2").text
+    assert "by hand" not in again
 
 
 def test_tags_taken_away_come_back_and_copies_stay_untouched(cloud: Cloud, stages: Stages) -> None:

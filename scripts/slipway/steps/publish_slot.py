@@ -61,9 +61,7 @@ def publish(session: Session, release: Release) -> None:
     if session.context.what_if:
         session.load()
         slot = session.state.idle
-        look_for_drift(
-            session, known_jobs(session, {}), render_jobs(release, session.environment, slot), policy_of(session)
-        )
+        _look_at_jobs(session, render_jobs(release, session.environment, slot))
         _say(session, prepare(session, _content(session, release, slot)), slot)
         return
     session.commit = release.commit
@@ -72,8 +70,7 @@ def publish(session: Session, release: Release) -> None:
         with saying("Nothing was changed."):
             slot = session.state.idle
             jobs = render_jobs(release, session.environment, slot)
-            report_strangers(session, jobs)
-            look_for_drift(session, known_jobs(session, {}), jobs, policy_of(session))
+            _look_at_jobs(session, jobs)
             content = _content(session, release, slot)
             session.log.info(f"{release.version} goes to {slot}; live is {session.state.live or 'nothing yet'}.")
             with session.log.section(f"Looking at {session.slot_folder(slot)}"):
@@ -86,6 +83,11 @@ def publish(session: Session, release: Release) -> None:
             _note(session, release, jobs, content, prepared)
         _prune(session)
         session.log.info(f"{slot} holds {release.version}, manifest {prepared.hash[:12]}.")
+
+
+def _look_at_jobs(session: Session, jobs: Mapping[str, Mapping[str, Any]]) -> None:
+    report_strangers(session, jobs)
+    look_for_drift(session, known_jobs(session, {}), jobs, policy_of(session))
 
 
 def _note(

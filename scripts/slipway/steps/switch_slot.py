@@ -218,11 +218,14 @@ def say_actions(session: Session, actions: tuple[Action, ...], slot: Slot) -> No
     """What the switch does to each job."""
     for action in actions:
         what = "is made" if action.before is None else f"goes to {slot}"
+        record = session.state.jobs.get(action.key)
+        adopted = record is not None and record.slot is None
         if action.leaves:
             what = "leaves the release: paused"
         elif action.returns:
             what = "leaves the release: goes back to what it was before it was adopted"
-        elif action.before is not None and session.log.verbose:
+        elif action.before is not None and (adopted or session.log.verbose):
+            what += ", adopted: set for the first time" if adopted else ""
             what += "".join(f"\n    {line}" for line in differences(action.before, action.after))
         session.log.info(f"job {action.key}: {what}")
 
