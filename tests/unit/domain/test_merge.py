@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.domain.drift import same
-from slipway.domain.job import move
+from slipway.domain.job import move, reads_from
 from slipway.domain.merge import as_kept, carry, changes, stops
 
 ROOT = "/Workspace/Slipway/app/prod"
@@ -69,6 +69,7 @@ def test_without_a_change_by_hand_the_release_is_all(base: Any, ours: Any, polic
 def test_what_leads_to_a_slot_is_always_the_releases(base: Any, ours: Any, theirs: Any, policy: Any) -> None:
     result = carry(in_green(ours), base, theirs, policy, ROOT)
     assert runs(result) == runs(in_green(ours))
+    assert not reads_from(result, f"{ROOT}/blue")
 
 
 @given(jobs(), jobs(), jobs(), st.sampled_from(["keep", "overwrite"]))
