@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from slipway.errors import ServiceError
-from slipway.services.data_factory import DataFactory
+
+if TYPE_CHECKING:
+    from slipway.services.data_factory import DataFactory
 
 ENDED = ("Succeeded", "Failed", "Cancelled")
 _MOST_PAGES = 1000

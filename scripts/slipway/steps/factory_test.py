@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slipway.command import Context
 from slipway.domain.check_report import Check
 from slipway.domain.factory.candidate import candidate_id, candidate_name
 from slipway.domain.factory.objects import Kind
@@ -19,8 +18,6 @@ from slipway.domain.factory.pipeline_test import (
 )
 from slipway.domain.manifest import candidate_prefix
 from slipway.errors import AuthenticationError, Conflict, Finding, NotPossible, ReleaseError, ServiceError
-from slipway.services.credentials import credential
-from slipway.services.data_factory import DataFactory
 from slipway.services.data_factory_runs import ENDED, PipelineRuns
 from slipway.steps.session import Session
 
@@ -29,18 +26,12 @@ _CANCEL_SECONDS = 300.0
 _NOTHING_RUN = "No pipeline was started."
 
 
-def runs_of(context: Context) -> PipelineRuns | None:
+def runs_of(session: Session) -> PipelineRuns | None:
     """The factory's runs, where the environment's test has a part for it; no request yet."""
-    environment = context.environment
+    environment = session.environment
     if environment.data_factory.source == "none" or not environment.integration_test.factory_pipelines:
         return None
-    azure = environment.azure
-    name = environment.resources.data_factory
-    return PipelineRuns(
-        DataFactory(
-            credential(context.variables), azure.subscription_id, azure.resource_group, name, sleep=context.sleep
-        )
-    )
+    return PipelineRuns(session.factory)
 
 
 class FactoryTest:

@@ -117,6 +117,7 @@ def remove(session: Session, factory: DataFactory) -> None:
     with audited(session, "candidate"), session.claimed(), log.section(where):
         found = removals(_listed(factory, COPIED))  # again: another release may have ended while this one waited
         failed = _delete(session, factory, found)
+        log.info(f"{len(found) - len(failed)} copies deleted.")
         if failed:
             raise ServiceError(
                 f"{len(failed)} of {len(found)} candidate copies stay in data factory {factory.name}:"

@@ -43,7 +43,7 @@ def run(context: Context) -> None:
     release = release_of(context)
     session = open_session(context, release.version)
     wheels = slot_libraries(target_of(release, context.environment, session.load().idle))
-    run_test(session, release.version, wheels, runs_of(context))
+    run_test(session, release.version, wheels, runs_of(session))
 
 
 def run_test(session: Session, version: str, libraries: list[dict[str, str]], runs: PipelineRuns | None = None) -> None:
@@ -257,8 +257,10 @@ def _publish_report(session: Session, report: Report, version: str) -> None:
 
 def _failure(report: Report, version: str, run: str) -> TestFailed:
     listed = "".join(f"\n  {check.name}: {check.message or check.outcome}" for check in report.failed)
+    pages = dict.fromkeys(url for check in report.failed for url in check.links.values())
+    mend = "the pipeline, the notebook or the library" if pages else "the notebook or the library"
     return TestFailed(
         f"The integration test of {version} failed: {len(report.failed)} of {len(report.checks)} checks.{listed}",
         changed=_UNTOUCHED,
-        next_step=f"Look at {run}, correct the notebook or the library, and release again.",
+        next_step=f"Look at {' and '.join(pages) or run}, correct {mend}, and release again.",
     )

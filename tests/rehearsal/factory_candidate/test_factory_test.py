@@ -146,8 +146,9 @@ def azure_run(trial: Trial, name: str) -> str:
 def test_a_pipeline_that_fails_fails_the_test_with_the_activitys_error(trial: Trial, azure: Factories) -> None:
     path = azure.notebook("score", "fail the table is empty")
     trial.of(pipeline("daily", notebook("Score", path)), pipeline("other", wait("w")), daily={}, other={}).copied()
-    with pytest.raises(TestFailed, match="daily / Score"):
+    with pytest.raises(TestFailed, match="daily / Score") as caught:
         trial.test()
+    assert f"https://{HOST}/" in caught.value.next_step and "correct the pipeline" in caught.value.next_step
     assert "the table is empty" in trial.failure("daily / Score")
     assert "other / w" in trial.cases(), "the next pipeline is tried all the same"
     assert not trial.result.passed and trial.result.failed == ("daily / Score",)
