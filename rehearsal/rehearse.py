@@ -22,6 +22,7 @@ from rehearsal.pipelines.host import AgentHost
 from rehearsal.pipelines.run import run_pipeline
 from rehearsal.recorder import Recorder
 from rehearsal.report import model
+from rehearsal.report.factory import factory_from, is_definition
 from rehearsal.scripts import Scripts, child_environment
 from rehearsal.server import Server
 from rehearsal.setup import environment_folder
@@ -225,6 +226,7 @@ class Rehearsal:
     ) -> model.EnvironmentResult:
         stage = self.recorder.stage(self.recorder.environments.get(environment.name, environment.name))
         suites = [suite for suite in self.recorder.suites if stage and suite.stage == environment.name]
+        resources = self.server.call(lambda: self._resources(environment))
         return model.EnvironmentResult(
             name=environment.name,
             outcome=stage.outcome if stage else "skipped",
@@ -232,16 +234,18 @@ class Rehearsal:
             tests=suites[-1] if suites else None,
             before=model.slots_from_status(before[environment.name]),
             after=model.slots_from_status(after[environment.name]),
-            resources=self.server.call(lambda: self._resources(environment)),
+            resources=[
+                model.Resource(type=found["type"], name=found["name"], location=found.get("location", ""))
+                for found in resources
+                if not is_definition(found)
+            ],
+            factory=factory_from(resources),
         )
 
-    def _resources(self, environment: Environment) -> list[model.Resource]:
+    def _resources(self, environment: Environment) -> list[Mapping[str, Any]]:
         azure = environment.azure
         scope = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.resource_group}"
-        return [
-            model.Resource(type=found["type"], name=found["name"], location=found.get("location", ""))
-            for found in self.server.azure.world.resources.below(scope)
-        ]
+        return list(self.server.azure.world.resources.below(scope))
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began

@@ -74,6 +74,27 @@ class Resource:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trigger:
+    name: str
+    runs: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factory:
+    """A data factory at the end: `objects` counts them by kind; `release_folder` is where its pipelines find notebooks."""
+
+    name: str
+    release_folder: str
+    objects: Mapping[str, int]
+    triggers: Sequence[Trigger]
+
+    @property
+    def slot(self) -> str:
+        last = self.release_folder.rpartition("/")[2]
+        return last if last in ("blue", "green") else ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvironmentResult:
     """One row of the closing table."""
 
@@ -84,6 +105,7 @@ class EnvironmentResult:
     before: Slots
     after: Slots
     resources: Sequence[Resource] = ()
+    factory: Factory | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
