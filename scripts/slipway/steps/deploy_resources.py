@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from slipway.command import Context, run_step
@@ -16,6 +15,9 @@ from slipway.services.resource_manager.deployments import Deployment, Deployment
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.template_lines import Template, read_template
 from slipway.services.resource_manager.what_if import Change
+from slipway.steps.claiming import claim_options
+from slipway.steps.release_source import version_of
+from slipway.steps.session import in_pipeline, open_session
 
 FACTORY_API = "2018-06-01"
 _NAME_LIMIT = 64  # characters of a deployment's name
@@ -27,19 +29,32 @@ def main() -> int:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-destructive", action="store_true", help="deploy also when resources would be deleted")
+    claim_options(parser)
 
 
 def deploy_resources(context: Context) -> None:
     """Changes Azure until it is as the template says; changes nothing, and deploys nothing, when it is so already.
 
-    Raises ReleaseError (template refused, with its line), AuthenticationError, ServiceError, NotPossible (destructive).
+    Raises ReleaseError (template refused, with its line), AuthenticationError, ServiceError, NotPossible (destructive),
+    Conflict (somebody else is releasing).
     """
-    environment, log = context.environment, context.log
+    environment = context.environment
     template = read_template(context.release / environment.resources.template, environment.resources.template)
+    if context.what_if:
+        _deploy(context, template, guard=lambda: None)
+        return
+    session = open_session(context, version_of(context, "resources, by hand"))
+    with session.claimed(keep=in_pipeline(context.variables)):
+        _deploy(context, template, guard=session.guard)
+
+
+def _deploy(context: Context, template: Template, *, guard: Callable[[], None]) -> None:
+    """`guard` is called before each change."""
+    environment, log = context.environment, context.log
     identity = credential(context.variables)
     resources = Resources(identity, environment.azure.subscription_id)
     with log.section(f"Resource group {environment.azure.resource_group}"):
-        if not _ensure_group(context, resources):
+        if not _ensure_group(context, resources, guard):
             log.info(f"  + everything that {template.file} declares ({len(template.content.get('resources', []))})")
             return
     deployment = _deployment(context, resources, template)
@@ -52,10 +67,11 @@ def deploy_resources(context: Context) -> None:
         return
     _refuse_destruction(context, changes)
     with log.section(f"Deploying {template.file} as {deployment.name}"):
+        guard()
         deployments.deploy(deployment)
 
 
-def _ensure_group(context: Context, resources: Resources) -> bool:
+def _ensure_group(context: Context, resources: Resources, guard: Callable[[], None]) -> bool:
     """Makes the group when it is absent. False: it is absent, and this is only a question."""
     azure, log = context.environment.azure, context.log
     if resources.group_exists(azure.resource_group):
@@ -64,6 +80,7 @@ def _ensure_group(context: Context, resources: Resources) -> bool:
     log.info(f"+ {azure.resource_group} in {azure.location}")
     if context.what_if:
         return False
+    guard()
     resources.create_group(azure.resource_group, azure.location, tags(context.environment))
     return True
 
@@ -84,7 +101,7 @@ def _deployment(context: Context, resources: Resources, template: Template) -> D
             f"{environment.resources.key_vault}. Its object id differs per tenant; give it by hand."
         )
     return Deployment(
-        name=deployment_name(environment.name, _version(context)),
+        name=deployment_name(environment.name, version_of(context, "by-hand")),
         group=environment.azure.resource_group,
         template=template,
         parameters={name: value for name, value in values.items() if name.lower() in declared},
@@ -131,14 +148,6 @@ def tags(environment: Environment) -> dict[str, str]:
 def deployment_name(environment: str, version: str) -> str:
     """A deployment's name: the characters that Resource Manager allows, at most 64."""
     return re.sub(r"[^-\w.()]", "-", f"slipway-{environment}-{version}", flags=re.ASCII)[:_NAME_LIMIT]
-
-
-def _version(context: Context) -> str:
-    try:
-        found = json.loads((context.release / "release.json").read_text(encoding="utf-8")).get("version")
-    except (OSError, ValueError, AttributeError):
-        found = None
-    return str(found or "by-hand")
 
 
 def _ask(context: Context, deployments: Deployments, deployment: Deployment) -> Sequence[Change]:

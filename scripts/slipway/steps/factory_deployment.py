@@ -163,6 +163,7 @@ class Deployment:
                 self._session.guard()
                 if move.events:
                     self._factory.unsubscribe(move.name)
+                    self._session.guard()
                 self._factory.stop(move.name)
                 self._log.info(f"stopped trigger {move.name}")
 
@@ -188,8 +189,10 @@ class Deployment:
             return
         properties = now.get("properties") or {}
         if str(properties.get("type", "")).lower() in EVENT_TRIGGERS and self._factory.subscription(name) != "Enabled":
+            self._session.guard()
             self._factory.subscribe(name)
         if properties.get("runtimeState") != "Started":
+            self._session.guard()
             self._factory.start(name)
             self._log.info(f"started trigger {name}")
 
@@ -233,6 +236,6 @@ class Deployment:
         for (kind, name), item in sorted(deployed.items()):
             items.setdefault(str(kind), {})[name] = asdict(item)
         try:
-            self._session.store.put_bytes(DEPLOYED_BLOB, json.dumps(items, indent=1).encode())
+            self._session.keep(DEPLOYED_BLOB, json.dumps(items, indent=1).encode())
         except SlipwayError as error:  # only a short cut for the next run
             self._log.warning(f"What was deployed could not be noted: {error.what}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from slipway.steps.factory_deployment import say_plan
 from slipway.steps.factory_switch import FactoryWork
 from slipway.steps.factory_targets import definition_target
 from slipway.steps.factory_values import EXPORTS, GIT_FOLDER, checked
+from slipway.steps.release_source import version_of
 from slipway.steps.session import Session, open_session
 from slipway.steps.switching import begin, finish_or_take_back, settle
 
@@ -54,23 +54,19 @@ def import_export(context: Context) -> None:
     environment = context.environment
     with context.log.section("Reading the export"):
         work = _read(context)
-    session = open_session(context, _version(context))
+    session = open_session(context, version_of(context, "an export, by hand"))
     slot: Slot | None = context.arguments.slot or session.load().live
     if context.what_if:
         plan, _live = _work(session, work, slot).plan()
         with context.log.section(f"What would change in data factory {environment.resources.data_factory}"):
             say_plan(context.log, plan)
         return
-    former = session.state.claim
-    held = former is not None and former.holder == session.holder.id
-    with audited(session, "import"), session.claimed():
+    with audited(session, "import"), session.claimed(keep=False):
         settle_import(session)
         session.refuse_open_switch()
-        part = deploy_alone(session, _work(session, work, slot), _version(context), slot)
+        part = deploy_alone(session, _work(session, work, slot), version_of(context, "an export, by hand"), slot)
         if part is not None:
             context.log.summary(_summary(environment, work.export, part))
-    if not held:
-        session.release_claim()
 
 
 def _work(session: Session, work: _Checked, slot: Slot | None) -> FactoryWork:
@@ -182,13 +178,6 @@ def _warn_of_age(context: Context, export: Export) -> None:
             f"The export is not of the state that {GIT_FOLDER}/ is in ({len(lines)} objects: "
             f"{'; '.join(lines[:20])}{'; …' if len(lines) > 20 else ''}). Was it exported before the last change?"
         )
-
-
-def _version(context: Context) -> str:
-    try:
-        return str(json.loads((context.release / "release.json").read_text(encoding="utf-8"))["version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "an export, by hand"
 
 
 def _summary(environment: Environment, export: Export, part: FactoryPart) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import argparse
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,33 +15,49 @@ from slipway.services.databricks import AlreadyExists, Scope, Workspace, connect
 from slipway.services.databricks.secrets import BACKENDS
 from slipway.services.key_vault import Vault, vault_url
 from slipway.services.storage import account_keys
+from slipway.steps.claiming import claim_options
+from slipway.steps.release_source import version_of
+from slipway.steps.session import in_pipeline, open_session
+
+Guard = Callable[[], None]
+"""Called before each change; raises Conflict when the claim is lost."""
 
 _ORDER = ("READ", "WRITE", "MANAGE")
 
 
 def main() -> int:
-    return run_step(provision_secrets, description=__doc__ or "")
+    return run_step(provision_secrets, description=__doc__ or "", options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    claim_options(parser)
 
 
 def provision_secrets(context: Context) -> None:
     """Reads every source first, then writes what differs, then lets the readers in. No value is ever printed.
 
     A secret of a scope is compared by reading it back. Where the workspace does not let it be read, it is written each
-    time: nothing derived from a secret is kept anywhere. Raises NotPossible with every source that gave nothing.
+    time: nothing derived from a secret is kept anywhere. Raises NotPossible with every source that gave nothing,
+    Conflict (somebody else is releasing).
     """
-    environment = context.environment
     if context.what_if:
         _list(context)
         return
-    services = Services(context)
+    session = open_session(context, version_of(context, "secrets, by hand"))
+    with session.claimed(keep=in_pipeline(context.variables)):
+        _provision(context, Services(context), session.guard)
+
+
+def _provision(context: Context, services: Services, guard: Guard) -> None:
+    environment = context.environment
     with context.log.section("Reading the sources"):
         values = _read_sources(context, services)
     with context.log.section(f"Secret scope {environment.secret_scope.name} of {services.workspace.host}"):
-        scope = _ensure_scope(context, services.workspace)
-        _let_readers_in(context, services.workspace, scope)
+        scope = _ensure_scope(context, services.workspace, guard)
+        _let_readers_in(context, services.workspace, scope, guard)
     with context.log.section("Writing what differs"):
         for name, value in values.items():
-            _write(context, services, scope, environment.secrets[name], value)
+            _write(context, services, scope, environment.secrets[name], value, guard)
 
 
 @dataclass(frozen=True)
@@ -154,7 +171,7 @@ def _read(context: Context, services: Services, secret: Secret) -> str | None:
     return context.variables.get(secret.variable or "")
 
 
-def _ensure_scope(context: Context, workspace: Workspace) -> str:
+def _ensure_scope(context: Context, workspace: Workspace, guard: Guard) -> str:
     """Makes the scope when it is absent; returns its name as the workspace writes it.
 
     Raises NotPossible when there is one of the other backend, or on another vault: it is never used in its place.
@@ -163,6 +180,7 @@ def _ensure_scope(context: Context, workspace: Workspace) -> str:
     found = _find(workspace, wanted.name)
     if found is None:
         vault = (vault_id(environment), f"{vault_url(environment.resources.key_vault)}/")
+        guard()
         try:
             workspace.create_scope(wanted.name, wanted.backend, *(vault if wanted.backend == "key_vault" else ()))
             context.log.info(f"+ made, backend {wanted.backend}")
@@ -197,22 +215,24 @@ def _other_kind(environment: Environment, workspace: Workspace, why: str) -> Not
     )
 
 
-def _let_readers_in(context: Context, workspace: Workspace, scope: str) -> None:
+def _let_readers_in(context: Context, workspace: Workspace, scope: str, guard: Guard) -> None:
     granted = workspace.get_acls(scope)
     for reader in context.environment.secret_scope.readers:
         if granted.get(reader) in _ORDER:
             context.log.info(f"= {reader} may {granted[reader]}")
         else:
+            guard()
             workspace.put_acl(scope, reader, "READ")
             context.log.info(f"+ {reader} may READ")
 
 
-def _write(context: Context, services: Services, scope: str, secret: Secret, value: str) -> None:
+def _write(context: Context, services: Services, scope: str, secret: Secret, value: str, guard: Guard) -> None:
     where = _target(context.environment, secret)
     if secret.to == "key_vault":
         if services.vault.get(secret.name) == value:
             context.log.info(f"= {secret.name} in {where}")
             return
+        guard()
         recovered = services.vault.set(secret.name, value)
         context.log.info(
             f"~ {secret.name} written to {where}" + (" (it was deleted, and is recovered)" if recovered else "")
@@ -221,5 +241,6 @@ def _write(context: Context, services: Services, scope: str, secret: Secret, val
     if services.workspace.get_secret(scope, secret.name) == value:
         context.log.info(f"= {secret.name} in {where}")
         return
+    guard()
     services.workspace.put_secret(scope, secret.name, value)
     context.log.info(f"~ {secret.name} written to {where}")

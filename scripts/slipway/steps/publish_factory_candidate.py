@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -28,7 +27,7 @@ from slipway.steps.auditing import audited
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_candidate_source import Wanted, read_wanted
 from slipway.steps.factory_switch import require_factory
-from slipway.steps.release_source import release_of
+from slipway.steps.release_source import release_of, version_of
 from slipway.steps.run_integration_test import candidate_in
 from slipway.steps.session import Session, open_session
 
@@ -60,7 +59,7 @@ def run(context: Context) -> None:
         log.info(f"{environment.name} releases no factory objects (data_factory.source: none). Nothing to do.")
         return
     if context.arguments.remove:
-        session = open_session(context, _version(context))
+        session = open_session(context, version_of(context, "candidate copies, by hand"))
         remove(session, session.factory)
         return
     release = release_of(context)
@@ -111,10 +110,8 @@ def remove(session: Session, factory: DataFactory) -> None:
         for item in found:
             log.info(f"- {item}")
         return
-    former = session.load().claim
-    held = former is not None and former.holder == session.holder.id
     where = f"Candidate copies in data factory {factory.name}"
-    with audited(session, "candidate"), session.claimed(), log.section(where):
+    with audited(session, "candidate"), session.claimed(keep=False), log.section(where):
         found = removals(_listed(factory, COPIED))  # again: another release may have ended while this one waited
         failed = _delete(session, factory, found)
         log.info(f"{len(found) - len(failed)} copies deleted.")
@@ -125,15 +122,6 @@ def remove(session: Session, factory: DataFactory) -> None:
                 changed=f"The others were deleted. {_UNTOUCHED}",
                 next_step="Take away what uses them (a trigger made by hand, say), then run again with --remove.",
             )
-    if not held:
-        session.release_claim()
-
-
-def _version(context: Context) -> str:
-    try:
-        return str(json.loads((context.release / "release.json").read_text(encoding="utf-8"))["version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "candidate copies, by hand"
 
 
 def _plan(session: Session, factory: DataFactory, wanted: Wanted, version: str) -> CandidatePlan:

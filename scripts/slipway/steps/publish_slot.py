@@ -173,9 +173,9 @@ def _archive(session: Session, release: Release, jobs: Mapping[str, Mapping[str,
     }
     session.concurrently([partial(store.put_file, name, path) for name, path in sorted(missing.items())], "archived")
     settings, data = archive_settings(jobs)
-    store.put_bytes(settings, data)
+    session.keep(settings, data)
     archive, document = archive_release(release, release_files(release), notebook_values(session, release))
-    store.put_bytes(archive, document)
+    session.keep(archive, document)
     session.log.info(f"{len(missing)} new files in the archive; {archive}")
     return archive, settings
 

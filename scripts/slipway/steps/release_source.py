@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from slipway.command import Context
@@ -33,6 +34,15 @@ def release_of(context: Context) -> Release:
             next_step="Build the release again (scripts/build_release.py), or run the scripts that are in it.",
         )
     return release
+
+
+def version_of(context: Context, otherwise: str) -> str:
+    """The version of the release that lies where this runs, unchecked; `otherwise` where none does."""
+    try:
+        found = json.loads((context.release / "release.json").read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return otherwise
+    return str(found or otherwise)
 
 
 def target_of(release: Release, environment: Environment, slot: Slot) -> Target:

@@ -163,7 +163,7 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
     prepared = prepare(session, content)
     write_slot(session, content, prepared, wait=session.context.arguments.wait_for_runs * 60)
     settings, data = archive_settings(jobs)
-    session.store.put_bytes(settings, data)
+    session.keep(settings, data)
     record = SlotRecord(
         version=document.version,
         commit=document.commit,

@@ -161,6 +161,11 @@ class Session:
                 self.log.progress(len(results), len(work), what)
         return results
 
+    def keep(self, name: str, data: bytes) -> None:
+        """Stores a document in the archive, under the claim."""
+        self.guard()
+        self.store.put_bytes(name, data)
+
     def take_claim(self, *, despite_freeze: bool = False) -> None:
         """Takes or renews the claim, after waiting for it as long as --wait says.
 
@@ -203,18 +208,22 @@ class Session:
         self.update(lambda state: without_claim(state, self.holder.id))
 
     @contextmanager
-    def claimed(self, *, despite_freeze: bool = False) -> Iterator[None]:
+    def claimed(self, *, despite_freeze: bool = False, keep: bool = True) -> Iterator[None]:
         """Holds the claim; keeps it when the work succeeds (later steps need it), gives it back when it fails.
 
-        An open switch does not need the claim to be safe: whoever takes it next finishes that or takes it back.
+        Without `keep` it is given back at the end as well, unless an earlier step of the same run took it. An open
+        switch does not need the claim to be safe: whoever takes it next finishes that or takes it back.
         """
         with saying("Nothing was changed."):
+            former = self.load().claim
             self.take_claim(despite_freeze=despite_freeze)
         try:
             yield
         except BaseException as error:
             self._give_back(error)
             raise
+        if not keep and (former is None or former.holder != self.holder.id):
+            self.release_claim()
 
     def _give_back(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt | Exception):
@@ -252,7 +261,7 @@ def holder_of(variables: Mapping[str, str], release: str) -> Holder:
     """Who this run is: the same for every job of one pipeline run (predefined variables of Azure Pipelines,
     https://learn.microsoft.com/azure/devops/pipelines/build/variables), or the person at the keyboard."""
     build = variables.get("BUILD_BUILDID")
-    if variables.get("TF_BUILD", "").lower() == "true" and build:
+    if in_pipeline(variables) and build:
         collection = variables.get("SYSTEM_COLLECTIONURI", "").rstrip("/")
         project = quote(variables.get("SYSTEM_TEAMPROJECT", ""))
         run = f"{collection}/{project}/_build/results?buildId={build}"
@@ -262,6 +271,11 @@ def holder_of(variables: Mapping[str, str], release: str) -> Holder:
     machine = variables.get("HOSTNAME") or variables.get("COMPUTERNAME") or "a machine"
     run = f"by hand, {user} on {machine}"
     return Holder(id=run, release=release, run=run, who=user)
+
+
+def in_pipeline(variables: Mapping[str, str]) -> bool:
+    """Whether this is a run of Azure Pipelines, whose later jobs need the claim; by hand each script is on its own."""
+    return variables.get("TF_BUILD", "").lower() == "true"
 
 
 def open_session(context: Context, release: str) -> Session:

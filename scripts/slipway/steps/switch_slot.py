@@ -173,7 +173,7 @@ def open_journal(
     """Writes down everything that will change, and then that a switch is open."""
     part = None if factory is None else factory.begin()
     name, data = archive_settings(settings)
-    session.store.put_bytes(name, data)
+    session.keep(name, data)
     before = {
         a.key: with_pause(a.before, a_pause) if (a_pause := known[a.key].pause) else a.before
         for a in actions
@@ -182,7 +182,7 @@ def open_journal(
     waiting = {a.key: a.before for a in actions if a.before is not None and known[a.key].waiting}
     adopted = _keep_adopted(session, waiting)
     kept, data = archive_settings(before)
-    session.store.put_bytes(kept, data)
+    session.keep(kept, data)
     begin(
         session,
         Journal(

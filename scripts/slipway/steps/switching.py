@@ -234,7 +234,7 @@ def _set_readers(session: Session, journal: Journal) -> None:
 def _keep(session: Session, journal: Journal) -> None:
     """The journal of a switch that ends goes to the archive, drift and all."""
     name = f"archive/switches/{journal.number:06d}-{journal.version}-{journal.direction}.json"
-    session.store.put_bytes(name, to_bytes(journal))
+    session.keep(name, to_bytes(journal))
 
 
 def _open_journal(session: Session) -> Journal:

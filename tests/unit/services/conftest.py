@@ -21,7 +21,9 @@ from azure.core.credentials import AccessToken
 from requests.adapters import HTTPAdapter
 
 from slipway.command import Context
+from slipway.domain.claim import Claim
 from slipway.domain.environment import load_environment
+from slipway.domain.state import State, write_state
 from slipway.log import Log
 from slipway.services.credentials import Credential
 
@@ -51,6 +53,49 @@ class Sent:
         return json.loads(self.body)
 
 
+STATE = re.compile(r"//stbikesharestate\.blob\.core\.windows\.net/dev/state\.json")
+
+
+class StateBlob:
+    """The state's blob, which changes only for who names its ETag (Put Blob, conditional headers)."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.data: bytes | None = None
+        self._number = 0
+        wire.on("GET", STATE.pattern, self._get)
+        wire.on("PUT", STATE.pattern, self._put)
+
+    def _get(self, _: Sent) -> Answer:
+        if self.data is None:
+            return Answer(404, b"", {"x-ms-error-code": "BlobNotFound"})
+        span = f"bytes 0-{len(self.data) - 1}/{len(self.data)}"
+        return Answer(206, self.data, {"ETag": self._etag, "Content-Range": span, "x-ms-blob-type": "BlockBlob"})
+
+    def _put(self, sent: Sent) -> Answer:
+        wanted = sent.headers.get("If-Match")
+        if wanted != (self._etag if self.data is not None else None):
+            return Answer(412, b"", {"x-ms-error-code": "ConditionNotMet"})
+        self.data, self._number = sent.body, self._number + 1
+        return Answer(201, b"", {"ETag": self._etag})
+
+    @property
+    def _etag(self) -> str:
+        return f'"{self._number}"'
+
+    @property
+    def claim(self) -> dict[str, Any] | None:
+        claim: dict[str, Any] | None = json.loads(self.data)["claim"] if self.data else None
+        return claim
+
+    def held_by(self, who: str, run: str) -> None:
+        """Somebody releases 9.9, as of the clock of Moment."""
+        claim = Claim(
+            holder=run, release="9.9", run=run, who=who, since=1e6, heartbeat=1e6, expires=1e6 + 3600, number=1
+        )
+        self.data = write_state(State(app="bikeshare", environment="dev", fence=1, claim=claim))
+        self._number += 1
+
+
 class Wire:
     """Answers by method and URL pattern; each route's answers are used up in order, the last one stays."""
 
@@ -64,11 +109,15 @@ class Wire:
     def count(self, method: str, pattern: str = "") -> int:
         return sum(one.method == method and re.search(pattern, one.url) is not None for one in self.sent)
 
+    def asked(self) -> list[Sent]:
+        """What was sent, without the reads and writes of the state."""
+        return [one for one in self.sent if not STATE.search(one.url)]
+
     def writes(self) -> list[str]:
-        """Every request that may change something, as `METHOD path`."""
+        """Every request that may change something except the state, as `METHOD path`."""
         return [
             f"{one.method} {re.sub(r'^https?://[^/]*|[?].*$', '', one.url)}"
-            for one in self.sent
+            for one in self.asked()
             if one.method != "GET" and not re.search(r"/(validate|whatIf|listKeys)\b", one.url) and one.method != "HEAD"
         ]
 
@@ -126,6 +175,11 @@ class Moment:
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.now += seconds
+
+
+@pytest.fixture
+def state(wire: Wire) -> StateBlob:
+    return StateBlob(wire)
 
 
 @pytest.fixture
@@ -236,4 +290,5 @@ class Step:
 def step(tmp_path: Path, moment: Moment, identity: Credential, monkeypatch: pytest.MonkeyPatch) -> Step:
     for name in ("deploy_resources", "provision_secrets", "bootstrap_environment"):
         monkeypatch.setattr(f"slipway.steps.{name}.credential", lambda _: identity)
+    monkeypatch.setattr("slipway.services.credentials.credential", lambda _: identity)
     return Step(tmp_path, moment)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from slipway.errors import AuthenticationError, NotPossible, ReleaseError, ServiceError
+from slipway.errors import AuthenticationError, Conflict, NotPossible, ReleaseError, ServiceError
 from slipway.steps.deploy_resources import deploy_resources, deployment_name
-from tests.unit.services.conftest import Answer, Step, Wire
+from tests.unit.services.conftest import Answer, Sent, StateBlob, Step, Wire
 
 TEMPLATE = {
     "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
@@ -38,7 +38,7 @@ def what_if(*kinds: str) -> Answer:
 
 
 @pytest.fixture
-def azure(wire: Wire, step: Step) -> Wire:
+def azure(wire: Wire, step: Step, state: StateBlob) -> Wire:
     """A group that is there, a factory that is not, a template that is fine and changes something."""
     (step.release / "arm").mkdir()
     (step.release / "arm/main.json").write_text(json.dumps(TEMPLATE, indent=2))
@@ -52,7 +52,7 @@ def azure(wire: Wire, step: Step) -> Wire:
 
 
 def put_body(wire: Wire) -> Any:
-    return next(one for one in wire.sent if one.method == "PUT").json["properties"]
+    return next(one for one in wire.asked() if one.method == "PUT").json["properties"]
 
 
 def test_a_change_is_deployed(azure: Wire, step: Step) -> None:
@@ -71,7 +71,7 @@ def test_nothing_changed_is_a_few_calls_and_no_deployment(azure: Wire, step: Ste
     azure.on("POST", f"{DEPLOYMENT}/whatIf", what_if("NoChange", "Ignore"))
     deploy_resources(step.context())
     assert azure.writes() == []
-    assert len(azure.sent) == 4
+    assert len(azure.asked()) == 4
     assert "no deployment" in step.text
 
 
@@ -99,7 +99,7 @@ def test_a_missing_group_is_made(azure: Wire, step: Step) -> None:
 
 
 def put_body_of_group(wire: Wire) -> Any:
-    return next(one for one in wire.sent if one.method == "PUT" and "/providers/" not in one.url).json
+    return next(one for one in wire.asked() if one.method == "PUT" and "/providers/" not in one.url).json
 
 
 def test_a_missing_group_that_may_not_be_made(azure: Wire, step: Step) -> None:
@@ -114,7 +114,7 @@ def test_a_missing_group_that_may_not_be_made(azure: Wire, step: Step) -> None:
 def test_what_if_of_a_missing_group_asks_no_more(azure: Wire, step: Step) -> None:
     azure.on("GET", r"/resourcegroups/rg-bikeshare-dev\?", NO_GROUP)
     deploy_resources(step.context(what_if=True))
-    assert len(azure.sent) == 1
+    assert len(azure.asked()) == 1
     assert "+ rg-bikeshare-dev" in step.text
 
 
@@ -182,3 +182,33 @@ def test_a_template_that_is_not_there(wire: Wire, step: Step) -> None:
 def test_names_of_deployments() -> None:
     assert deployment_name("dev", "1.0+local/äx") == "slipway-dev-1.0-local--x"
     assert len(deployment_name("dev", "1" * 100)) == 64
+
+
+def test_nothing_is_changed_while_somebody_else_is_releasing(azure: Wire, step: Step, state: StateBlob) -> None:
+    state.held_by("grace", "https://x/2")
+    with pytest.raises(Conflict, match=r"grace is releasing 9\.9 \(https://x/2\)"):
+        deploy_resources(step.context())
+    assert azure.asked() == []
+
+
+def test_the_claim_stays_with_a_pipelines_run_and_not_with_a_person(azure: Wire, step: Step, state: StateBlob) -> None:
+    deploy_resources(step.context(variables={"USER": "ada"}))
+    assert state.claim is None
+    run = {"TF_BUILD": "True", "BUILD_BUILDID": "42", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/o/"}
+    deploy_resources(step.context(variables=run))
+    assert state.claim is not None
+    assert state.claim["run"].endswith("buildId=42")
+
+
+def test_the_claim_is_looked_at_before_each_change(azure: Wire, step: Step, state: StateBlob) -> None:
+    """An agent that slept long enough for its claim to be taken over changes nothing any more."""
+
+    def asleep(_: Sent) -> Answer:
+        state.held_by("grace", "https://x/2")
+        step.moment.now += 60
+        return what_if("Create")
+
+    azure.on("POST", f"{DEPLOYMENT}/whatIf", asleep)
+    with pytest.raises(Conflict, match="grace has taken it over"):
+        deploy_resources(step.context())
+    assert azure.writes() == []

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from slipway.domain.environment import Secret, SecretScope
-from slipway.errors import AuthenticationError, NotPossible
+from slipway.errors import AuthenticationError, Conflict, NotPossible
 from slipway.steps.provision_secrets import provision_secrets
-from tests.unit.services.conftest import Answer, Sent, Step, Wire
+from tests.unit.services.conftest import Answer, Sent, StateBlob, Step, Wire
 from tests.unit.services.test_key_vault import CHALLENGE, DELETED, GONE, NO_ROLE, bundle, route
 
 KEY = "cGxhbnRlZC1zdG9yYWdlLWtleQ=="
@@ -31,7 +31,7 @@ def scopes(**scope: Any) -> Answer:
 
 
 @pytest.fixture
-def azure(wire: Wire) -> Wire:
+def azure(wire: Wire, state: StateBlob) -> Wire:
     """Everything is there already, and every secret is as it should be."""
     wire.on("POST", "/storageAccounts/stbikesharedev/listKeys", Answer(body={"keys": [{"value": KEY}]}))
     wire.on("GET", "/secrets/scopes/list", scopes())
@@ -62,9 +62,9 @@ def test_the_first_time(azure: Wire, step: Step) -> None:
         "POST /api/2.0/secrets/acls/put",
         "POST /api/2.0/secrets/put",
     ]
-    put = next(one for one in azure.sent if one.url.endswith("/secrets/put"))
+    put = next(one for one in azure.asked() if one.url.endswith("/secrets/put"))
     assert put.json == {"scope": "slipway-bikeshare-dev", "key": "storage-key", "string_value": KEY}
-    acl = next(one for one in azure.sent if one.url.endswith("/acls/put"))
+    acl = next(one for one in azure.asked() if one.url.endswith("/acls/put"))
     assert acl.json == {"scope": "slipway-bikeshare-dev", "principal": "users", "permission": "READ"}
     assert KEY not in step.text
 
@@ -138,7 +138,7 @@ def test_a_scope_that_shows_the_vault(azure: Wire, step: Step) -> None:
     secrets = {"c": secret("c", "environment_variable", "key_vault", variable="C")}
     provision_secrets(step.context(secret_scope=configured, secrets=secrets, variables={"C": PLANTED}))
     assert azure.writes() == ["POST /api/2.0/secrets/scopes/create"]
-    made = next(one for one in azure.sent if one.url.endswith("/scopes/create")).json
+    made = next(one for one in azure.asked() if one.url.endswith("/scopes/create")).json
     assert made["scope_backend_type"] == "AZURE_KEYVAULT"
     assert made["backend_azure_keyvault"] == {
         "resource_id": VAULT_ID,
@@ -177,3 +177,33 @@ def test_a_vault_whose_role_was_made_just_now(azure: Wire, step: Step) -> None:
     assert "is recovered" in step.text
     assert "does not know the new role yet" in step.text
     assert PLANTED not in step.text
+
+
+def test_nothing_is_changed_while_somebody_else_is_releasing(azure: Wire, step: Step, state: StateBlob) -> None:
+    state.held_by("grace", "https://x/2")
+    with pytest.raises(Conflict, match=r"grace is releasing 9\.9 \(https://x/2\)"):
+        provision_secrets(step.context())
+    assert azure.asked() == []
+
+
+def test_the_claim_stays_with_a_pipelines_run_and_not_with_a_person(azure: Wire, step: Step, state: StateBlob) -> None:
+    provision_secrets(step.context(variables={"USER": "ada"}))
+    assert state.claim is None
+    run = {"TF_BUILD": "True", "BUILD_BUILDID": "42", "SYSTEM_COLLECTIONURI": "https://dev.azure.com/o/"}
+    provision_secrets(step.context(variables=run))
+    assert state.claim is not None
+    assert state.claim["run"].endswith("buildId=42")
+
+
+def test_the_claim_is_looked_at_before_each_change(azure: Wire, step: Step, state: StateBlob) -> None:
+    """An agent that slept long enough for its claim to be taken over changes nothing any more."""
+
+    def asleep(_: Sent) -> Answer:
+        state.held_by("grace", "https://x/2")
+        step.moment.now += 60
+        return NO_SECRET
+
+    azure.on("GET", "/secrets/get", asleep)
+    with pytest.raises(Conflict, match="grace has taken it over"):
+        provision_secrets(step.context())
+    assert azure.writes() == []

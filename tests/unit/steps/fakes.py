@@ -32,10 +32,12 @@ class Changes:
         self.after = False
         self.dead = False
         self.refuse: Callable[[str], bool] = lambda _: False
+        self.watch: Callable[[str], None] = lambda _: None
 
     def change(self, what: str, do: Callable[[], T]) -> T:
         if self.dead:
             raise Crash
+        self.watch(what)
         if self.stop_at is not None and len(self.log) >= self.stop_at:
             self.dead = True
             if self.after:
