@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from rehearsal.databricks.app import create_app as databricks_app
 from rehearsal.gateway.faults import Fault
 from rehearsal.server import Server
 from slipway.domain.environment import load_environment
-from slipway.domain.state import STATE_BLOB, State, read_state
+from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.steps import build_release
 from tests.unit.steps.conftest import NOTEBOOK, REPOSITORY, job, write_wheel
 
@@ -52,6 +53,56 @@ class Outcome:
     code: int
     text: str
     requests: int
+
+
+class Agent:
+    """A machine that runs steps, one at a time, as processes that can be put to sleep; with a clock of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.output = folder / "output.txt"
+        self._clock = folder / "clock"
+        self.set_clock(0.0)
+        self._pid = 0
+        variables = {"PYTHONPATH": os.pathsep.join([str(REPOSITORY / "scripts"), str(REPOSITORY)])}
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.worker", str(self._clock)],
+            cwd=REPOSITORY,
+            env={**os.environ, **variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def set_clock(self, ahead: float) -> None:
+        """Its clock is so many seconds ahead."""
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(ahead))
+        new.replace(self._clock)
+
+    def start(self, request: Mapping[str, Any]) -> None:
+        assert self._worker.stdin is not None
+        self._worker.stdin.write(json.dumps({**request, "output": str(self.output)}) + "\n")
+        self._worker.stdin.flush()
+        self._pid = int(self._answer()["pid"])
+
+    def end(self) -> tuple[int, str]:
+        """Waits for the step: its exit code and what it said."""
+        code = int(self._answer()["code"])
+        return code, self.output.read_text(encoding="utf-8") if self.output.exists() else ""
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, number)
+
+    def close(self) -> None:
+        self._worker.communicate()  # the end of its input ends it
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._worker.stdout is not None
+        line = self._worker.stdout.readline()
+        assert line, "the worker has ended"
+        return dict(json.loads(line))
 
 
 @dataclass(frozen=True)
@@ -110,15 +161,7 @@ class Cloud:
 
     def __enter__(self) -> Cloud:
         self._server.start()
-        variables = {"PYTHONPATH": os.pathsep.join([str(REPOSITORY / "scripts"), str(REPOSITORY)])}
-        self._worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.worker"],
-            cwd=REPOSITORY,
-            env={**os.environ, **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.agent, self.other = Agent(self.folder / "agent"), Agent(self.folder / "other agent")
         self._pipeline = self._sign_in()
         self._admin = next(iter(self._server.azure.admins.values())).variables()
         done = self.run("bootstrap_environment", variables=self._admin)
@@ -126,7 +169,8 @@ class Cloud:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._worker.communicate()  # the end of its input ends it
+        self.agent.close()
+        self.other.close()
         self._server.stop()
 
     # -- releasing -------------------------------------------------------------------------------------------------
@@ -145,10 +189,18 @@ class Cloud:
         arguments = ["--version", version, "--output", str(self.root / "dist" / version)]
         assert build_release.main(arguments, variables={"BUILD_SOURCEVERSION": "c" * 40}, root=self.root) == 0
 
-    def step(self, name: str, *arguments: str, version: str = "", run: int = 1) -> Outcome:
+    def step(self, name: str, *arguments: str, version: str = "", run: int = 1, agent: Agent | None = None) -> Outcome:
         """One step of pipeline run `run`."""
+        before = self._requests
+        self.begin(name, *arguments, version=version, run=run, agent=agent)
+        code, text = (agent or self.agent).end()
+        return Outcome(code, text, self._requests - before)
+
+    def begin(self, name: str, *arguments: str, version: str, run: int, agent: Agent | None = None) -> None:
+        """Starts a step and does not wait for it."""
         release = ("--release", str(self.root / "dist" / version)) if version else ()
-        return self.run(name, *release, *arguments, variables={**self._pipeline, "BUILD_BUILDID": str(run)})
+        variables = {**self._pipeline, "BUILD_BUILDID": str(run)}
+        (agent or self.agent).start(self._request(name, *release, *arguments, variables=variables))
 
     def release(self, version: str) -> None:
         for name in ("publish_slot", "run_integration_test", "switch_slot"):
@@ -161,36 +213,29 @@ class Cloud:
         return outcome
 
     def run(self, name: str, *arguments: str, variables: Mapping[str, str]) -> Outcome:
-        azure, output = self._server.azure, self.folder / "output.txt"
-        counter = azure.gateway.requests
-        before = counter.total()
+        before = self._requests
+        self.agent.start(self._request(name, *arguments, variables=variables))
+        code, text = self.agent.end()
+        return Outcome(code, text, self._requests - before)
+
+    @property
+    def _requests(self) -> int:
+        return self._server.azure.gateway.requests.total()
+
+    def _request(self, name: str, *arguments: str, variables: Mapping[str, str]) -> dict[str, Any]:
         whole = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "SLIPWAY_RESULTS": str(self.folder / "results"),
-            **azure.exports,
+            **self._server.azure.exports,
             **variables,
         }
-        request = {
+        return {
             "step": name,
             "arguments": ["--environment", NAME, *arguments],
             "variables": whole,
             "root": str(self.root),
-            "output": str(output),
         }
-        assert self._worker.stdin is not None
-        self._worker.stdin.write(json.dumps(request) + "\n")
-        self._worker.stdin.flush()
-        self._pid = int(self._answer()["pid"])
-        code = int(self._answer()["code"])
-        text = output.read_text(encoding="utf-8") if output.exists() else ""
-        return Outcome(code, text, counter.total() - before)
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._worker.stdout is not None
-        line = self._worker.stdout.readline()
-        assert line, "the worker has ended"
-        return dict(json.loads(line))
 
     def _sign_in(self) -> dict[str, str]:
         """The variables that a step of a pipeline has."""
@@ -220,8 +265,41 @@ class Cloud:
         self._server.call(self._server.azure.gateway.faults.clear)
 
     def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
+        self.agent.signal(signal.SIGKILL)
+
+    def sleep_at(self, path: str, *, method: str = "*", skip: int = 0) -> threading.Event:
+        """The agent falls asleep (SIGSTOP) when request number `skip` of this kind comes in, which is still served."""
+        return self.watch(path, method=method, skip=skip, then=lambda: self.agent.signal(signal.SIGSTOP))
+
+    def watch(
+        self, path: str, *, method: str = "*", skip: int = 0, then: Callable[[], None] = lambda: None
+    ) -> threading.Event:
+        """Says when request number `skip` of this kind comes in, after `then`."""
+        seen = threading.Event()
+
+        def note() -> None:
+            then()
+            seen.set()
+
+        rule = Fault(kind="call", method=method, path=path, skip=skip, callback=note)
+        self._server.call(lambda: self._server.azure.gateway.faults.add(rule))
+        return seen
+
+    def wake(self, *, after: float) -> tuple[int, str]:
+        """The agent wakes up `after` so many seconds by its clock; returns how its step ended."""
+        self.agent.set_clock(after)
+        self.agent.signal(signal.SIGCONT)
+        try:
+            return self.agent.end()
+        finally:
+            self.agent.set_clock(0.0)
+
+    def age_claim(self, seconds: float) -> None:
+        """So many seconds pass for the claim."""
+        state = self.state
+        assert state.claim is not None
+        claim = replace(state.claim, heartbeat=state.claim.heartbeat - seconds, expires=state.claim.expires - seconds)
+        self._blob(STATE_BLOB, write_state(replace(state, claim=claim)))
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The claim: who may change an environment now. Pure rules; the state's compare-and-swap makes them hold.
 
-A claim ends when it is released or expires. Every new claim gets a higher number (the fencing number): what was begun
-under a lower one must not go on. Times are the state storage's, not an agent's: agents' clocks may differ.
+A claim ends when it is released or expires. Every taking of it gives a higher number (the fencing number): what was
+begun under a lower one must not go on. Times are the state storage's, not an agent's: agents' clocks may differ.
 """
 
 from __future__ import annotations
@@ -20,9 +20,16 @@ MARGIN = 60.0
 """Seconds before the expiry from which on nothing new is begun: what was begun before must have time to end."""
 
 
+LOOK_AFTER = 20.0
+"""Seconds for which a look at the claim is good enough: the margin within which a second agent is not noticed."""
+RENEW_AFTER = 300.0
+"""Seconds after which whoever is at work gives another sign of life before its next change."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """`holder` is the same for every step of one release run; `run` is its page, or where it was run by hand."""
+    """`holder` is the same for every step of one release run; `run` is its page, or where it was run by hand.
+    `taken_from`: the run that had the claim before and did not give it back, so may wake up and write; else empty."""
 
     holder: str
     release: str
@@ -32,6 +39,7 @@ class Claim:
     heartbeat: Instant
     expires: Instant
     number: int
+    taken_from: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +79,14 @@ def ends(claim: Claim, *, switching: bool) -> float:
 def take(
     claim: Claim | None, fence: int, holder: Holder, *, now: float, switching: bool = False, take_over: bool = False
 ) -> Claim:
-    """The claim for `holder`: its own, renewed, or a new one when none is valid (or `take_over`).
+    """The claim for `holder`: its own, renewed, or a new one when none is valid (or `take_over`). Each gets a number of
+    its own: an earlier agent of the same run may be asleep, and not dead.
 
     `fence` is the highest number given out so far; `switching`: a switch is open. Raises Held when somebody else
     holds a valid one.
     """
     if claim is not None and claim.holder == holder.id and now < claim.expires:
-        return renew(claim, now=now)
+        return replace(renew(claim, now=now), number=fence + 1)
     if claim is not None and claim.holder != holder.id and not take_over:
         until = ends(claim, switching=switching)
         if now < until:
@@ -91,7 +100,17 @@ def take(
         heartbeat=now,
         expires=now + LIFETIME,
         number=fence + 1,
+        taken_from=claim.run if claim is not None else "",
     )
+
+
+def may_write_until(former: Claim, *, now: float) -> float:
+    """Until when an agent may go on under a claim that was taken from it `now`, because it looked just before.
+
+    One at work renews its heartbeat every RENEW_AFTER, so a longer silence says that it is not; and before its expiry
+    it stops by itself.
+    """
+    return min(now, former.heartbeat + RENEW_AFTER, former.expires - MARGIN) + LOOK_AFTER
 
 
 def renew(claim: Claim, *, now: float) -> Claim:
@@ -102,6 +121,8 @@ def require(claim: Claim | None, *, holder: str, number: int, now: float) -> Non
     """Raises Conflict unless the claim is still the one that `holder` has under `number`, and not about to expire."""
     if claim is None or claim.number != number or claim.holder != holder:
         by = "it was released" if claim is None else f"{claim.who} has taken it over ({claim.run})"
+        if claim is not None and claim.holder == holder:
+            by = f"another step of the same run goes on with it ({claim.run})"
         raise Conflict(
             f"The claim on this environment is lost: {by}.",
             changed="What was done before stays; nothing is changed after this.",

@@ -73,7 +73,7 @@ def _adopt(session: Session, key: str, definition: Settings, name: str | None, j
         session.log.info(f"Would take job {title} as job {key}: its tags become {tags}, all else stays as it is.")
         return
     blob, data = archive_settings({key: {**settings, "tags": tags}})
-    session.store.put_bytes(blob, data)
+    session.keep(blob, data)
     session.guard()
     session.workspace.update_job(found, {"tags": tags})
     record = JobRecord(id=found, slot=None, pause=meant, adopted=blob)

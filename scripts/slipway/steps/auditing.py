@@ -74,7 +74,7 @@ def note(session: Session, told: Row) -> None:
 def claim_noted(session: Session, before: State, after: State) -> State:
     """The state after the claim was taken, with a row about that; without one where it was only renewed."""
     former, held = before.claim, after.claim
-    if held is None or (former is not None and former.number == held.number):
+    if held is None or (former is not None and (former.holder, former.since) == (held.holder, held.since)):
         return after
     if former is None or former.holder == held.holder:
         return _with_row(session, after, row(session, "claim", "taken"))

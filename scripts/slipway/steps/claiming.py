@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from slipway.domain.claim import LIFETIME, Held, describe
+from slipway.domain.claim import LIFETIME, Claim, Held, describe, may_write_until
 from slipway.domain.codec import instant_to_text
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ WAIT_MINUTES = LIFETIME / 60 + 5
 """A plain --wait: long enough for the claim of a dead release to end."""
 _PAUSE = 15.0
 """Seconds between two looks."""
+_SLACK = 5.0
+"""Seconds for what was sent just before the end of the margin."""
 _TELL_AFTER = 300.0
 """Seconds between two lines that say the same."""
 
@@ -73,3 +75,11 @@ class Turn:
             f"Waiting: {describe(held.claim)}. Its claim ends {instant_to_text(held.until)} without another sign of life; "
             f"this step waits {left / 60:.0f} minutes more at most."
         )
+
+
+def wait_out(session: Session, former: Claim) -> None:
+    """After a claim was taken over: nothing is changed until its former holder must have looked, and stopped."""
+    left = may_write_until(former, now=session.service_time()) + _SLACK - session.service_time()
+    if left > 0:
+        session.log.info(f"Waiting {left:.0f} seconds, until {former.who}'s agent, if it is alive, has noticed.")
+        session.context.sleep(left)

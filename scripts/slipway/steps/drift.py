@@ -101,7 +101,7 @@ def note_kept(session: Session, journal: Journal, now: Mapping[str, Settings | N
         if action.key in meant and answered is not None:
             meant[action.key] = as_kept(meant[action.key], action.after, answered)
     name, data = archive_settings(meant)
-    session.store.put_bytes(name, data)
+    session.keep(name, data)
     noted = replace(journal, definitions=name)
     session.update_ours(lambda state: replace(state, switch=noted) if state.switch == journal else state)
 

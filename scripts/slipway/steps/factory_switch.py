@@ -67,7 +67,7 @@ class FactoryWork:
         if plan.empty and not even_if_empty:
             return None
         name, data = write_snapshot(snapshot_of(live))
-        self.session.store.put_bytes(name, data)
+        self.session.keep(name, data)
         return part_of(plan, factory=self.factory.name, before=name)
 
     def forward(self, part: FactoryPart) -> None:

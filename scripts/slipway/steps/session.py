@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -20,7 +22,7 @@ from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved, saying
 from slipway.log import Log
 from slipway.steps.auditing import claim_noted
-from slipway.steps.claiming import Turn
+from slipway.steps.claiming import Turn, wait_out
 
 if TYPE_CHECKING:
     from slipway.services.audit import AuditTable
@@ -30,13 +32,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_CHECK_AFTER = 20.0
-"""Seconds for which a look at the claim is good enough: the margin within which a second agent is not noticed."""
-_RENEW_AFTER = 300.0
-"""Seconds between two signs of life."""
 _ATTEMPTS = 5
 BATCH = 64
-"""Requests between two looks at the claim."""
+"""Changes that are handed out together; each looks at the claim before it is made."""
 
 
 class Session:
@@ -68,6 +66,7 @@ class Session:
         self._state: State | None = None
         self._etag: str | None = None
         self._looked = 0.0
+        self._looking = threading.RLock()
 
     @property
     def environment(self) -> Environment:
@@ -97,6 +96,12 @@ class Session:
     def service_time(self) -> float:
         """The time by the state storage's clock: the one that all agents share, so the one that claims are timed by."""
         return self.now() + self.store.ahead
+
+    @property
+    def contested(self) -> bool:
+        """Whether this run has the claim from one that did not give it back, and may still wake up and write."""
+        claim = self.state.claim
+        return claim is not None and claim.holder == self.holder.id and bool(claim.taken_from)
 
     def slot_folder(self, slot: Any) -> str:
         return slot_path(self.environment.databricks.root, slot)
@@ -143,16 +148,28 @@ class Session:
 
     def guard(self) -> None:
         """To be called before each change of anything but the state. Raises Conflict when the claim is lost."""
-        if self.now() - self._looked > _CHECK_AFTER:
+        with self._looking:
+            self._guard()
+
+    def _guard(self) -> None:
+        if self.now() - self._looked > claims.LOOK_AFTER:
             self.load()
         held, now = self.state.claim, self.service_time()
         claims.require(held, holder=self.holder.id, number=self.number, now=now)
-        if held is not None and now - held.heartbeat > _RENEW_AFTER:
+        if held is not None and now - held.heartbeat > claims.RENEW_AFTER:
             self.update_ours(lambda state: replace(state, claim=state.claim and claims.renew(state.claim, now=now)))
 
     def concurrently(self, calls: Iterable[Callable[[], T]], what: str = "") -> list[T]:
-        """Runs changes several at a time, looking at the claim before each batch; results in order."""
-        work = list(calls)
+        """Runs changes several at a time, looking at the claim before each; results in order.
+
+        Before each, since an agent may be asleep in the middle of a batch: what it has not sent yet stays unsent.
+        """
+
+        def looked(call: Callable[[], T]) -> T:
+            self.guard()
+            return call()
+
+        work = [partial(looked, call) for call in calls]
         results: list[T] = []
         for start in range(0, len(work), BATCH):
             self.guard()
@@ -196,16 +213,23 @@ class Session:
             except Held as held:
                 turn.wait(held)
         self.number = self.state.fence if self.state.claim is None else self.state.claim.number
-        if former is not None and former.number != self.number:
+        if former is not None and former.holder != self.holder.id:
             self.log.warning(f"The claim was taken from {former.who}, releasing {former.release} ({former.run}).")
+            wait_out(self, former)
         if freezes.in_force(self.state.freeze, now=self.service_time()) and self.state.freeze is not None:
             self.log.warning(
                 f"{self.environment.name} is {freezes.describe(self.state.freeze)}. This goes on despite it."
             )
 
     def release_claim(self) -> None:
-        """Gives the claim back where it is ours."""
-        self.update(lambda state: without_claim(state, self.holder.id))
+        """Gives the claim back where it is ours: this step's where it took one, else that of its run."""
+
+        def giving_back(state: State) -> State:
+            if self.number and state.claim is not None and state.claim.number != self.number:
+                return state
+            return without_claim(state, self.holder.id)
+
+        self.update(giving_back)
 
     @contextmanager
     def claimed(self, *, despite_freeze: bool = False, keep: bool = True) -> Iterator[None]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slipway.domain.archive import FILES
 from slipway.domain.manifest import make_manifest, sha256
 from slipway.domain.slot import MANIFEST, PublishPlan, Slot, SlotFile, plan_publish
 from slipway.domain.transition import begin_publish, retired_in
-from slipway.errors import AuthenticationError, ServiceError
+from slipway.errors import AuthenticationError, Conflict, ServiceError
 from slipway.steps.auditing import noted, row
 from slipway.steps.jobs import is_listed
 from slipway.steps.runs import check_sight, wait_for_runs
 
 if TYPE_CHECKING:
+    from slipway.services.databricks.workspace_files import ObjectInfo
     from slipway.steps.session import Session
+
+_EXPORTED = 10 * 1024 * 1024
+"""Bytes that workspace/export gives at most (https://docs.databricks.com/en/notebooks/notebook-limitations.html)."""
 
 Source = Callable[[SlotFile], Path | bytes]
 
@@ -55,6 +61,8 @@ def prepare(session: Session, content: Content) -> Prepared:
     there = session.workspace.export_file(_path(session, content.slot, MANIFEST)) if MANIFEST in listed else None
     # The record of what the slot holds is worth something only while the manifest that belongs to it is there.
     trusted = record is not None and record.complete and there is not None and sha256(there) == record.manifest
+    if session.contested:
+        trusted = False  # another agent may have written here late: everything is uploaded, and read back
     plan = plan_publish(content.files, known=record.files if record and trusted else None, listed=listed)
     data, digest = make_manifest(
         app=environment.app,
@@ -69,12 +77,43 @@ def prepare(session: Session, content: Content) -> Prepared:
 
 
 def is_whole(session: Session, slot: Slot, manifest: str) -> bool:
-    """Whether the slot's record is complete and its manifest is still the one with this hash."""
+    """Whether the slot's record is complete and its manifest is still the one with this hash.
+
+    Under a contested claim everything is read back: an agent that wakes up late may have written after the manifest.
+    """
     record = session.state.slots.get(slot)
     if record is None or not record.complete or record.manifest != manifest:
         return False
     there = session.workspace.export_file(_path(session, slot, MANIFEST))
-    return there is not None and sha256(there) == manifest
+    if there is None or sha256(there) != manifest:
+        return False
+    if not session.contested or _holds(session, slot, record.files):
+        return True
+    if not session.context.what_if:  # the next publishing uploads all of it
+        session.update_ours(lambda state: state.with_slot(slot, replace(record, complete=False, test=None)))
+    return False
+
+
+def _holds(session: Session, slot: Slot, files: Mapping[str, str]) -> bool:
+    """Whether the slot holds exactly these (path -> SHA-256), read back and, for notebooks, compared with the archive."""
+    there = {path: item for path, item in _objects(session, slot).items() if item.object_type != "DIRECTORY"}
+    if there.keys() != files.keys() | {MANIFEST}:
+        return False
+
+    def same(path: str) -> bool:
+        data = session.workspace.export_file(_path(session, slot, path))
+        if data is None or sha256(data) == files[path]:
+            return data is not None
+        notebook = there[path].object_type == "NOTEBOOK"
+        return notebook and _same_notebook(data, session.store.get_bytes(FILES + files[path]))
+
+    small = [path for path in files if (there[path].size or 0) <= _EXPORTED]
+    return all(session.workspace.concurrently([partial(same, path) for path in small]))
+
+
+def _same_notebook(there: bytes, source: bytes) -> bool:
+    """The service keeps a notebook as cells, so its white space may differ."""
+    return there.split() == source.split()
 
 
 def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: float) -> None:
@@ -91,19 +130,45 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
     _delete_retired(session, content)
     told = row(session, "publish", "begun", release=content.version, commit=content.commit, to_slot=content.slot)
     session.update_ours(noted(session, lambda state: begin_publish(state, content.slot, content.jobs), told))
-    with session.log.section(f"Writing {folder}"):
+    with session.log.section(f"Writing {folder}"), _telling_what_may_be_late(session, content):
         session.guard()
         session.workspace.delete(_path(session, content.slot, MANIFEST))
         _clear(session, content.slot, prepared.plan)
         _upload(session, content, prepared.plan)
         _verify(session, content)
+        if session.contested:
+            _repair(session, content)
         _write_manifest(session, content.slot, prepared.manifest)
+
+
+@contextmanager
+def _telling_what_may_be_late(session: Session, content: Content) -> Iterator[None]:
+    """For an agent that lost its claim while it wrote: what it had under way may have taken effect after that."""
+    try:
+        yield
+    except Conflict as error:
+        live = session.state.live == content.slot
+        error.changed = (
+            f"Requests that were under way may still have written files of {content.version} into {content.slot}"
+            + (", WHICH IS LIVE NOW. " if live else ". ")
+            + "Nothing more is changed."
+        )
+        error.next_step = (
+            f"Look at {session.slot_folder(content.slot)}; where it is not as released, roll back, or release again."
+            if live
+            else "Whoever has the claim now reads its slot back before it switches. Look at scripts/status.py."
+        )
+        raise
 
 
 def list_slot(session: Session, slot: Slot) -> dict[str, str]:
     """Everything in a slot: path relative to it -> object type. One request per folder."""
+    return {path: item.object_type for path, item in _objects(session, slot).items()}
+
+
+def _objects(session: Session, slot: Slot) -> dict[str, ObjectInfo]:
     root = session.slot_folder(slot)
-    found: dict[str, str] = {}
+    found: dict[str, ObjectInfo] = {}
     folders = [root]
     while folders:
         answers = session.workspace.concurrently([partial(session.workspace.list, folder) for folder in folders])
@@ -113,7 +178,7 @@ def list_slot(session: Session, slot: Slot) -> dict[str, str]:
                 relative = _relative(item.path, root)
                 if relative is None:
                     continue  # a file lists itself: the slot is no folder
-                found[relative] = item.object_type
+                found[relative] = item
                 if item.object_type == "DIRECTORY":
                     below.append(f"{folder}/{item.path.rpartition('/')[2]}")
         folders = below
@@ -156,19 +221,53 @@ def _clear(session: Session, slot: Slot, plan: PublishPlan) -> None:
 
 
 def _upload(session: Session, content: Content, plan: PublishPlan) -> None:
-    def put(file: SlotFile) -> None:
-        path, source = _path(session, content.slot, file.path), content.source(file)
-        if file.kind == "notebook":
-            data = source if isinstance(source, bytes) else source.read_bytes()
-            session.workspace.import_notebook(path, file.language or "PYTHON", data)
-        else:
-            session.workspace.import_file(path, source)
-
-    session.concurrently([partial(put, file) for file in plan.upload], "uploaded")
+    session.concurrently([partial(_put, session, content, file) for file in plan.upload], "uploaded")
     session.log.info(
         f"{len(plan.upload)} uploaded ({sum(f.size for f in plan.upload)} bytes), "
         f"{len(plan.keep)} unchanged, {len(plan.delete)} removed."
     )
+
+
+def _put(session: Session, content: Content, file: SlotFile) -> None:
+    path, source = _path(session, content.slot, file.path), content.source(file)
+    if file.kind == "notebook":
+        session.workspace.import_notebook(path, file.language or "PYTHON", _bytes(source))
+    else:
+        session.workspace.import_file(path, source)
+
+
+def _bytes(source: Path | bytes) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _repair(session: Session, content: Content) -> None:
+    """What an agent wrote late, after its claim was taken, is found by reading back, and written again."""
+    late = _differing(session, content, content.files)
+    if not late:
+        return
+    names = ", ".join(sorted(file.path for file in late)[:10])
+    session.log.warning(f"An agent that lost its claim still wrote into {content.slot}; written again: {names}.")
+    session.concurrently([partial(_put, session, content, file) for file in late], "uploaded")
+    if _differing(session, content, late):
+        raise ServiceError(
+            f"{session.slot_folder(content.slot)} does not keep what is uploaded: {names}.",
+            changed="The slot has no manifest, so nothing can be switched to it. What is live was not touched.",
+            next_step="End the other agent (scripts/status.py says whose claim was taken), then run the step again.",
+        )
+
+
+def _differing(session: Session, content: Content, files: Sequence[SlotFile]) -> list[SlotFile]:
+    """The files that read back otherwise. Files above the size that the service exports are taken as they were sent."""
+
+    def same(file: SlotFile) -> bool:
+        there = session.workspace.export_file(_path(session, content.slot, file.path))
+        if there is None or file.kind != "notebook":
+            return there is not None and sha256(there) == file.sha256
+        return _same_notebook(there, _bytes(content.source(file)))
+
+    small = [file for file in files if file.size <= _EXPORTED]
+    fine = session.workspace.concurrently([partial(same, file) for file in small])
+    return [file for file, good in zip(small, fine, strict=True) if not good]
 
 
 def _verify(session: Session, content: Content) -> None:

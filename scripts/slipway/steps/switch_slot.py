@@ -210,7 +210,7 @@ def _keep_adopted(session: Session, waiting: Mapping[str, Mapping[str, Any]]) ->
     if not waiting:
         return None
     name, data = archive_settings(waiting)
-    session.store.put_bytes(name, data)
+    session.keep(name, data)
     return name
 
 

@@ -55,7 +55,7 @@ class Fence:
             self.allowed, self.fresh = count, False
 
     def _watch(self, what: str) -> None:
-        if what.startswith(("state ", *OWN_END)):
+        if what.startswith(("state ", "audit ", *OWN_END)):  # rows of what was done are told also by who lost the claim
             return
         self.seen.append(what)
         if not self.allowed:

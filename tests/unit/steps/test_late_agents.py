@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from slipway.errors import Conflict
+from slipway.errors import Conflict, NotPossible, ServiceError
 from tests.unit.steps.conftest import World
 
 
@@ -31,3 +31,106 @@ def test_one_that_wakes_up_after_the_claim_was_taken_over_writes_no_manifest(
     assert not [path for path in world.workspace.objects if path.endswith("manifest.json")]
     assert world.state.claim is not None
     assert world.state.claim.who == "grace"
+
+
+@pytest.mark.parametrize("late", ["notebooks/score", "manifest.json", "library/sample-1.0-py3-none-any.whl"])
+def test_what_a_late_agent_wrote_into_the_slot_is_found_and_written_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    """Its request was under way when its claim was taken, and took effect in the middle of the other's publishing."""
+    world.build("1.0")
+    world.session("0.9").take_claim()
+    world.variables = {**world.variables, "USER": "grace"}
+    put = world.workspace.import_notebook
+    path = f"/Workspace/Slipway/bikeshare/prod/blue/{late}"
+
+    def then_the_late_one(*arguments: Any) -> None:
+        put(*arguments)
+        if not arguments[0].endswith("train"):  # the last of the batch
+            return
+        monkeypatch.setattr(world.workspace, "import_notebook", put)
+        kind = "NOTEBOOK" if late.startswith("notebooks") else "FILE"
+        world.workspace.objects[path] = (kind, b"# Databricks notebook source\nprint('of 0.9')\n")
+
+    monkeypatch.setattr(world.workspace, "import_notebook", then_the_late_one)
+    world.publish(take_over=True)
+    assert b"of 0.9" not in world.workspace.objects[path][1]
+    said = "An agent that lost its claim still wrote into blue"
+    assert (said in world.output.getvalue()) == (late != "manifest.json"), "the manifest is written last anyway"
+    world.test()
+    world.switch()
+    assert world.state.live == "blue"
+
+
+@pytest.mark.parametrize(
+    ("late", "kind"),
+    [
+        ("notebooks/score", "NOTEBOOK"),
+        ("notebooks/of_another_release", "NOTEBOOK"),
+        ("config/environment.json", "FILE"),
+    ],
+)
+def test_what_a_late_agent_wrote_after_the_manifest_is_found_before_the_switch(
+    world: World, late: str, kind: str
+) -> None:
+    """And publishing again repairs it."""
+    world.deploy("1.0")
+    world.build("1.1")
+    world.session("0.9").take_claim()
+    world.variables = {**world.variables, "USER": "grace"}
+    world.publish(take_over=True)
+    world.test()
+    path = f"/Workspace/Slipway/bikeshare/prod/green/{late}"
+    world.workspace.objects[path] = (kind, b"# Databricks notebook source\nprint('of 0.9')\n")
+    with pytest.raises(NotPossible, match="somebody wrote into the slot"):
+        world.switch()
+    assert world.state.live == "blue"
+    world.publish()
+    world.test()
+    world.switch()
+    assert world.state.live == "green"
+    assert b"of 0.9" not in world.workspace.objects.get(path, ("", b""))[1]
+
+
+def test_white_space_of_a_notebook_is_the_services_own(world: World) -> None:
+    world.build("1.0")
+    world.session("0.9").take_claim()
+    world.variables = {**world.variables, "USER": "grace"}
+    world.publish(take_over=True)
+    world.test()
+    path = "/Workspace/Slipway/bikeshare/prod/blue/notebooks/score"
+    kind, source = world.workspace.objects[path]
+    world.workspace.objects[path] = (kind, source.rstrip() + b"\n\n")
+    world.switch()
+    assert world.state.live == "blue"
+
+
+def test_a_slot_that_a_late_agent_keeps_writing_into_gets_no_manifest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.build("1.0")
+    world.session("0.9").take_claim()
+    world.variables = {**world.variables, "USER": "grace"}
+    put = world.workspace.import_notebook
+
+    def spoilt(path: str, language: str, source: bytes) -> None:
+        put(path, language, b"# Databricks notebook source\nprint('of 0.9')\n")
+
+    monkeypatch.setattr(world.workspace, "import_notebook", spoilt)
+    with pytest.raises(ServiceError, match="does not keep what is uploaded"):
+        world.publish(take_over=True)
+    assert not [path for path in world.workspace.objects if path.endswith("manifest.json")]
+
+
+def test_a_run_that_took_nobodys_claim_reads_nothing_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.build("1.0")
+    read: list[str] = []
+    export = world.workspace.export_file
+
+    def noting(path: str) -> bytes | None:
+        read.append(path)
+        return export(path)
+
+    monkeypatch.setattr(world.workspace, "export_file", noting)
+    world.publish()
+    assert {path.rpartition("/")[2] for path in read} <= {"manifest.json"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
-from slipway.domain.claim import LIFETIME, SWITCH_LIFETIME
+from slipway.domain.claim import LIFETIME, LOOK_AFTER, SWITCH_LIFETIME
 from slipway.domain.state import STATE_BLOB
 from slipway.errors import Conflict, NotPossible
 from slipway.steps.session import Session, holder_of
@@ -41,15 +43,51 @@ def test_a_write_that_lost_is_made_again_on_what_the_other_wrote(world: World) -
 def test_a_claim_taken_over_is_noticed_before_the_next_change(world: World) -> None:
     one, _ = two(world)
     one.take_claim()
+    one.guard()
+    before = world.time
     world.session("1.1", take_over=True).take_claim()
-    one.guard()  # within the margin nobody looks
-    world.time += 21
+    assert world.time - before > LOOK_AFTER  # the taker waits until the other must have looked
     with pytest.raises(Conflict, match="grace has taken it over"):
         one.guard()
     with pytest.raises(Conflict, match="grace has taken it over"):
         one.update_ours(lambda state: state)
     one.release_claim()
     assert world.state.claim.who == "grace"
+
+
+def test_an_agent_asleep_in_the_middle_of_a_batch_sends_nothing_more(world: World) -> None:
+    one, _ = two(world)
+    one.take_claim()
+    sent: list[int] = []
+
+    def send(number: int) -> None:
+        sent.append(number)
+        if number == 3:  # here it falls asleep, and wakes up when another release has the environment
+            world.session("1.1", take_over=True).take_claim()
+
+    with pytest.raises(Conflict, match="grace has taken it over"):
+        one.concurrently([partial(send, number) for number in range(10)])
+    assert sent == [0, 1, 2, 3]
+
+
+def test_a_claim_that_ended_by_itself_is_taken_without_waiting(world: World) -> None:
+    one, other = two(world)
+    one.take_claim()
+    world.time += LIFETIME + 1
+    before = world.time
+    other.take_claim()
+    assert world.time - before < 1
+
+
+def test_an_earlier_step_of_the_same_run_does_not_give_back_what_a_later_one_holds(world: World) -> None:
+    lost, again = world.session("1.0"), world.session("1.0")
+    lost.take_claim()
+    again.take_claim()
+    world.time += 21
+    with pytest.raises(Conflict, match="another step of the same run"):
+        lost.guard()
+    lost.release_claim()
+    again.guard()
 
 
 def test_signs_of_life_are_given_and_keep_the_claim(world: World) -> None:
