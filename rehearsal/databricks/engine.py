@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,7 +146,8 @@ class Engine:
     async def _attempt(self, workspace: Workspace, run: Run, task: Task) -> None:
         task["phase"] = PENDING
         workspace.runs.keep(run)
-        async with self._places:
+        # The run of a continuous job would keep its place for ever, and others would never get one.
+        async with nullcontext() if run.get("trigger") == "CONTINUOUS" else self._places:
             identity = workspace.members.by_key(run["run_as"])
             problem = preflight.problem(workspace, identity, task["settings"])
             if problem or identity is None:

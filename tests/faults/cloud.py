@@ -23,6 +23,7 @@ import requests
 
 from rehearsal import compose as composing
 from rehearsal.databricks.app import create_app as databricks_app
+from rehearsal.databricks.authentication import DATABRICKS_APPLICATION
 from rehearsal.gateway.faults import Fault
 from rehearsal.server import Server
 from slipway.domain.environment import load_environment
@@ -32,11 +33,15 @@ from tests.unit.steps.conftest import NOTEBOOK, REPOSITORY, job, write_wheel
 
 NAME = "dev"
 LIMIT_SECONDS = 60
+STREAMS = {"follows": "restart", "stays": "leave"}
+"""Continuous jobs, by what becomes of their runs at a switch."""
 
-# Stands for the notebook runner: says what an integration test says that has passed.
+# Stands for the notebook runner: says what an integration test says that has passed; a stream goes on until it is cancelled.
 RUNNER = """
-import hashlib, json, pathlib, sys
+import hashlib, json, pathlib, sys, time
 spec = json.load(sys.stdin)
+if spec["parameters"].get("stream"):
+    time.sleep(600)
 slot = pathlib.PurePosixPath(spec["notebook_path"].removeprefix("/Workspace/")).parent.parent
 manifest = (pathlib.Path(spec["workspace"]) / "files" / slot / "manifest.json").read_bytes()
 said = {"manifest": hashlib.sha256(manifest).hexdigest(), "passed": True,
@@ -134,8 +139,12 @@ def make_project(root: Path) -> Path:
 
 def write_job(root: Path, name: str) -> None:
     cluster = {"spark_version": "{{ spark_version }}", "node_type_id": "{{ node_type_id }}", "num_workers": 1}
-    notebook = "score" if name == "extra" else name
+    notebook = "score" if name in ("extra", *STREAMS) else name
     settings = job(notebook, job_clusters=[{"job_cluster_key": "small", "new_cluster": cluster}])
+    if name in STREAMS:
+        del settings["schedule"]
+        settings |= {"continuous": {"pause_status": "UNPAUSED"}, "slipway": {"on_switch": STREAMS[name]}}
+        settings["tasks"][0]["notebook_task"]["base_parameters"] = {"stream": "yes"}
     path = root / "config" / "jobs" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({**settings, "name": f"{{{{ app }}}} {{{{ environment }}}}: {name}"}, indent=2))
@@ -255,9 +264,9 @@ class Cloud:
 
     # -- cutting ---------------------------------------------------------------------------------------------------
 
-    def cut(self, kind: str, at: int) -> None:
-        """At request number `at` of what runs next, `kind` happens (the keys of CUTS)."""
-        rules = CUTS[kind](self, at)
+    def cut(self, kind: str, at: int, *, path: str = "*") -> None:
+        """At request number `at` of what runs next (of those with this path), `kind` happens (the keys of CUTS)."""
+        rules = [replace(rule, path=path) for rule in CUTS[kind](self, at)]
         faults = self._server.azure.gateway.faults
         self._server.call(lambda: [faults.add(rule) for rule in rules])
 
@@ -337,6 +346,22 @@ class Cloud:
         assert workspace is not None
         return self._server.call(lambda: [run["run_id"] for run in workspace.runs.active()])
 
+    def streams(self) -> dict[str, list[tuple[int, str]]]:
+        """The active runs of each continuous job, with the slot that they read from."""
+        workspace = self._server.azure.workspaces.get(self._host)
+        assert workspace is not None
+        active = self._server.call(lambda: [run for run in workspace.runs.active() if run["phase"] != "TERMINATING"])
+        found: dict[str, list[tuple[int, str]]] = {}
+        for run in active:
+            path = run["settings"]["tasks"][0]["notebook_task"]["notebook_path"]
+            found.setdefault(run["run_name"].rpartition(" ")[2], []).append((run["run_id"], path.split("/")[-3]))
+        return found
+
+    def cancel(self, run_id: int) -> None:
+        """As an admin of the workspace does by hand."""
+        url = f"https://{self._host}/api/2.2/jobs/runs/cancel"
+        self._as_admin(DATABRICKS_APPLICATION, "POST", url, json={"run_id": run_id})
+
     def delete_job(self, key: str) -> int:
         """As an admin of the workspace would by hand. Returns its id."""
         job_id = next(i for i, settings in self.jobs().items() if settings["tags"]["slipway_job"] == key)
@@ -407,26 +432,35 @@ class Cloud:
 
     def _blob(self, name: str, content: bytes | None = None) -> bytes:
         """Reads a blob of the environment's container, or writes it."""
-        azure, where = self._server.azure, self.environment.azure
+        where = self.environment.azure.state
+        url = f"https://{where.storage_account}.blob.core.windows.net/{where.container}/{name}"
+        headers = {"x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
+        method = "GET" if content is None else "PUT"
+        answer = self._as_admin("https://storage.azure.com", method, url, headers=headers, data=content)
+        return answer.content
+
+    def _as_admin(
+        self, audience: str, method: str, url: str, *, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> requests.Response:
+        """One request of the platform's admin, which must succeed."""
+        azure = self._server.azure
         admin = next(iter(azure.admins.values()))
         token = self._server.call(
             lambda: azure.world.directory.issue_token(
-                tenant_id=admin.tenant_id, app_id=admin.client_id, audience="https://storage.azure.com", version=1
+                tenant_id=admin.tenant_id, app_id=admin.client_id, audience=audience, version=1
             )
         )
-        url = f"https://{where.state.storage_account}.blob.core.windows.net/{where.state.container}/{name}"
-        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
         answer = requests.request(
-            "GET" if content is None else "PUT",
+            method,
             url,
-            data=content,
-            headers=headers,
+            headers={"Authorization": f"Bearer {token}", **(headers or {})},
             proxies={"https": azure.exports["https_proxy"]},
             verify=azure.exports["REQUESTS_CA_BUNDLE"],
             timeout=LIMIT_SECONDS,
+            **body,
         )
         answer.raise_for_status()
-        return answer.content
+        return answer
 
 
 def _killed(cloud: Cloud, at: int, *, sent: bool) -> list[Fault]:

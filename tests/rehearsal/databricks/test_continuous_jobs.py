@@ -189,6 +189,15 @@ def test_what_a_continuous_job_can_not_have(site: Site, changed: dict[str, Any],
     assert said in message
 
 
+def test_runs_that_never_end_keep_no_other_from_running(site: Site) -> None:
+    for _ in range(3):
+        site.wait(active(site, make(site))[0]["run_id"], until=lambda run: run["status"]["state"] == "RUNNING")
+    site.notebook("/Shared/p/quick", "exit 1")
+    submitted = settings("quick")["tasks"]
+    run_id = site.ok(RELEASE, "POST", "/jobs/runs/submit", {"tasks": submitted}, "2.2")["run_id"]
+    assert site.wait(run_id)["state"]["result_state"] == "SUCCESS"
+
+
 def test_others_see_nothing_of_it(site: Site) -> None:
     make(site)
     site.workspaces.add_principal("adb-7405612345678901.1.azuredatabricks.net", STRANGER)
