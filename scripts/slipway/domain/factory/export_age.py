@@ -66,8 +66,4 @@ def _same(git: Any, exported: Any) -> bool:
 
 def _left_out(value: Any) -> bool:
     """What an export need not have: nothing, or the stars that Studio shows for a secret (beside a connection string)."""
-    return _empty(value) or is_masked(value)
-
-
-def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, Mapping | list) and all(_empty(item) for item in value))
+    return value in (None, {}, []) or is_masked(value)
