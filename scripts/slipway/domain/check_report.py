@@ -109,7 +109,7 @@ def markdown(report: Report, *, environment: str, version: str) -> str:
     ]
     for check in report.checks:
         pages = _links(check) if check.outcome != "passed" else []
-        more = "\n".join(text for text in (check.message, *pages) if text)
+        more = "; ".join(text for text in (check.message, *pages) if text)
         lines.append(f"| {_cell(check.name)} | {check.outcome} | {check.seconds:.1f} | {_cell(more)} |")
     return "\n".join(lines) + "\n"
 

@@ -80,4 +80,4 @@ def test_pages_are_named_with_what_failed_and_kept_with_the_rest() -> None:
     assert bad.findtext("failure") == "42: no rows\nnotebook: https://w/run/1\nData Factory: https://adf/run/2"
     rows = markdown(report, environment="test", version="1").splitlines()[-2:]
     assert rows[0] == "| daily / A | passed | 0.0 |  |"
-    assert rows[1].endswith("| 42: no rows<br>notebook: https://w/run/1<br>Data Factory: https://adf/run/2 |")
+    assert rows[1].endswith("| 42: no rows; notebook: https://w/run/1; Data Factory: https://adf/run/2 |")
