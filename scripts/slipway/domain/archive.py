@@ -15,6 +15,7 @@ from slipway.domain.manifest import sha256
 from slipway.domain.release import Release, ReleaseFile
 from slipway.domain.slot import Kind, SlotFile
 
+ARCHIVE = "archive/"
 FILES = "archive/files/"
 
 

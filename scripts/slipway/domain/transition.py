@@ -177,10 +177,8 @@ def rollback_target(state: State, version: str | None) -> int:
         found = [i for i, entry in enumerate(state.history) if entry.version == version and i != live]
         if found:
             return found[-1]
-        known = ", ".join(dict.fromkeys(e.version for i, e in enumerate(state.history) if i != live)) or "none"
         raise NotPossible(
-            f"{version} can't be gone back to: it was never live in {state.environment}, or is live now. "
-            f"Versions that can: {known}.",
+            f"{version} can't be gone back to: it was never live in {state.environment}, or is too old to be remembered.",
             changed="Nothing was changed.",
         )
     stable = [i for i, entry in enumerate(state.history[:live]) if entry.outcome == "stable"]

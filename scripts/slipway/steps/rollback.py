@@ -14,7 +14,9 @@ from slipway.domain.slot import Slot, SlotFile
 from slipway.domain.state import Entry, SlotRecord
 from slipway.domain.switch import plan
 from slipway.domain.transition import published, rollback_target
+from slipway.domain.way_back import course
 from slipway.errors import NotPossible, saying
+from slipway.steps import reach
 from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import look_for_drift
@@ -23,6 +25,7 @@ from slipway.steps.factory_switch import FactoryWork
 from slipway.steps.factory_targets import rollback_target as factory_target
 from slipway.steps.jobs import known_jobs, with_originals
 from slipway.steps.publish_slot import environment_file, wait_option
+from slipway.steps.repairs import warn_of_repairs
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import Content, is_whole, prepare, write_slot
 from slipway.steps.switch_slot import open_journal, say_actions, summarise
@@ -35,6 +38,8 @@ def main() -> int:
 
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="VERSION", help="a version that was live once (default: the last stable one)")
+    parser.add_argument("--list", action="store_true", help="say which versions can be gone back to, and do nothing")
+    parser.add_argument("--json", action="store_true", help="with --list: as data")
     parser.add_argument(
         "--despite-freeze", action="store_true", help="roll back also where a person froze the environment"
     )
@@ -53,46 +58,92 @@ class Goal:
 
 
 def run(context: Context) -> None:
-    roll_back(open_session(context, "rollback"), context.arguments.to)
+    if context.arguments.list:
+        reach.show(open_session(context, "rollback"))
+    else:
+        roll_back(open_session(context, "rollback"), context.arguments.to)
 
 
 def roll_back(session: Session, version: str | None) -> None:
-    """Raises NotPossible with the reason, Conflict, and what stopped it after it was taken back."""
+    """Goes to `version` (None: the last stable release), whatever switch is open. Nothing where that is live already.
+
+    Raises NotPossible with the reason, Conflict, and what stopped it after it was taken back.
+    """
     session.load()
     if session.context.what_if:
-        goal = _goal(session, version)
-        how = "is whole there: a switch" if goal.whole else "is published again from the archive first"
-        session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
-        wanted = _settings(session, goal)
-        known = with_originals(session, known_jobs(session, wanted), wanted)
-        say_actions(session, plan(wanted, known, root=session.environment.databricks.root), goal.slot)
-        if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
-            say_plan(session.log, work.plan()[0])
+        _say_what_if(session, version)
         return
     despite_freeze = session.context.arguments.despite_freeze
     with audited(session, "rollback"), session.claimed(despite_freeze=despite_freeze):
         journal = session.state.switch
-        if journal is not None and journal.kind == "rollback" and journal.direction == "forward":
+        way = course(journal, version)
+        if way == "go on" and journal is not None:
             session.log.info(f"An open rollback to {journal.version} was found; going on with it.")
             work = _factory_work(session, session.state.history[journal.entry or 0], journal.target)
-        elif journal is not None:
-            settle(session)
-            session.release_claim()
-            entry = session.state.live_entry
-            live = entry.version if entry else "nothing"
-            session.log.info(f"Live is {live} again: that switch had not ended. Run again to go back further.")
-            return
         else:
+            settle(session)
+            if _is_there(session, version, stop=way == "take back, then stop"):
+                session.release_claim()
+                return
             with saying("No job and no object of the factory was changed; what was live still is."):
                 work = _prepare(session, _goal(session, version))
         with session.log.section(f"Going back in {session.environment.name}"):
             finish_or_take_back(session, work)
     summarise(session)
+    warn_of_repairs(session)
+
+
+def _is_there(session: Session, version: str | None, *, stop: bool) -> bool:
+    """Whether what is live is what was asked for; then says so."""
+    entry, name = session.state.live_entry, session.environment.name
+    live = "Nothing is live, as before" if entry is None else f"{entry.version} is live in {session.state.live}"
+    if stop:
+        session.log.info(
+            f"{live}: that release's switch had not ended and was taken back, which was the way back from it. "
+            "To go back further, run again, or name a version with --to."
+        )
+    elif version is not None and entry is not None and entry.version == version:
+        session.log.info(f"{live} of {name}; nothing to go back to.")
+    else:
+        return False
+    return True
+
+
+def _say_what_if(session: Session, version: str | None) -> None:
+    journal = session.state.switch
+    way = course(journal, version)
+    if journal is not None and way == "go on":
+        session.log.info(f"Would go on with the open rollback to {journal.version} in {journal.target}.")
+        say_actions(session, journal.actions, journal.target)
+        return
+    if journal is not None:
+        session.log.info(f"Would first take back the open switch to {journal.version} ({journal.target}).")
+    if way == "take back, then stop":
+        session.log.info(f"Live would be {session.state.live or 'nothing'} then, and nothing more would be done.")
+        return
+    entry = session.state.live_entry
+    if version is not None and entry is not None and entry.version == version:
+        session.log.info(f"{version} is live; nothing to go back to.")
+        return
+    goal = _goal(session, version)
+    how = "is whole there: a switch" if goal.whole else "is published again from the archive first"
+    session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
+    wanted = _settings(session, goal)
+    known = with_originals(session, known_jobs(session, wanted), wanted)
+    say_actions(session, plan(wanted, known, root=session.environment.databricks.root), goal.slot)
+    if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
+        say_plan(session.log, work.plan()[0])
 
 
 def _goal(session: Session, version: str | None) -> Goal:
     state = session.state
-    index = rollback_target(state, version)
+    try:
+        index = rollback_target(state, version)
+    except NotPossible as error:
+        if version is not None and state.live_entry is not None:
+            listed = "".join(f"\n  {line}" for line in reach.as_lines(reach.places(session)))
+            error.next_step = f"Name one of these with --to:{listed}"
+        raise
     entry = state.history[index]
     slot = state.idle
     return Goal(index, entry, slot, entry.slot == slot and is_whole(session, slot, entry.manifest))
@@ -194,10 +245,10 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
 def _require_files(session: Session, document: ArchivedRelease) -> None:
     """Before the slot is touched: the archive holds everything."""
     kept = set(session.store.list(FILES))
-    missing = [content.path for content in document.contents if FILES + content.sha256 not in kept]
+    missing = reach.lacking_files(document, kept)
     if missing:
         raise NotPossible(
             f"The archive of {session.environment.name} lacks files of {document.version}: {', '.join(missing[:5])}.",
             changed="Nothing was changed.",
-            next_step="Go back to another version with --to, or release a good one.",
+            next_step="Go back to another version (--list says which, --to VERSION goes there), or release a good one.",
         )

@@ -22,6 +22,7 @@ from slipway.steps.factory_switch import FactoryWork
 from slipway.steps.factory_targets import release_target
 from slipway.steps.jobs import known_jobs, some
 from slipway.steps.release_source import release_of
+from slipway.steps.repairs import warn_of_repairs
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import is_whole
 from slipway.steps.switching import begin, finish_or_take_back, settle, take_back
@@ -87,6 +88,7 @@ def switch(session: Session, version: str, release: str) -> None:
                     session.log.info("An open switch to this release was found; going on with it.")
             finish_or_take_back(session, work)
     summarise(session)
+    warn_of_repairs(session)
 
 
 def _is_live(session: Session, release: str) -> bool:

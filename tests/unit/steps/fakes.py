@@ -122,6 +122,7 @@ class FakeWorkspace:
         self.jobs: dict[int, dict[str, Any]] = {}
         self.acls: dict[int, Sequence[dict[str, str]]] = {}
         self.active: list[dict[str, Any]] = []
+        self.ended: list[dict[str, Any]] = []
         self.groups = ["admins", "users"]
         self.submitted: list[dict[str, Any]] = []
         self.answer: Callable[[FakeWorkspace, dict[str, Any]], dict[str, Any]] = passing_test
@@ -214,6 +215,9 @@ class FakeWorkspace:
     def list_runs(self, active_only: bool = True, job_id: int | None = None) -> Iterator[dict[str, Any]]:
         chosen = [run for run in self.active if job_id is None or run.get("job_id") == job_id]
         return iter([{key: value for key, value in run.items() if key != "tasks"} for run in chosen])
+
+    def ended_runs(self, job_id: int, since: float) -> Sequence[dict[str, Any]]:
+        return [run for run in self.ended if run["job_id"] == job_id and run["start_time"] >= since * 1000]
 
     def submit_run(self, body: Mapping[str, Any]) -> int:
         self.changes.change("submit", lambda: self.submitted.append(dict(body)))

@@ -92,6 +92,17 @@ class Jobs:
             query["job_id"] = job_id
         return self._every("/jobs/runs/list", query, "runs")
 
+    def ended_runs(self, job_id: int, since: float) -> list[dict[str, Any]]:
+        """The newest runs of a job that have ended, of those that began after `since` (seconds since the epoch): one
+        page, so one request."""
+        query = {
+            "job_id": job_id,
+            "completed_only": True,
+            "limit": _RUNS_PER_PAGE,
+            "start_time_from": int(since * 1000),
+        }
+        return list(self._query("GET", "/jobs/runs/list", query).get("runs") or [])
+
     def cancel_run(self, run_id: int) -> None:
         """Asks for the run to stop; it stops some time later."""
         self._jobs.cancel_run(run_id, version=VERSION)
