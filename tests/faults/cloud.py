@@ -246,6 +246,10 @@ class Cloud:
             "root": str(self.root),
         }
 
+    def signed_in(self) -> dict[str, str]:
+        """What a process of its own needs to be where the steps are, as the admin."""
+        return {"HOME": str(self.folder), **self._server.azure.exports, **self._admin}
+
     def _sign_in(self) -> dict[str, str]:
         """The variables that a step of a pipeline has."""
         azure = self._server.azure
@@ -269,6 +273,11 @@ class Cloud:
         rules = [replace(rule, path=path) for rule in CUTS[kind](self, at)]
         faults = self._server.azure.gateway.faults
         self._server.call(lambda: [faults.add(rule) for rule in rules])
+
+    def refuse(self, path: str) -> None:
+        """From now on every request to a path that begins so is refused."""
+        rule = Fault(kind="status", status=403, path=f"{path}*", times=None)
+        self._server.call(lambda: self._server.azure.gateway.faults.add(rule))
 
     def mend(self) -> None:
         self._server.call(self._server.azure.gateway.faults.clear)
