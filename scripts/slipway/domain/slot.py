@@ -92,17 +92,18 @@ def plan_publish(
     for path, kind in sorted(there.items()):
         if path == MANIFEST or any(path.startswith(above + "/") for above in delete):
             continue
-        fits = (kind == "DIRECTORY" and path in folders) or (path in paths and _type(paths[path]) == kind)
+        fits = (kind == "DIRECTORY" and path in folders) or (path in paths and object_type(paths[path].kind) == kind)
         if not fits:
             delete.append(path)
-    keep = [p for p, file in paths.items() if known.get(p) == file.sha256 and there.get(p) == _type(file)]
+    keep = [p for p, file in paths.items() if known.get(p) == file.sha256 and there.get(p) == object_type(file.kind)]
     upload = [file for path, file in sorted(paths.items()) if path not in set(keep)]
     missing = [folder for folder in sorted(folders) if there.get(folder) != "DIRECTORY"]
     return PublishPlan(folders=tuple(missing), upload=tuple(upload), keep=tuple(sorted(keep)), delete=tuple(delete))
 
 
-def _type(file: SlotFile) -> str:
-    return "NOTEBOOK" if file.kind == "notebook" else "FILE"
+def object_type(kind: Kind) -> str:
+    """What the workspace calls it."""
+    return "NOTEBOOK" if kind == "notebook" else "FILE"
 
 
 def _folders(paths: Mapping[str, SlotFile]) -> set[str]:

@@ -12,7 +12,7 @@ from slipway.domain.archive import ARCHIVE, FILES, ArchivedRelease, read_archive
 from slipway.domain.codec import instant_to_text
 from slipway.domain.state import Entry, State
 from slipway.errors import NotPossible
-from slipway.steps.slot_writer import is_whole
+from slipway.steps.slot_reading import difference
 from slipway.steps.text_table import text_table
 
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ def places(session: Session) -> list[Place]:
 
 def _place(session: Session, entry: Entry, kept: Collection[str]) -> Place:
     state = session.state
-    whole = entry.slot == state.idle and is_whole(session, state.idle, entry.manifest)
-    reason = _missing(session, entry, kept, whole=whole)
+    why_not = difference(session, state.idle, entry.manifest)
+    reason = _missing(session, entry, kept, whole=not why_not)
     return Place(
         version=entry.version,
         since=instant_to_text(entry.since),
         outcome=entry.outcome.replace("_", " "),
         slot=state.idle,
-        how=None if reason else "switch" if whole else "archive",
+        how=None if reason else "archive" if why_not else "switch",
         factory=None if session.environment.data_factory.source == "none" else entry.factory in kept,
         reason=reason,
     )

@@ -27,7 +27,8 @@ from slipway.steps.jobs import known_jobs, with_originals
 from slipway.steps.publish_slot import environment_file, wait_option
 from slipway.steps.repairs import warn_of_repairs
 from slipway.steps.session import Session, open_session
-from slipway.steps.slot_writer import Content, is_whole, prepare, write_slot
+from slipway.steps.slot_reading import why_not_whole
+from slipway.steps.slot_writer import Content, prepare, write_slot
 from slipway.steps.switch_slot import open_journal, say_actions, summarise
 from slipway.steps.switching import finish_or_take_back, settle
 
@@ -49,12 +50,12 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Goal:
-    """Where to go back to: the place in the history, the slot, and whether that slot still holds it."""
+    """Where to go back to: the place in the history, the slot, and why that slot does not hold it (empty: it does)."""
 
     index: int
     entry: Entry
     slot: Slot
-    whole: bool
+    why_not: str
 
 
 def run(context: Context) -> None:
@@ -126,7 +127,7 @@ def _say_what_if(session: Session, version: str | None) -> None:
         session.log.info(f"{version} is live; nothing to go back to.")
         return
     goal = _goal(session, version)
-    how = "is whole there: a switch" if goal.whole else "is published again from the archive first"
+    how = f"is published again from the archive first ({goal.why_not})" if goal.why_not else "is whole there: a switch"
     session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
     wanted = _settings(session, goal)
     known = with_originals(session, known_jobs(session, wanted), wanted)
@@ -146,7 +147,7 @@ def _goal(session: Session, version: str | None) -> Goal:
         raise
     entry = state.history[index]
     slot = state.idle
-    return Goal(index, entry, slot, entry.slot == slot and is_whole(session, slot, entry.manifest))
+    return Goal(index, entry, slot, why_not_whole(session, slot, entry.manifest))
 
 
 def _settings(session: Session, goal: Goal) -> dict[str, dict[str, Any]]:
@@ -170,8 +171,8 @@ def _prepare(session: Session, goal: Goal) -> FactoryWork | None:
     )
     manifest = goal.entry.manifest
     wanted = _settings(session, goal)
-    if not goal.whole:
-        session.log.info(f"{goal.slot} does not hold it any more: it is published again from the archive.")
+    if goal.why_not:
+        session.log.info(f"It is published again from the archive: {goal.why_not}.")
         manifest = _republish(session, goal, wanted)
     known = with_originals(session, known_jobs(session, wanted), wanted)
     drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it

@@ -22,6 +22,7 @@ from slipway.steps.factory_test import FactoryTest, runs_of
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import Session, open_session
+from slipway.steps.slot_reading import why_not_whole
 
 TASK = "integration_test"
 _GRACE_MINUTES = 15
@@ -142,6 +143,11 @@ def _require_same(session: Session, slot: Slot, record: SlotRecord) -> None:
         raise Conflict(
             f"The slots of {session.environment.name} changed while this test was waiting for the claim.",
             next_step="Look at scripts/status.py; publish and test again.",
+        )
+    if why := why_not_whole(session, slot, record.manifest):
+        raise NotPossible(
+            f"Nothing is tested: {why}.",
+            next_step="Publish the release again (scripts/publish_slot.py): it puts back what is not as published.",
         )
 
 

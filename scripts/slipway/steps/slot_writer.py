@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.domain.archive import FILES
 from slipway.domain.manifest import make_manifest, sha256
 from slipway.domain.slot import MANIFEST, PublishPlan, Slot, SlotFile, plan_publish
 from slipway.domain.transition import begin_publish, retired_in
@@ -17,13 +16,10 @@ from slipway.errors import AuthenticationError, Conflict, ServiceError
 from slipway.steps.auditing import noted, row
 from slipway.steps.jobs import is_listed
 from slipway.steps.runs import check_sight, wait_for_runs
+from slipway.steps.slot_reading import EXPORTED, in_slot, list_slot, modified_later, same_notebook, types_of
 
 if TYPE_CHECKING:
-    from slipway.services.databricks.workspace_files import ObjectInfo
     from slipway.steps.session import Session
-
-_EXPORTED = 10 * 1024 * 1024
-"""Bytes that workspace/export gives at most (https://docs.databricks.com/en/notebooks/notebook-limitations.html)."""
 
 Source = Callable[[SlotFile], Path | bytes]
 
@@ -57,13 +53,16 @@ def prepare(session: Session, content: Content) -> Prepared:
     """Looks at the slot (reads only) and says what must be done."""
     environment = session.environment
     listed = list_slot(session, content.slot)
+    objects = types_of(listed)
     record = session.state.slots.get(content.slot)
-    there = session.workspace.export_file(_path(session, content.slot, MANIFEST)) if MANIFEST in listed else None
+    there = session.workspace.export_file(in_slot(session, content.slot, MANIFEST)) if MANIFEST in listed else None
     # The record of what the slot holds is worth something only while the manifest that belongs to it is there.
     trusted = record is not None and record.complete and there is not None and sha256(there) == record.manifest
     if session.contested:
         trusted = False  # another agent may have written here late: everything is uploaded, and read back
-    plan = plan_publish(content.files, known=record.files if record and trusted else None, listed=listed)
+    later = modified_later(listed, listed)
+    known = {path: digest for path, digest in record.files.items() if path not in later} if record and trusted else None
+    plan = plan_publish(content.files, known=known, listed=objects)
     data, digest = make_manifest(
         app=environment.app,
         environment=environment.name,
@@ -74,46 +73,6 @@ def prepare(session: Session, content: Content) -> Prepared:
     )
     intact = there == data and not plan.upload and not plan.delete
     return Prepared(plan=plan, manifest=data, hash=digest, intact=intact, empty=not listed)
-
-
-def is_whole(session: Session, slot: Slot, manifest: str) -> bool:
-    """Whether the slot's record is complete and its manifest is still the one with this hash.
-
-    Under a contested claim everything is read back: an agent that wakes up late may have written after the manifest.
-    """
-    record = session.state.slots.get(slot)
-    if record is None or not record.complete or record.manifest != manifest:
-        return False
-    there = session.workspace.export_file(_path(session, slot, MANIFEST))
-    if there is None or sha256(there) != manifest:
-        return False
-    if not session.contested or _holds(session, slot, record.files):
-        return True
-    if not session.context.what_if:  # the next publishing uploads all of it
-        session.update_ours(lambda state: state.with_slot(slot, replace(record, complete=False, test=None)))
-    return False
-
-
-def _holds(session: Session, slot: Slot, files: Mapping[str, str]) -> bool:
-    """Whether the slot holds exactly these (path -> SHA-256), read back and, for notebooks, compared with the archive."""
-    there = {path: item for path, item in _objects(session, slot).items() if item.object_type != "DIRECTORY"}
-    if there.keys() != files.keys() | {MANIFEST}:
-        return False
-
-    def same(path: str) -> bool:
-        data = session.workspace.export_file(_path(session, slot, path))
-        if data is None or sha256(data) == files[path]:
-            return data is not None
-        notebook = there[path].object_type == "NOTEBOOK"
-        return notebook and _same_notebook(data, session.store.get_bytes(FILES + files[path]))
-
-    small = [path for path in files if (there[path].size or 0) <= _EXPORTED]
-    return all(session.workspace.concurrently([partial(same, path) for path in small]))
-
-
-def _same_notebook(there: bytes, source: bytes) -> bool:
-    """The service keeps a notebook as cells, so its white space may differ."""
-    return there.split() == source.split()
 
 
 def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: float) -> None:
@@ -132,7 +91,7 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
     session.update_ours(noted(session, lambda state: begin_publish(state, content.slot, content.jobs), told))
     with session.log.section(f"Writing {folder}"), _telling_what_may_be_late(session, content):
         session.guard()
-        session.workspace.delete(_path(session, content.slot, MANIFEST))
+        session.workspace.delete(in_slot(session, content.slot, MANIFEST))
         _clear(session, content.slot, prepared.plan)
         _upload(session, content, prepared.plan)
         _verify(session, content)
@@ -161,42 +120,6 @@ def _telling_what_may_be_late(session: Session, content: Content) -> Iterator[No
         raise
 
 
-def list_slot(session: Session, slot: Slot) -> dict[str, str]:
-    """Everything in a slot: path relative to it -> object type. One request per folder."""
-    return {path: item.object_type for path, item in _objects(session, slot).items()}
-
-
-def _objects(session: Session, slot: Slot) -> dict[str, ObjectInfo]:
-    root = session.slot_folder(slot)
-    found: dict[str, ObjectInfo] = {}
-    folders = [root]
-    while folders:
-        answers = session.workspace.concurrently([partial(session.workspace.list, folder) for folder in folders])
-        below = []
-        for folder, objects in zip(folders, answers, strict=True):
-            for item in objects:
-                relative = _relative(item.path, root)
-                if relative is None:
-                    continue  # a file lists itself: the slot is no folder
-                found[relative] = item
-                if item.object_type == "DIRECTORY":
-                    below.append(f"{folder}/{item.path.rpartition('/')[2]}")
-        folders = below
-    return found
-
-
-def _relative(path: str, root: str) -> str | None:
-    """The path below `root`; the service may say /x for /Workspace/x."""
-    for start in (root, root.removeprefix("/Workspace")):
-        if path.startswith(start + "/"):
-            return path[len(start) + 1 :]
-    return None
-
-
-def _path(session: Session, slot: Slot, relative: str) -> str:
-    return f"{session.slot_folder(slot)}/{relative}"
-
-
 def _delete_retired(session: Session, content: Content) -> None:
     for key, job in sorted(retired_in(session.state, content.slot, content.jobs).items()):
         session.guard()
@@ -211,10 +134,12 @@ def _delete_retired(session: Session, content: Content) -> None:
 
 def _clear(session: Session, slot: Slot, plan: PublishPlan) -> None:
     session.concurrently(
-        [partial(session.workspace.delete, _path(session, slot, path), True) for path in plan.delete],
+        [partial(session.workspace.delete, in_slot(session, slot, path), True) for path in plan.delete],
         "removed" if plan.delete else "",
     )
-    needed = [session.slot_folder(slot)] if not plan.folders else [_path(session, slot, path) for path in plan.folders]
+    needed = (
+        [session.slot_folder(slot)] if not plan.folders else [in_slot(session, slot, path) for path in plan.folders]
+    )
     for folder in needed:
         session.guard()
         session.workspace.mkdirs(folder)
@@ -229,7 +154,7 @@ def _upload(session: Session, content: Content, plan: PublishPlan) -> None:
 
 
 def _put(session: Session, content: Content, file: SlotFile) -> None:
-    path, source = _path(session, content.slot, file.path), content.source(file)
+    path, source = in_slot(session, content.slot, file.path), content.source(file)
     if file.kind == "notebook":
         session.workspace.import_notebook(path, file.language or "PYTHON", _bytes(source))
     else:
@@ -260,19 +185,19 @@ def _differing(session: Session, content: Content, files: Sequence[SlotFile]) ->
     """The files that read back otherwise. Files above the size that the service exports are taken as they were sent."""
 
     def same(file: SlotFile) -> bool:
-        there = session.workspace.export_file(_path(session, content.slot, file.path))
+        there = session.workspace.export_file(in_slot(session, content.slot, file.path))
         if there is None or file.kind != "notebook":
             return there is not None and sha256(there) == file.sha256
-        return _same_notebook(there, _bytes(content.source(file)))
+        return same_notebook(there, _bytes(content.source(file)))
 
-    small = [file for file in files if file.size <= _EXPORTED]
+    small = [file for file in files if file.size <= EXPORTED]
     fine = session.workspace.concurrently([partial(same, file) for file in small])
     return [file for file, good in zip(small, fine, strict=True) if not good]
 
 
 def _verify(session: Session, content: Content) -> None:
     """What is there now is exactly what should be."""
-    listed = list_slot(session, content.slot)
+    listed = types_of(list_slot(session, content.slot))
     left = plan_publish(content.files, known={file.path: file.sha256 for file in content.files}, listed=listed)
     wrong = [file.path for file in left.upload] + list(left.delete)
     if wrong:
@@ -285,7 +210,7 @@ def _verify(session: Session, content: Content) -> None:
 
 def _write_manifest(session: Session, slot: Slot, data: bytes) -> None:
     session.guard()
-    path = _path(session, slot, MANIFEST)
+    path = in_slot(session, slot, MANIFEST)
     session.workspace.import_file(path, data)
     if session.workspace.export_file(path) != data:
         raise ServiceError(

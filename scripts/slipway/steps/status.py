@@ -11,10 +11,11 @@ from slipway.domain import freeze as freezes
 from slipway.domain.claim import ends
 from slipway.domain.codec import encode, instant_to_text
 from slipway.domain.job import pause_of
-from slipway.domain.slot import SLOTS
+from slipway.domain.slot import SLOTS, Slot
 from slipway.domain.state import SlotRecord, State
 from slipway.steps.jobs import read_jobs, some
 from slipway.steps.session import Session, open_session
+from slipway.steps.slot_reading import difference
 from slipway.steps.text_table import text_table
 
 
@@ -61,7 +62,7 @@ def describe(session: Session) -> dict[str, Any]:
         "environment": state.environment,
         "live": state.live,
         "version": entry.version if entry else None,
-        "slots": {slot: _slot(state, slot) for slot in SLOTS},
+        "slots": {slot: _slot(session, slot) for slot in SLOTS},
         "jobs": jobs,
         "claim": encode(state.claim) if state.claim else None,
         "claim_expired": state.claim is not None
@@ -75,7 +76,8 @@ def describe(session: Session) -> dict[str, Any]:
     }
 
 
-def _slot(state: State, slot: str) -> dict[str, Any] | None:
+def _slot(session: Session, slot: Slot) -> dict[str, Any] | None:
+    state = session.state
     record = state.slots.get(slot)
     if record is None:
         return None
@@ -89,6 +91,7 @@ def _slot(state: State, slot: str) -> dict[str, Any] | None:
         "published": instant_to_text(record.published),
         "test": encode(record.test) if record.test else None,
         "role": _role(state, slot, record),
+        "changed": difference(session, slot, record.manifest) if record.complete else "",
     }
 
 
@@ -128,6 +131,10 @@ def as_text(data: dict[str, Any]) -> str:
         outcome = "" if test is None else ("passed" if test["passed"] else f"failed: {some(test['failed'])}")
         rows.append([name, slot["role"], slot["version"], slot["manifest"][:12], outcome, slot["published"]])
     lines += [*text_table(rows), ""]
+    if changed := [
+        f"changed by hand: {slot['changed']}" for slot in data["slots"].values() if slot and slot["changed"]
+    ]:
+        lines += [*changed, ""]
     rows = [["job", "id", "slot", "starts by itself", ""]]
     for key, job in data["jobs"].items():
         rows.append([key, str(job["id"]), job["slot"] or "adopted", _starts(job), _remark(job)])

@@ -24,7 +24,7 @@ from slipway.steps.jobs import known_jobs, some
 from slipway.steps.release_source import release_of
 from slipway.steps.repairs import warn_of_repairs
 from slipway.steps.session import Session, open_session
-from slipway.steps.slot_writer import is_whole
+from slipway.steps.slot_reading import why_not_whole
 from slipway.steps.switching import begin, finish_or_take_back, settle, take_back
 
 _UNTOUCHED = "No job and no object of the factory was changed; what was live still is."
@@ -119,8 +119,8 @@ def tested_candidate(session: Session, slot: Slot, version: str, release: str) -
         problem = f"{version} in {slot} (manifest {record.manifest[:12]}) was not tested"
     elif not record.test.passed:
         problem = f"the integration test of {version} failed ({some(record.test.failed)})"
-    elif not is_whole(session, slot, record.manifest):
-        problem = f"the manifest in {slot} is not the one that was tested; somebody wrote into the slot"
+    else:
+        problem = why_not_whole(session, slot, record.manifest)
     if problem or record is None:
         raise NotPossible(
             f"Nothing is switched: {problem}.",

@@ -113,12 +113,33 @@ class Info:
     object_id: int = 0
     language: str | None = None
     size: int | None = None
+    modified_at: int | None = None
+
+
+class Objects(dict[str, tuple[str, bytes]]):
+    """The workspace's tree, which notes when each object was last written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modified: dict[str, int] = {}
+        self._clock = 0
+
+    def __setitem__(self, path: str, item: tuple[str, bytes]) -> None:
+        self._clock += 1
+        self.modified[path] = self._clock
+        super().__setitem__(path, item)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Objects:
+        other = Objects()
+        for path in sorted(self, key=lambda path: self.modified[path]):
+            other[path] = self[path]
+        return other
 
 
 class FakeWorkspace:
     def __init__(self, changes: Changes) -> None:
         self.changes = changes
-        self.objects: dict[str, tuple[str, bytes]] = {}
+        self.objects = Objects()
         self.jobs: dict[int, dict[str, Any]] = {}
         self.acls: dict[int, Sequence[dict[str, str]]] = {}
         self.active: list[dict[str, Any]] = []
@@ -137,15 +158,20 @@ class FakeWorkspace:
     def list(self, path: str) -> Sequence[Info]:
         start = path + "/"
         names = {p for p in self.objects if p.startswith(start) and "/" not in p[len(start) :]}
-        return [Info(name, self.objects[name][0]) for name in sorted(names)]
+        kept = self.objects
+        return [Info(name, kept[name][0], modified_at=kept.modified[name]) for name in sorted(names)]
 
     def mkdirs(self, path: str) -> None:
         def do() -> None:
             parts = path.split("/")
             for end in range(2, len(parts) + 1):
-                self.objects.setdefault("/".join(parts[:end]), ("DIRECTORY", b""))
+                self._make_folder("/".join(parts[:end]))
 
         self.changes.change(f"mkdirs {path}", do)
+
+    def _make_folder(self, path: str) -> None:
+        if path not in self.objects:
+            self.objects[path] = ("DIRECTORY", b"")
 
     def _put(self, path: str, kind: str, data: bytes) -> None:
         parent = path.rpartition("/")[0]

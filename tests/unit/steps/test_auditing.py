@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -171,10 +172,10 @@ def test_a_release_killed_anywhere_tells_what_it_did(world: World, after: bool) 
     world.publish()
     world.test()
     start = len(world.changes.log)
-    kept = dict(world.store.blobs), dict(world.store.etags), dict(world.workspace.objects), list(world.audit.rows)
+    kept = dict(world.store.blobs), dict(world.store.etags), deepcopy(world.workspace.objects), list(world.audit.rows)
     for at in range(40):
         world.store.blobs, world.store.etags = dict(kept[0]), dict(kept[1])
-        world.workspace.objects, world.workspace.jobs = dict(kept[2]), {}
+        world.workspace.objects, world.workspace.jobs = deepcopy(kept[2]), {}
         world.audit.rows = list(kept[3])
         world.changes.log = world.changes.log[:start]
         world.changes.stop_at, world.changes.after = start + at, after
