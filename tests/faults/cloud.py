@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -139,7 +139,7 @@ def make_project(root: Path) -> Path:
 
 def write_job(root: Path, name: str) -> None:
     cluster = {"spark_version": "{{ spark_version }}", "node_type_id": "{{ node_type_id }}", "num_workers": 1}
-    notebook = "score" if name in ("extra", *STREAMS) else name
+    notebook = name if name in ("train", "score") else "score"
     settings = job(notebook, job_clusters=[{"job_cluster_key": "small", "new_cluster": cluster}])
     if name in STREAMS:
         del settings["schedule"]
@@ -155,7 +155,7 @@ class Cloud:
 
     def __init__(self, folder: Path, patch: Any) -> None:
         self.folder = folder
-        self.root = make_project(folder / "project")
+        self.root = self.make_project(folder / "project")
         environment = load_environment(self.root, NAME)
         self.environment = environment
         runner = [sys.executable, "-S", "-c", textwrap.dedent(RUNNER)]
@@ -168,7 +168,10 @@ class Cloud:
             )
         )
 
-    def __enter__(self) -> Cloud:
+    def make_project(self, root: Path) -> Path:
+        return make_project(root)
+
+    def __enter__(self) -> Self:
         self._server.start()
         self.agent, self.other = Agent(self.folder / "agent"), Agent(self.folder / "other agent")
         self._pipeline = self._sign_in()
@@ -278,6 +281,10 @@ class Cloud:
         """From now on every request to a path that begins so is refused."""
         rule = Fault(kind="status", status=403, path=f"{path}*", times=None)
         self._server.call(lambda: self._server.azure.gateway.faults.add(rule))
+
+    def met(self) -> bool:
+        """Whether what `cut` asked for has happened: there were so many requests."""
+        return not self._server.call(self._server.azure.gateway.faults.rules)
 
     def mend(self) -> None:
         self._server.call(self._server.azure.gateway.faults.clear)
@@ -410,6 +417,8 @@ class Cloud:
         self.mend()
 
         def put_back() -> None:
+            for work in self._engine._work.values():
+                work.cancel()  # what ran since; runs of that time go on without a process
             store, workspaces = self._server.azure.world.store, self._server.azure.workspaces
             for name in self._documents():
                 wanted, collection = memory.documents.get(name, {}), store.collection(name)
@@ -425,6 +434,10 @@ class Cloud:
         self._blob(STATE_BLOB, memory.state)
 
     @property
+    def _engine(self) -> Any:
+        return next(owner for close in self._server.azure.closing if hasattr(owner := close.__self__, "_work"))  # type: ignore[attr-defined]
+
+    @property
     def _host(self) -> str:
         return self.environment.databricks.host.removeprefix("https://")
 
@@ -434,7 +447,7 @@ class Cloud:
 
     def _documents(self) -> dict[str, dict[str, Any]]:
         collections = self._server.azure.world.store._collections
-        return {name: dict(kept) for name, kept in collections.items() if name.startswith("databricks/")}
+        return {name: dict(kept) for name, kept in collections.items() if name.startswith(_KEPT)}
 
     def _snapshot(self) -> dict[str, Any]:
         return self._server.call(lambda: self._server.azure.workspaces.snapshot(self._host))
@@ -477,6 +490,8 @@ def _killed(cloud: Cloud, at: int, *, sent: bool) -> list[Fault]:
     return [kill] if sent else [kill, Fault(kind="drop_before", skip=at)]
 
 
+_KEPT = ("databricks/", "data_factory/", "resource_manager/resources")
+"""What steps change, of what the stand-ins keep."""
 _REFUSED = '{"error_code": "PERMISSION_DENIED", "message": "no more"}'
 
 CUTS: dict[str, Callable[[Cloud, int], list[Fault]]] = {

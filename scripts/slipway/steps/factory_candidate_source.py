@@ -54,10 +54,10 @@ def read_wanted(context: Context) -> Wanted:
     environment = context.environment
     if environment.data_factory.source == "git":
         databricks = environment.data_factory.parameterise_databricks
-        files = export_of(read_git_folder(context.root / GIT_FOLDER), parameterise_databricks=databricks)
+        files = export_of(read_git_folder(context.release / GIT_FOLDER), parameterise_databricks=databricks)
         findings = list[Finding]()
     else:
-        path = context.root / EXPORTS
+        path = context.release / EXPORTS
         if not path.exists():
             raise ReleaseError(
                 f"{environment.name} imports an export (data_factory.source), and the release has no {EXPORTS}.",

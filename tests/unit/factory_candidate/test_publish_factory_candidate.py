@@ -191,13 +191,16 @@ def test_no_candidate_no_factory_no_export_and_mistakes_are_said(bench: Bench) -
     bench.factory.linked = False
     odd = pipeline("odd", notebook="@string(pipeline().globalParameters)")
     bench.export([linked_service(), odd])
+    bench.publish_slot("2")
     with pytest.raises(ReleaseError, match="can't be made") as caught:
         bench.run()
     assert "position 9" in str(caught.value)
     shutil.rmtree(bench.world.root / "arm")
+    bench.publish_slot("3")
     with pytest.raises(ReleaseError, match="has no arm/datafactory"):
         bench.run()
     bench.export([DAILY])
+    bench.publish_slot("4")
     with pytest.raises(ReleaseError, match="a mistake") as caught:
         bench.run()
     assert "needs pipelines/score" in str(caught.value)

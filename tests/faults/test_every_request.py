@@ -1,0 +1,210 @@
+"""A release of twelve jobs and a factory, cut at every single request: what is left is finished or taken back, never a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from rehearsal.databricks import continuous
+from tests.faults.big_cloud import NEW_FACTORY, NEW_JOBS, OLD_FACTORY, OLD_JOBS, STEADY, BigCloud, Objects
+from tests.faults.cloud import Memory, Outcome
+
+KILLED = -9
+CUTS = ("killed after", "answer lost")
+PAUSED_BY_HAND, CHANGED_BY_HAND = STEADY[0], "drifted"
+SAID = (0, 5, 6, 8, 9)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The environment at several times of its life."""
+
+    to_publish: Memory
+    """1.0 is live in blue, and people have changed a job and paused another; green is empty."""
+    to_switch: Memory
+    """1.1 is tested in green."""
+    to_roll_back: Memory
+    """1.1 is live in green; 1.0 is whole in blue."""
+    to_republish: Memory
+    """1.1 is live in green; a candidate has overwritten 1.0."""
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigCloud]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(continuous, "RESTART_SECONDS", 0.05)
+        with BigCloud(tmp_path_factory.mktemp("big"), patch) as cloud:
+            yield cloud
+
+
+@pytest.fixture(scope="module")
+def stages(cloud: BigCloud) -> Stages:
+    cloud.build_with("1.0", OLD_JOBS, OLD_FACTORY)
+    cloud.build_with("1.1", NEW_JOBS, NEW_FACTORY)
+    cloud.build_with("1.2", NEW_JOBS, NEW_FACTORY)
+    cloud.done("deploy_resources", version="1.0")
+    cloud.link_factory()
+    cloud.release("1.0")
+    cloud.change_job(cloud.job_id(CHANGED_BY_HAND), lambda job: job["settings"].update(timeout_seconds=7200))
+    cloud.change_job(
+        cloud.job_id(PAUSED_BY_HAND), lambda job: job["settings"]["schedule"].update(pause_status="PAUSED")
+    )
+    to_publish = cloud.remember()
+    cloud.done("publish_slot", version="1.1")
+    cloud.done("run_integration_test", version="1.1")
+    to_switch = cloud.remember()
+    cloud.done("switch_slot", version="1.1")
+    to_roll_back = cloud.remember()
+    cloud.done("publish_slot", version="1.2")
+    return Stages(to_publish, to_switch, to_roll_back, cloud.remember())
+
+
+def is_release(cloud: BigCloud, slot: str, jobs: tuple[str, ...], factory: Objects) -> None:
+    """All of the environment is this release, in this slot, and nothing of another; schedules and triggers as they were."""
+    state = cloud.state
+    assert (state.live, state.switch, state.claim) == (slot, None, None)
+    assert state.slots[slot].complete
+    places = cloud.live_jobs()
+    assert {key: place for key, (place, _) in places.items()} == dict.fromkeys(jobs, slot)
+    assert {key for key, (_, pause) in places.items() if pause == "PAUSED"} == {PAUSED_BY_HAND}
+    is_factory(cloud, slot, factory)
+
+
+def is_factory(cloud: BigCloud, slot: str, wanted: Objects) -> None:
+    there = cloud.factory()
+    assert cloud.release_folder() == slot
+    assert cloud.running() == {key.partition("/")[2] for key in wanted if key.startswith("triggers/")}
+    for key, properties in wanted.items():
+        given = {name: there[_found(there, key)].get(name) for name in properties}
+        assert given == dict(properties), key
+
+
+def _found(there: dict[str, Any], key: str) -> str:
+    return next(name for name in there if name.lower() == key.lower())
+
+
+def new(cloud: BigCloud) -> None:
+    is_release(cloud, "green", NEW_JOBS, NEW_FACTORY)
+
+
+def old(cloud: BigCloud) -> None:
+    is_release(cloud, "blue", OLD_JOBS, OLD_FACTORY)
+
+
+def published(cloud: BigCloud) -> None:
+    state = cloud.state
+    assert (state.live, state.switch) == ("blue", None)
+    record = state.slots["green"]
+    assert (record.version, record.complete, record.candidate) == ("1.1", True, True)
+    assert "1.1" in cloud.slot("green")["notebooks/score.py"].decode()
+    places = cloud.live_jobs()
+    assert {key: place for key, (place, _) in places.items()} == dict.fromkeys(OLD_JOBS, "blue")
+    is_factory(cloud, "blue", OLD_FACTORY)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A step that is cut: where it starts, and what must hold when it was run to its end."""
+
+    start: Memory
+    step: str
+    version: str
+    ended: Callable[[BigCloud], None]
+
+
+def works(stages: Stages) -> dict[str, Work]:
+    return {
+        "publish": Work(stages.to_publish, "publish_slot", "1.1", published),
+        "switch": Work(stages.to_switch, "switch_slot", "1.1", new),
+        "rollback": Work(stages.to_roll_back, "rollback", "", old),
+        "rollback from the archive": Work(stages.to_republish, "rollback", "", old),
+    }
+
+
+def between(cloud: BigCloud, outcome: Outcome) -> None:
+    """At every moment: an open journal, or one release."""
+    assert outcome.code in (KILLED, *SAID), outcome.text
+    assert "Traceback" not in outcome.text
+    state = cloud.state
+    if state.switch is None and state.live is not None:
+        jobs = OLD_JOBS if state.live == "blue" else NEW_JOBS
+        assert {place for place, _ in cloud.live_jobs().values()} == {state.live}, outcome.text
+        assert set(cloud.live_jobs()) == set(jobs)
+
+
+def cut(cloud: BigCloud, work: Work, kind: str, at: int) -> bool:
+    """Cuts the step at request `at`, and runs it again by a clean agent. False when it made no so many requests."""
+    cloud.back_to(work.start)
+    cloud.cut(kind, at)
+    outcome = cloud.step(work.step, version=work.version)
+    met = cloud.met()
+    cloud.mend()
+    between(cloud, outcome)
+    if outcome.code != 0 and not _is_over(cloud, work):
+        again = cloud.step(work.step, version=work.version)
+        assert again.code == 0, f"{kind} at {at}: {outcome.text}\n{again.text}"
+    work.ended(cloud)
+    return met
+
+
+def _is_over(cloud: BigCloud, work: Work) -> bool:
+    """A rollback that was killed when all was done: once more would go back once more, or find nothing."""
+    return work.step == "rollback" and cloud.state.live == "blue"
+
+
+def sweep(cloud: BigCloud, work: Work, kind: str, every: int = 1) -> int:
+    """Cuts at each request; returns how many cuts there were."""
+    at = 0
+    while cut(cloud, work, kind, at):
+        at += every
+    return at // every
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("kind", CUTS)
+@pytest.mark.parametrize("name", ["publish", "switch", "rollback", "rollback from the archive"])
+def test_cut_at_every_request(
+    cloud: BigCloud, stages: Stages, name: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    count = sweep(cloud, works(stages)[name], kind)
+    with capsys.disabled():
+        print(f"\n{name}, {kind}: {count} requests, each cut and recovered")
+    assert count > 20
+
+
+@pytest.mark.parametrize("name", ["switch", "rollback"])
+def test_cut_in_the_middle(cloud: BigCloud, stages: Stages, name: str) -> None:
+    work = works(stages)[name]
+    for at in (30, 45):
+        assert cut(cloud, work, CUTS[at % 2], at)
+
+
+@pytest.mark.release
+@pytest.mark.parametrize("at", [30, 40, 50, 60, 70])
+def test_taking_back_is_itself_cut_at_every_request(cloud: BigCloud, stages: Stages, at: int) -> None:
+    """The step that finishes or takes back what a dead agent left open, killed at each of its requests."""
+    cloud.back_to(stages.to_switch)
+    cloud.cut("killed after", at)
+    assert cloud.step("switch_slot", version="1.1").code == KILLED
+    cloud.mend()
+    if cloud.state.switch is None:
+        pytest.skip("the switch is not open there")
+    half = cloud.remember()
+    count = 0
+    while True:
+        cloud.back_to(half)
+        cloud.cut("killed after", count)
+        outcome = cloud.step("switch_slot", "--revert")
+        met = cloud.met()
+        cloud.mend()
+        between(cloud, outcome)
+        if outcome.code != 0:
+            cloud.done("switch_slot", "--revert")
+        cloud.done("switch_slot", "--revert")
+        old(cloud)
+        if not met:
+            return
+        count += 1
