@@ -12,6 +12,7 @@
 | 7 | TestFailed | the integration test failed |
 | 8 | Conflict | somebody else holds it, or changed it |
 | 9 | NotPossible | this can't be done in the state things are in |
+| 10 | WatchBreached | too many first runs of a release failed |
 
 A text says what failed and where; `changed` what was and was not changed; `next_step` what to do now.
 None of them may hold a secret. Code branches on the class, never on the text.
@@ -115,3 +116,9 @@ class NotPossible(SlipwayError):
 
 class NotBootstrapped(NotPossible):
     """The environment has no place for its state: nothing was ever released to it."""
+
+
+class WatchBreached(SlipwayError):
+    """More first runs of a release failed than its watch allows."""
+
+    exit_code = 10

@@ -14,6 +14,7 @@ from slipway.domain.environment_schema import NAME, SCHEMA, cross_check
 from slipway.domain.schema import check
 from slipway.errors import ConfigurationError, Finding, UsageError
 
+OnBreach = Literal["rollback", "report"]
 DEFAULTS = "config/defaults.yml"
 FOLDER = "config/environments"
 
@@ -136,6 +137,15 @@ class Drain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WatchPolicy:
+    """How an environment watches what it switched to; `hours` 0: not at all."""
+
+    hours: int = 0
+    max_failures: int = 0
+    on_breach: OnBreach = "report"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Environment:
     """One environment, all values resolved. `values` is the whole configuration, for expressions in job definitions."""
 
@@ -154,6 +164,7 @@ class Environment:
     values: Mapping[str, Any]
     data_factory: DataFactoryPolicy = field(default_factory=DataFactoryPolicy)
     drain: Drain = field(default_factory=Drain)
+    watch: WatchPolicy = field(default_factory=WatchPolicy)
 
 
 def environment_names(root: Path) -> list[str]:
@@ -323,6 +334,7 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
         values={**values, "environment": name},
         data_factory=DataFactoryPolicy(**values.get("data_factory", {})),
         drain=Drain(**values.get("drain", {})),
+        watch=WatchPolicy(**values.get("watch", {})),
     )
 
 

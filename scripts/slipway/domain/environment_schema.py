@@ -159,8 +159,12 @@ SCHEMA = Keys(
         ),
         "archive": Keys({"keep": Whole(3, 1000)}),
         "drain": Keys({"unseen_runs": Choice(("warn", "stop"))}),
+        "watch": Keys(
+            {"hours": Whole(0, 14 * 24), "max_failures": Whole(0, 1000), "on_breach": Choice(("rollback", "report"))},
+            optional=frozenset({"max_failures", "on_breach"}),
+        ),
     },
-    optional=frozenset({"data_factory", "drain"}),
+    optional=frozenset({"data_factory", "drain", "watch"}),
 )
 
 # What each source of a secret needs beside it.

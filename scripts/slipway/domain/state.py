@@ -16,6 +16,7 @@ from slipway.domain.factory.part import FactoryRecord
 from slipway.domain.freeze import Freeze
 from slipway.domain.slot import Slot, other
 from slipway.domain.switch import Journal
+from slipway.domain.watch import Watch
 from slipway.errors import NotPossible
 
 FORMAT = 1
@@ -105,6 +106,7 @@ class State:
     switch: Journal | None = None
     factory: FactoryRecord | None = None
     audit: tuple[Row, ...] = ()
+    watch: Watch | None = None
     serial: int = 0
     written_by: str = ""
     format: int = FORMAT

@@ -9,6 +9,7 @@ from slipway.domain.factory.part import FactoryRecord
 from slipway.domain.slot import Slot
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
 from slipway.domain.switch import Action, Journal, turn_back
+from slipway.domain.watch import Watch
 from slipway.errors import NotPossible
 
 _HISTORY = 50
@@ -59,8 +60,11 @@ def turned_back(state: State, journal: Journal) -> State:
     return replace(state, switch=turn_back(journal))
 
 
-def switched(state: State, journal: Journal, *, now: float, run: str, readers: tuple[str, ...]) -> State:
-    """The switch is complete: the target slot is live. One compare-and-swap makes it so."""
+def switched(
+    state: State, journal: Journal, *, now: float, run: str, readers: tuple[str, ...], watch: Watch | None = None
+) -> State:
+    """The switch is complete: the target slot is live, and `watch` in the place of an earlier one. One compare-and-swap
+    makes it so."""
     record = state.slots[journal.target]
     jobs = dict(state.jobs)
     for action in journal.actions:
@@ -72,7 +76,7 @@ def switched(state: State, journal: Journal, *, now: float, run: str, readers: t
     else:
         history = _released(state.history, journal, record, now, run)
     state = state.with_slot(journal.target, replace(record, candidate=False))
-    return replace(imported(state, journal), live=journal.target, jobs=jobs, history=history)
+    return replace(imported(state, journal), live=journal.target, jobs=jobs, history=history, watch=watch)
 
 
 def imported(state: State, journal: Journal) -> State:

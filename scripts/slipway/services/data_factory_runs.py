@@ -57,14 +57,33 @@ class PipelineRuns:
         ]
         return self._query("/queryPipelineRuns", "looking for runs", now, filters)
 
+    def since(self, moment: float, *, now: float) -> list[dict[str, Any]]:
+        """The runs of all pipelines that something happened to since then (seconds since the epoch)."""
+        return self._query("/queryPipelineRuns", "looking at runs", now, [], after=moment)
+
+    def last_before(self, pipeline: str, moment: float) -> list[dict[str, Any]]:
+        """The newest runs of a pipeline that nothing happened to since then, newest first: one page."""
+        when = datetime.fromtimestamp(moment, UTC)
+        body = {
+            "lastUpdatedAfter": (when - _KEPT).isoformat(),
+            "lastUpdatedBefore": when.isoformat(),
+            "filters": [{"operand": "PipelineName", "operator": "Equals", "values": [pipeline]}],
+            "orderBy": [{"orderBy": "RunStart", "order": "DESC"}],
+        }
+        answer = self.factory.ask("POST", "/queryPipelineRuns", f"looking at runs of {pipeline}", body, repeatable=True)
+        return list((answer or {}).get("value") or [])
+
     def page(self, run_id: str) -> str:
         """Data Factory Studio's page of a run."""
         return f"https://adf.azure.com/en/monitoring/pipelineruns/{run_id}?factory={quote(self.factory.id, safe='')}"
 
-    def _query(self, path: str, doing: str, now: float, filters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _query(
+        self, path: str, doing: str, now: float, filters: list[dict[str, Any]], *, after: float | None = None
+    ) -> list[dict[str, Any]]:
+        """Every page; what was updated since `after`, or as long ago as runs are kept."""
         moment = datetime.fromtimestamp(now, UTC)
         body: dict[str, Any] = {
-            "lastUpdatedAfter": (moment - _KEPT).isoformat(),
+            "lastUpdatedAfter": (moment - _KEPT if after is None else datetime.fromtimestamp(after, UTC)).isoformat(),
             "lastUpdatedBefore": (moment + _AHEAD).isoformat(),
             "filters": filters,
         }

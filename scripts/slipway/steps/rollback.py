@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from slipway.domain.archive import FILES, ArchivedRelease, archive_settings, rea
 from slipway.domain.codec import instant_to_text
 from slipway.domain.job import move
 from slipway.domain.slot import Slot, SlotFile
-from slipway.domain.state import Entry, SlotRecord
+from slipway.domain.state import Entry, SlotRecord, State
 from slipway.domain.switch import plan
 from slipway.domain.transition import published, rollback_target
 from slipway.domain.way_back import course
@@ -65,8 +66,9 @@ def run(context: Context) -> None:
         roll_back(open_session(context, "rollback"), context.arguments.to)
 
 
-def roll_back(session: Session, version: str | None) -> None:
-    """Goes to `version` (None: the last stable release), whatever switch is open. Nothing where that is live already.
+def roll_back(session: Session, version: str | None, *, still: Callable[[State], bool] = lambda _: True) -> None:
+    """Goes to `version` (None: the last stable release), whatever switch is open. Nothing where that is live already, or
+    where `still`, asked when the claim is held, says no.
 
     Raises NotPossible with the reason, Conflict, and what stopped it after it was taken back.
     """
@@ -74,8 +76,12 @@ def roll_back(session: Session, version: str | None) -> None:
     if session.context.what_if:
         _say_what_if(session, version)
         return
-    despite_freeze = session.context.arguments.despite_freeze
+    despite_freeze = bool(getattr(session.context.arguments, "despite_freeze", False))
     with audited(session, "rollback"), session.claimed(despite_freeze=despite_freeze):
+        if not still(session.state):
+            session.log.info("Somebody else was faster; nothing is rolled back.")
+            session.release_claim()
+            return
         journal = session.state.switch
         way = course(journal, version)
         if way == "go on" and journal is not None:

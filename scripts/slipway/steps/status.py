@@ -69,6 +69,7 @@ def describe(session: Session) -> dict[str, Any]:
         and session.service_time() >= ends(state.claim, switching=state.switch is not None),
         "freeze": encode(state.freeze) if freezes.in_force(state.freeze, now=session.service_time()) else None,
         "switch": _switch(state),
+        "watch": encode(state.watch) if state.watch else None,
         "history": [
             {key: value for key, value in encode(item).items() if key in ("version", "slot", "since", "outcome", "run")}
             for item in reversed(state.history)
@@ -155,6 +156,8 @@ def as_text(data: dict[str, Any]) -> str:
             f"open switch: to {switch['version']} in {switch['target']}, {switch['direction']}, since {switch['started']}; "
             "run scripts/switch_slot.py again, or with --revert"
         )
+    if data["watch"]:
+        lines.append(_watch_line(data["watch"]))
     if data["history"]:
         rows = [["released", "slot", "since", "", "run"]]
         rows += [
@@ -162,6 +165,14 @@ def as_text(data: dict[str, Any]) -> str:
         ]
         lines += ["", *text_table(rows)]
     return "\n".join(lines)
+
+
+def _watch_line(watch: dict[str, Any]) -> str:
+    seen = f", breached since {watch['breached']}" if watch["breached"] else ""
+    return (
+        f"watch: over {watch['release']} since {watch['since']}, until {watch['until']}{seen}; more than "
+        f"{watch['max_failures']} failed first runs: {watch['on_breach']}; python scripts/watch_release.py looks"
+    )
 
 
 def _starts(job: dict[str, Any]) -> str:

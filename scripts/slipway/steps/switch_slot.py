@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from slipway.command import Context, run_step
 from slipway.domain.archive import archive_settings, read_settings
+from slipway.domain.claim import describe, ends
+from slipway.domain.codec import instant_to_text
 from slipway.domain.drift import differences
 from slipway.domain.job import with_pause
 from slipway.domain.slot import Slot
-from slipway.domain.state import SlotRecord
+from slipway.domain.state import SlotRecord, State
 from slipway.domain.switch import Action, Journal, Known, plan
 from slipway.errors import Conflict, NotBootstrapped, NotPossible, saying
-from slipway.steps.auditing import audited
+from slipway.steps.auditing import audited, flush, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of
 from slipway.steps.factory_deployment import say_plan
@@ -250,6 +253,7 @@ def revert(session: Session) -> None:
                     despite_freeze=True
                 )  # a release that is dead for certain must not keep the next one waiting
             session.release_claim()
+            _forget_expired_claim(session)
         return
     if session.context.what_if:
         session.log.info(f"Would take back the switch to {journal.version} ({journal.target}):")
@@ -281,6 +285,26 @@ def revert(session: Session) -> None:
     )
 
 
+def _forget_expired_claim(session: Session) -> None:
+    """Takes a claim that has ended by itself out of the state: whose it was is said here, and not to the next release."""
+    claim = session.state.claim
+    if claim is None or session.service_time() < ends(claim, switching=False):
+        return
+    told = row(session, "claim", "expired", release=claim.release, detail=f"of {claim.who} ({claim.run})")
+
+    def forgetting(state: State) -> State:
+        if state.claim != claim or state.switch is not None:
+            return state
+        return noted(session, lambda held: replace(held, claim=None), told)(state)
+
+    if session.update(forgetting).claim is None:
+        session.log.info(
+            f"{describe(claim)} gave no sign of life since {instant_to_text(claim.heartbeat)}: its claim had expired "
+            f"{instant_to_text(claim.expires)}, and is taken out."
+        )
+        flush(session)
+
+
 def summarise(session: Session) -> None:
     """A line for the log and a summary for the run's page."""
     state, name = session.state, session.environment.name
@@ -288,6 +312,8 @@ def summarise(session: Session) -> None:
     if entry is None:
         return
     session.log.info(f"{entry.version} is live in {name} ({state.live}).")
+    if state.watch is not None:
+        session.log.info(f"It is watched until {instant_to_text(state.watch.until)}.")
     lines = [f"### {name}: {entry.version} is live in {state.live}", "", "| job | id | slot | |", "|---|---|---|---|"]
     for key, job in sorted(state.jobs.items()):
         remark = "left the release" if job.retired else ""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from slipway.domain import job_permissions
+from slipway.domain import watch as watches
 from slipway.domain.audit import Row
 from slipway.domain.codec import to_bytes
 from slipway.domain.job import restarts
@@ -62,13 +63,16 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
     _set_readers(session, journal)
     _keep(session, journal)
     run, now, readers = session.holder.run, session.now(), session.environment.databricks.readers
+    watched_from = session.service_time()
     cleaning = part is not None and bool(part.removed)
 
     def finished(state: State) -> State:
         _same(state, journal)
         if journal.kind == "import":
             return imported(state, journal)
-        after = switched(state, journal, now=now, run=run, readers=readers)
+        published = state.slots[journal.target].published
+        watch = watches.begin(session.environment.watch, journal, published=published, now=watched_from)
+        after = switched(state, journal, now=now, run=run, readers=readers, watch=watch)
         return after if cleaning else without_claim(after, session.holder.id)
 
     session.update_ours(noted(session, finished, _row(session, journal, "done")))

@@ -33,6 +33,7 @@ RELEASE_HOOKS = {
         "publish_factory_candidate --remove",
     ],
     "routeTraffic": ["switch_slot"],
+    "postRouteTraffic": ["watch_release --settle 10"],
     "on.failure": ["switch_slot --revert"],
 }
 
@@ -105,7 +106,11 @@ def test_the_build_publishes_one_artifact_last() -> None:
 
 
 def test_every_script_of_the_pipelines_exists() -> None:
-    for name in ("azure-pipelines.yml", "templates/pipelines/rollback.yml", "templates/pipelines/recover.yml"):
+    for name in (
+        "azure-pipelines.yml",
+        "templates/pipelines/rollback.yml",
+        "templates/pipelines/recover-and-watch.yml",
+    ):
         given = {"environment": "test"} if "rollback" in name else {}
         for stage in compiled(name, **given).stages:
             for job in stage.jobs:
@@ -149,7 +154,7 @@ def test_a_rollback_of_an_unknown_environment_says_which_there_are() -> None:
 
 
 def test_recovery_looks_at_every_environment_and_waits_for_no_approval() -> None:
-    stages = compiled("templates/pipelines/recover.yml").stages
+    stages = compiled("templates/pipelines/recover-and-watch.yml").stages
     assert sorted(stage.name for stage in stages) == environment_names(ROOT)
     assert all(stage.depends_on == () and not stage.deploys for stage in stages)
     commands = [
@@ -159,8 +164,9 @@ def test_recovery_looks_at_every_environment_and_waits_for_no_approval() -> None
         for step in job.all_steps()
         if "inlineScript" in step.inputs
     ]
-    assert len(commands) == len(stages)
-    assert all(command.endswith(" --revert --if-free") for command in commands)
+    assert len(commands) == 2 * len(stages)
+    assert all(command.endswith(" --revert --if-free") for command in commands[::2]), "first what is open"
+    assert all("/watch_release.py " in command and command.endswith(" --once") for command in commands[1::2])
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "templates").rglob("*.yml")), ids=lambda path: path.name)

@@ -19,7 +19,15 @@ from slipway.domain.environment import load_environment
 from slipway.domain.job import slot_libraries
 from slipway.domain.release import Release
 from slipway.log import Log
-from slipway.steps import build_release, freeze, publish_slot, rollback, run_integration_test, switch_slot
+from slipway.steps import (
+    build_release,
+    freeze,
+    publish_slot,
+    rollback,
+    run_integration_test,
+    switch_slot,
+    watch_release,
+)
 from slipway.steps.release_source import release_of, target_of
 from slipway.steps.session import Session, holder_of
 from tests.unit.factory_import.fake_factory import FakeFactory
@@ -111,6 +119,9 @@ class World:
             "if_free": False,
             "wait_for_runs": 30.0,
             "json": False,
+            "settle": 0.0,
+            "end": False,
+            "report": False,
             **arguments,
         }
 
@@ -159,6 +170,9 @@ class World:
 
     def rollback(self, to: str | None = None, **options: Any) -> None:
         rollback.roll_back(self.session("rollback", **options), to)
+
+    def watch(self, **options: Any) -> None:
+        watch_release.watch_release(self.session("watch", **options))
 
     def freeze(self, message: str, *, until: float | None = None, hours: float | None = None, **options: Any) -> None:
         freeze.freeze(self.session("freeze", message=message, until=until, hours=hours, **options))

@@ -144,6 +144,8 @@ class FakeWorkspace:
         self.acls: dict[int, Sequence[dict[str, str]]] = {}
         self.active: list[dict[str, Any]] = []
         self.ended: list[dict[str, Any]] = []
+        self.errors: dict[int, str] = {}
+        self.listed = 0
         self.groups = ["admins", "users"]
         self.submitted: list[dict[str, Any]] = []
         self.answer: Callable[[FakeWorkspace, dict[str, Any]], dict[str, Any]] = passing_test
@@ -238,9 +240,15 @@ class FakeWorkspace:
     def add_permissions(self, kind: str, object_id: int, acl: Sequence[dict[str, str]]) -> None:
         self.changes.change(f"permissions {object_id}", lambda: self.acls.__setitem__(object_id, acl))
 
-    def list_runs(self, active_only: bool = True, job_id: int | None = None) -> Iterator[dict[str, Any]]:
-        chosen = [run for run in self.active if job_id is None or run.get("job_id") == job_id]
-        return iter([{key: value for key, value in run.items() if key != "tasks"} for run in chosen])
+    def list_runs(
+        self, active_only: bool = True, job_id: int | None = None, expand_tasks: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        there = self.active if active_only else [*self.active, *self.ended]
+        chosen = [run for run in there if job_id is None or run.get("job_id") == job_id]
+        chosen.sort(key=lambda run: run.get("start_time", 0), reverse=True)
+        for run in chosen:
+            self.listed += 1
+            yield {key: value for key, value in run.items() if expand_tasks or key != "tasks"}
 
     def ended_runs(self, job_id: int, since: float) -> Sequence[dict[str, Any]]:
         return [run for run in self.ended if run["job_id"] == job_id and run["start_time"] >= since * 1000]
@@ -257,6 +265,8 @@ class FakeWorkspace:
         return {"run_id": run_id, "state": state, "tasks": [{"run_id": run_id + 1, "state": state}]}
 
     def get_run_output(self, task_run_id: int) -> dict[str, Any]:
+        if task_run_id in self.errors:
+            return {"error": self.errors[task_run_id]}
         return self.answer(self, self.submitted[-1])
 
     def cancel_run(self, run_id: int) -> None:

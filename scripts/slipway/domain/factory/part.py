@@ -62,7 +62,7 @@ class Snapshot:
 class FactoryPart:
     """The factory's part of a journal. `before` is the snapshot's blob. `moved`: triggers that are stopped, started, or
     both; of these, `ran` did before and `runs` do in the end. `meant`: every trigger of the source, and whether it is
-    to run. `removed` objects go after the switch."""
+    to run. `removed` objects go after the switch. `pipelines`: all those of the source."""
 
     factory: str
     before: str
@@ -74,6 +74,7 @@ class FactoryPart:
     ran: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     meant: Mapping[str, bool] | None = None
+    pipelines: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -141,6 +142,7 @@ def part_of(plan: Plan, *, factory: str, before: str) -> FactoryPart:
         ran=tuple(move.name for move in plan.moves if move.before),
         runs=tuple(move.name for move in plan.moves if move.after),
         meant={move.name.lower(): move.wanted for move in plan.triggers if move.wanted is not None},
+        pipelines=tuple(change.item.name for change in plan.changes if change.item.kind is Kind.PIPELINES),
     )
 
 

@@ -85,9 +85,14 @@ class Jobs:
         """The output of one *task's* run; the run of several tasks has none."""
         return dict(self._jobs.get_run_output(task_run_id, version=VERSION))
 
-    def list_runs(self, active_only: bool = True, job_id: int | None = None) -> Iterator[dict[str, Any]]:
-        """Runs, newest first; every page. Only those that the identity may see."""
+    def list_runs(
+        self, active_only: bool = True, job_id: int | None = None, expand_tasks: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Runs, newest first, page by page as they are asked for. Only those that the identity may see; their tasks (the
+        first 100) only with `expand_tasks`."""
         query: dict[str, Any] = {"active_only": active_only, "limit": _RUNS_PER_PAGE}
+        if expand_tasks:
+            query["expand_tasks"] = True
         if job_id is not None:
             query["job_id"] = job_id
         return self._every("/jobs/runs/list", query, "runs")
