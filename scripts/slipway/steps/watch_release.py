@@ -203,4 +203,5 @@ def _counted(sights: Sequence[Sight]) -> str:
         words = {"active": "running", "succeeded": "succeeded", "failed": "failed as before the switch"}
         said = "failed" if sight.counts else "not known" if sight.unknown else words.get(outcome, "without a run")
         counts[said] = counts.get(said, 0) + 1
-    return f"of {len(sights)} first runs " + (", ".join(f"{n} {said}" for said, n in counts.items()) or "none")
+    listed = ", ".join(f"{number} {said}" for said, number in counts.items())
+    return f"{listed} (of {len(sights)} jobs and pipelines)" if sights else "nothing to watch"

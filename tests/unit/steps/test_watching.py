@@ -218,7 +218,7 @@ def test_when_its_time_is_over_it_says_how_it_went(watched: World) -> None:
     watched.time = watched.state.watch.until + 100
     run(watched, "train", "FAILED")  # too late to be this release's first run
     watched.watch()
-    assert "is over: of 2 first runs 1 succeeded, 1 without a run." in said(watched)
+    assert "is over: 1 succeeded, 1 without a run (of 2 jobs and pipelines)." in said(watched)
     assert watched.state.watch is None
     assert told(watched) == [("watch", "ended")]
 
