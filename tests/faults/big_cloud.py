@@ -142,6 +142,13 @@ class BigCloud(Cloud):
         shared = self._factory_resource()["properties"].get("globalParameters") or {}
         return str((shared.get("releaseFolder") or {}).get("value", "")).rpartition("/")[2]
 
+    def factory_requests(self) -> list[str]:
+        """What was asked of the factory since this was asked last: method and path below it."""
+        below = f"/factories/{self.environment.resources.data_factory}"
+        log = self._server.azure.gateway.log
+        recent = self._server.call(lambda: [log.recent.popleft() for _ in range(len(log.recent))])
+        return [f"{item['method']} {item['path'].partition(below)[2]}" for item in recent if below in item["path"]]
+
     def _resources(self) -> list[dict[str, Any]]:
         azure = self.environment.azure
         scope = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.resource_group}"

@@ -182,6 +182,17 @@ def test_cut_in_the_middle(cloud: BigCloud, stages: Stages, name: str) -> None:
         assert cut(cloud, work, CUTS[at % 2], at)
 
 
+def test_a_switch_in_which_no_object_of_the_factory_changed(cloud: BigCloud, stages: Stages) -> None:
+    cloud.back_to(stages.to_republish)
+    cloud.done("run_integration_test", version="1.2")
+    cloud.factory_requests()
+    cloud.done("switch_slot", version="1.2")
+    asked = cloud.factory_requests()
+    assert 0 < len(asked) <= 8, asked
+    assert not any(each.partition("?")[0].endswith("/stop") for each in asked), "no trigger is stopped for a moment"
+    is_factory(cloud, "blue", NEW_FACTORY)
+
+
 @pytest.mark.release
 @pytest.mark.parametrize("at", [30, 40, 50, 60, 70])
 def test_taking_back_is_itself_cut_at_every_request(cloud: BigCloud, stages: Stages, at: int) -> None:
