@@ -429,6 +429,10 @@ class Cloud:
             shutil.rmtree(self._files)
             shutil.copytree(memory.files, self._files)
             workspaces._open.clear()  # they read the store again
+            resources = self._server.azure.world.resources
+            resources._by_name.clear()
+            for key in resources._resources:
+                resources._index(resources._resources[key])
 
         self._server.call(put_back)
         self._blob(STATE_BLOB, memory.state)

@@ -16,6 +16,7 @@ KILLED = -9
 CUTS = ("killed after", "answer lost")
 PAUSED_BY_HAND, CHANGED_BY_HAND = STEADY[0], "drifted"
 SAID = (0, 5, 6, 8, 9)
+LEFT = {key.lower() for key in (OLD_FACTORY.keys() ^ NEW_FACTORY.keys())}
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def is_release(cloud: BigCloud, slot: str, jobs: tuple[str, ...], factory: Objec
 
 
 def is_factory(cloud: BigCloud, slot: str, wanted: Objects) -> None:
+    """What left may still be there after an agent died between the switch and its clean-up: the next release takes it."""
     there = cloud.factory()
+    assert {key.lower() for key in there} - {key.lower() for key in wanted} <= LEFT
     assert cloud.release_folder() == slot
     assert cloud.running() == {key.partition("/")[2] for key in wanted if key.startswith("triggers/")}
     for key, properties in wanted.items():
