@@ -36,7 +36,8 @@ LIMIT_SECONDS = 60
 STREAMS = {"follows": "restart", "stays": "leave"}
 """Continuous jobs, by what becomes of their runs at a switch."""
 
-# Stands for the notebook runner: says what an integration test says that has passed; a stream goes on until it is cancelled.
+# Stands for the notebook runner: says what an integration test says that has passed; a stream goes on until it is
+# cancelled, and a notebook whose source says that it is broken fails.
 RUNNER = """
 import hashlib, json, pathlib, sys, time
 spec = json.load(sys.stdin)
@@ -47,6 +48,9 @@ manifest = (pathlib.Path(spec["workspace"]) / "files" / slot / "manifest.json").
 said = {"manifest": hashlib.sha256(manifest).hexdigest(), "passed": True,
         "checks": [{"name": "it runs", "outcome": "passed", "seconds": 0.1, "message": ""}]}
 result = {"state": "SUCCESS", "result": json.dumps(said), "truncated": False, "error": None, "error_trace": None, "task_values": {}}
+source = pathlib.Path(spec["workspace"]) / "notebooks" / (spec["notebook_path"].removeprefix("/Workspace/") + ".py")
+if "broken" in source.read_text():
+    result |= {"state": "FAILED", "result": None, "error": "ValueError: it is broken"}
 (pathlib.Path(spec["scratch"]) / "result.json").write_text(json.dumps(result))
 """
 

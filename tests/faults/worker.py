@@ -22,7 +22,15 @@ from typing import Any
 _FASTER = 50.0
 
 _CLIENTS = ("azure.identity", "azure.storage.blob", "slipway.services.databricks", "slipway.services.storage")
-_STEPS = ("deploy_resources", "publish_slot", "run_integration_test", "switch_slot", "rollback", "adopt_job")
+_STEPS = (
+    "deploy_resources",
+    "publish_slot",
+    "run_integration_test",
+    "switch_slot",
+    "rollback",
+    "adopt_job",
+    "watch_release",
+)
 
 
 def _wait_less() -> None:
