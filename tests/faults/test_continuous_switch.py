@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -52,6 +53,13 @@ def test_a_switch_restarts_the_stream_that_wants_it_and_leaves_the_other(cloud: 
     after = cloud.streams()
     assert after["stays"] == before["stays"]
     assert after["follows"][0][0] != before["follows"][0][0]
+
+
+def test_the_watch_waits_until_the_stream_runs_again(cloud: Cloud) -> None:
+    cloud.done("switch_slot", version="1.1")
+    said = cloud.done("watch_release", "--settle", "1")
+    assert re.search(r"job follows: running https://\S+", said.text)
+    assert "job stays: no run yet" in said.text, "its run is still the one from before"
 
 
 def test_the_slot_that_a_left_stream_reads_from_is_not_overwritten(cloud: Cloud) -> None:

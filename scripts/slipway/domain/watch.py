@@ -69,6 +69,11 @@ class Run:
     message: str = ""
     part: int | None = None
 
+    @property
+    def is_result(self) -> bool:
+        """Whether it says how one release did. A repair may run tasks of another than the run began with."""
+        return self.outcome in ("succeeded", "failed") and len(self.slots) < 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sight:
@@ -181,8 +186,7 @@ def _sight(
     name: str, ours: Sequence[Run], others: Sequence[Run], *, restarted: bool = False, failed_before: bool = False
 ) -> Sight:
     first = min((run for run in ours if run.outcome != "none"), key=lambda run: run.started, default=None)
-    with_result = [run for run in others if run.outcome in ("succeeded", "failed")]
-    last = max(with_result, key=lambda run: run.started, default=None)
+    last = max((run for run in others if run.is_result), key=lambda run: run.started, default=None)
     failed_before = failed_before or (last is not None and last.outcome == "failed")
     return Sight(name=name, run=first, failed_before=failed_before, restarted=restarted)
 

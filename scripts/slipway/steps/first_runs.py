@@ -63,7 +63,7 @@ def _until_before(watch: Watch, runs: Iterator[Run]) -> Iterator[Run]:
         yield run
         if run.started < watch.published:
             older += 1
-            if older >= _OLDER or run.outcome in ("succeeded", "failed"):
+            if older >= _OLDER or run.is_result:
                 return
         if count >= _MOST_RUNS:
             return

@@ -109,7 +109,7 @@ def _breached(session: Session, watch: Watch, sights: Sequence[Sight]) -> None:
     look sees the same runs, and after a rollback there is no watch any more."""
     failed = watches.failures(sights)
     text = (
-        f"{watch.release} breached its watch: {len(failed)} first runs failed that did not fail before "
+        f"{watch.release} breached its watch: {len(failed)} first run{'s' * (len(failed) > 1)} failed, and not before "
         f"(allowed: {watch.max_failures}): {some([sight.name for sight in failed], 5)}."
     )
     over = watches.is_over(watch, session.service_time())

@@ -15,6 +15,7 @@ from slipway.domain.codec import Damaged, from_bytes, to_bytes
 from slipway.domain.manifest import Manifest, make_manifest, read_manifest
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult, read_state, write_state
 from slipway.domain.switch import Action, Journal
+from slipway.domain.watch import Watch, WatchedJob
 from slipway.errors import NotPossible
 
 words = st.text(max_size=12)
@@ -119,6 +120,19 @@ rows = made(
     seconds=st.none() | st.floats(0, 1e6),
     detail=words,
 )
+watches = made(
+    Watch,
+    release=words,
+    slot=slots,
+    published=instants,
+    since=instants,
+    until=instants,
+    max_failures=st.integers(),
+    on_breach=st.sampled_from(["rollback", "report"]),
+    jobs=st.lists(made(WatchedJob, key=words, id=st.integers(), restarted=st.booleans())).map(tuple),
+    pipelines=st.lists(words).map(tuple),
+    breached=st.none() | instants,
+)
 states = made(
     State,
     app=st.just("app"),
@@ -132,6 +146,7 @@ states = made(
     archived=st.lists(words).map(tuple),
     switch=st.none() | journals,
     audit=st.lists(rows, max_size=3).map(tuple),
+    watch=st.none() | watches,
     serial=st.integers(0),
     written_by=words,
     format=st.just(1),
@@ -184,10 +199,11 @@ def test_a_cut_blob_is_always_refused(data: st.DataObject) -> None:
         read_state(cut, app="app", environment="dev")
 
 
-def test_a_state_from_before_the_audit_is_read() -> None:
+def test_a_state_from_before_the_audit_and_the_watch_is_read() -> None:
     data = sample()
-    assert data.pop("audit") == []
-    assert read_state(json.dumps(data).encode(), app="app", environment="dev").audit == ()
+    assert (data.pop("audit"), data.pop("watch")) == ([], None)
+    state = read_state(json.dumps(data).encode(), app="app", environment="dev")
+    assert (state.audit, state.watch) == ((), None)
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

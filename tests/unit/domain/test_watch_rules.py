@@ -73,7 +73,8 @@ def test_the_first_run_is_the_oldest_of_the_release_with_a_result_or_on_its_way(
 def test_a_release_fails_only_where_what_was_before_did_not(others: list[Run], ours: list[Run]) -> None:
     assume(len({each.started for each in others}) == len(others))
     sight = sight_of_job(WATCH, JOB, [*others, *ours])
-    with_result = [r for r in others if r.outcome in ("succeeded", "failed") and r.started < SWITCH]
+    results = ("succeeded", "failed")
+    with_result = [r for r in others if r.outcome in results and r.started < SWITCH and len(r.slots) == 1]
     before = max(with_result, key=lambda each: each.started, default=None)
     assert sight.failed_before == (before is not None and before.outcome == "failed")
     if sight.counts:
