@@ -239,19 +239,25 @@ class Cloud:
         return self._server.azure.gateway.requests.total()
 
     def _request(self, name: str, *arguments: str, variables: Mapping[str, str]) -> dict[str, Any]:
-        whole = {
+        return {
+            "step": name,
+            "arguments": ["--environment", NAME, *arguments],
+            "variables": self._whole(variables),
+            "root": str(self.root),
+        }
+
+    def _whole(self, variables: Mapping[str, str]) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "SLIPWAY_RESULTS": str(self.folder / "results"),
             **self._server.azure.exports,
             **variables,
         }
-        return {
-            "step": name,
-            "arguments": ["--environment", NAME, *arguments],
-            "variables": whole,
-            "root": str(self.root),
-        }
+
+    def as_pipeline(self, run: int = 1) -> dict[str, str]:
+        """The whole environment of a step of pipeline run `run`, for a process of its own."""
+        return self._whole({**self._pipeline, "BUILD_BUILDID": str(run)})
 
     def signed_in(self) -> dict[str, str]:
         """What a process of its own needs to be where the steps are, as the admin."""
@@ -277,7 +283,9 @@ class Cloud:
 
     def cut(self, kind: str, at: int, *, path: str = "*") -> None:
         """At request number `at` of what runs next (of those with this path), `kind` happens (the keys of CUTS)."""
-        rules = [replace(rule, path=path) for rule in CUTS[kind](self, at)]
+        self.strike(*(replace(rule, path=path) for rule in CUTS[kind](self, at)))
+
+    def strike(self, *rules: Fault) -> None:
         faults = self._server.azure.gateway.faults
         self._server.call(lambda: [faults.add(rule) for rule in rules])
 
