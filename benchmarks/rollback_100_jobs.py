@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal.gateway.faults import Fault
-from tests.faults.cloud import NAME, REPOSITORY, Cloud
+from tests.faults.cloud import NAME, Cloud
+from tests.unit.steps.conftest import REPOSITORY
 
 JOBS = 100
 LATENCY = 0.05

@@ -72,8 +72,8 @@ def roll_back(session: Session, version: str | None, *, still: Callable[[State],
 
     Raises NotPossible with the reason, Conflict, and what stopped it after it was taken back.
     """
-    session.load()
     if session.context.what_if:
+        session.load()
         _say_what_if(session, version)
         return
     despite_freeze = bool(getattr(session.context.arguments, "despite_freeze", False))

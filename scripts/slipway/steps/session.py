@@ -61,6 +61,8 @@ class Session:
         self.audit = audit
         self.began = self.now()
         self.told: set[str] = set()
+        self.just_read: tuple[float, Mapping[str, Mapping[str, Any] | None]] | None = None
+        """When this step read the jobs for the journal, and what they were, by key."""
         self.commit = ""
         self.number = 0
         self._state: State | None = None

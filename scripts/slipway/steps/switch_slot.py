@@ -188,6 +188,7 @@ def open_journal(
     adopted = _keep_adopted(session, waiting)
     kept, data = archive_settings(before)
     session.keep(kept, data)
+    session.just_read = (session.now(), {action.key: action.before for action in actions})
     begin(
         session,
         Journal(

@@ -26,6 +26,8 @@ from slipway.steps.session import without_claim
 if TYPE_CHECKING:
     from slipway.steps.session import Session
 
+_MOMENT = 5.0
+"""Seconds for which what was read of the jobs is good enough to begin with."""
 _ROUNDS = 3
 """How often the jobs are set and read back before it is given up."""
 
@@ -122,7 +124,8 @@ def carry_out(session: Session) -> list[str]:
     touched: list[str] = []
     left: list[str] | None = None
     for _ in range(_ROUNDS):
-        before = forget_lost(_open_journal(session), now := _read(session, _open_journal(session)))
+        now = _just_read(session) or _read(session, _open_journal(session))
+        before = forget_lost(_open_journal(session), now)
         journal = _make_missing(session, before, touched)
         if journal != before:
             now = _read(session, journal)
@@ -161,6 +164,13 @@ def _read(session: Session, journal: Journal) -> Mapping[str, Settings | None]:
     ids = {action.key: action.id for action in journal.actions if action.id is not None}
     listed = {a.key for a in journal.actions if job_permissions.FIELD in {**(a.before or {}), **a.after}}
     return read_jobs(session, ids, permissions=listed)
+
+
+def _just_read(session: Session) -> Mapping[str, Settings | None] | None:
+    """What the jobs were when the journal was written, where that was a moment ago: reading them once more would only
+    make it longer until they are set, and they are read back after that."""
+    found, session.just_read = session.just_read, None
+    return None if found is None or session.now() - found[0] > _MOMENT else found[1]
 
 
 def _make_missing(session: Session, journal: Journal, touched: list[str]) -> Journal:
