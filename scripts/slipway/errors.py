@@ -114,6 +114,10 @@ class NotPossible(SlipwayError):
     exit_code = 9
 
 
+class StateDamaged(NotPossible):
+    """The state is lost or can't be read, and can be rebuilt."""
+
+
 class NotBootstrapped(NotPossible):
     """The environment has no place for its state: nothing was ever released to it."""
 

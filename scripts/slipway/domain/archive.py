@@ -17,6 +17,8 @@ from slipway.domain.slot import Kind, SlotFile
 
 ARCHIVE = "archive/"
 FILES = "archive/files/"
+RELEASES = "archive/releases/"
+SWITCHES = "archive/switches/"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,7 @@ def archive_release(release: Release, contents: list[SlotFile], environment: Map
         environment=environment,
     )
     data = to_bytes(document)
-    return f"archive/releases/{release.version}-{sha256(data)[:12]}.json", data
+    return f"{RELEASES}{release.version}-{sha256(data)[:12]}.json", data
 
 
 def read_archived(data: bytes) -> ArchivedRelease:

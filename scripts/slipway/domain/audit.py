@@ -27,6 +27,7 @@ ACTIONS = (
     "adopt",
     "freeze",
     "watch",
+    "rebuild",
 )
 SPOOL = 300
 """Rows that wait in the state at most; the oldest make room, with a warning that holds them."""

@@ -17,10 +17,16 @@ from slipway.domain.freeze import Freeze
 from slipway.domain.slot import Slot, other
 from slipway.domain.switch import Journal
 from slipway.domain.watch import Watch
-from slipway.errors import NotPossible
+from slipway.errors import NotPossible, StateDamaged
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, 2)
+"""2 has fields that 1 has not, each with a default; it is refused by who knows only 1, by its number."""
 STATE_BLOB = "state.json"
+REPAIR = (
+    f"Put back an earlier version of the blob {STATE_BLOB} in the state container (blob versions or soft delete) and run "
+    "again. Where there is none, scripts/rebuild_state.py makes it anew from what is there."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,19 +138,16 @@ def read_state(data: bytes, *, app: str, environment: str) -> State:
     try:
         raw: Any = load(data)
         number = raw.get("format") if isinstance(raw, dict) else None
-        if isinstance(number, int) and number != FORMAT:
+        if isinstance(number, int) and number not in _READABLE:
             raise NotPossible(
-                f"The state of {environment} has format {number}; this Slipway knows format {FORMAT}.",
+                f"The state of {environment} has format {number}; this Slipway knows formats up to {FORMAT}.",
                 changed="Nothing was changed.",
                 next_step="Release with the version of Slipway that wrote it, or a newer one.",
             )
-        state: State = decode(State, raw)
+        state: State = replace(decode(State, raw), format=FORMAT)
     except Damaged as error:
-        raise NotPossible(
-            f"The state of {environment} is damaged: {error}.",
-            changed="Nothing was changed.",
-            next_step=f"Put back an earlier version of the blob {STATE_BLOB} in the state container "
-            "(blob versions or soft delete), then run again.",
+        raise StateDamaged(
+            f"The state of {environment} is damaged: {error}.", changed="Nothing was changed.", next_step=REPAIR
         ) from error
     if (state.app, state.environment) != (app, environment):
         raise NotPossible(

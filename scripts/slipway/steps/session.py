@@ -23,6 +23,7 @@ from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved, sayi
 from slipway.log import Log
 from slipway.steps.auditing import claim_noted
 from slipway.steps.claiming import Turn, wait_out
+from slipway.steps.lost_state import refuse_lost
 
 if TYPE_CHECKING:
     from slipway.services.audit import AuditTable
@@ -114,6 +115,7 @@ class Session:
         app, name = self.environment.app, self.environment.name
         self._looked = self.now()
         if found is None:
+            refuse_lost(self)
             self._state, self._etag = State(app=app, environment=name), None
         else:
             self._state, self._etag = read_state(found[0], app=app, environment=name), found[1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slipway.domain import job_permissions
 from slipway.domain import watch as watches
+from slipway.domain.archive import SWITCHES
 from slipway.domain.audit import Row
 from slipway.domain.codec import to_bytes
 from slipway.domain.job import restarts
@@ -247,7 +248,7 @@ def _set_readers(session: Session, journal: Journal) -> None:
 
 def _keep(session: Session, journal: Journal) -> None:
     """The journal of a switch that ends goes to the archive, drift and all."""
-    name = f"archive/switches/{journal.number:06d}-{journal.version}-{journal.direction}.json"
+    name = f"{SWITCHES}{journal.number:06d}-{journal.version}-{journal.direction}.json"
     session.keep(name, to_bytes(journal))
 
 

@@ -149,7 +149,7 @@ states = made(
     watch=st.none() | watches,
     serial=st.integers(0),
     written_by=words,
-    format=st.just(1),
+    format=st.just(2),
 )
 
 
@@ -168,7 +168,7 @@ def sample() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"format": 2}, "has format 2; this Slipway knows format 1"),
+        ({"format": 3}, "has format 3; this Slipway knows formats up to 2"),
         ({"live": "red"}, r"damaged: live: 'red' is not one of"),
         ({"surprise": 1}, r"damaged: surprise: unknown field"),
         ({"fence": "3"}, r"damaged: fence: must be int, not str"),

@@ -54,6 +54,7 @@ class Sent:
 
 
 STATE = re.compile(r"//stbikesharestate\.blob\.core\.windows\.net/dev/state\.json")
+STORAGE = re.compile(r"//stbikesharestate\.blob\.core\.windows\.net/dev")
 
 
 class StateBlob:
@@ -64,6 +65,8 @@ class StateBlob:
         self._number = 0
         wire.on("GET", STATE.pattern, self._get)
         wire.on("PUT", STATE.pattern, self._put)
+        empty = b"<EnumerationResults><Blobs></Blobs><NextMarker/></EnumerationResults>"
+        wire.on("GET", r"comp=list&prefix=archive", Answer(200, empty, {"Content-Type": "application/xml"}))
 
     def _get(self, _: Sent) -> Answer:
         if self.data is None:
@@ -110,8 +113,8 @@ class Wire:
         return sum(one.method == method and re.search(pattern, one.url) is not None for one in self.sent)
 
     def asked(self) -> list[Sent]:
-        """What was sent, without the reads and writes of the state."""
-        return [one for one in self.sent if not STATE.search(one.url)]
+        """What was sent, without what is asked of the state storage."""
+        return [one for one in self.sent if not STORAGE.search(one.url)]
 
     def writes(self) -> list[str]:
         """Every request that may change something except the state, as `METHOD path`."""

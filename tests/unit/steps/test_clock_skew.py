@@ -27,6 +27,9 @@ class SeenFromAnAgent:
         self._note()
         return self._world.store.read(name)
 
+    def list(self, prefix: str) -> list[str]:
+        return self._world.store.list(prefix)
+
     def write(self, name: str, data: bytes, *, etag: str | None) -> str:
         self._note()
         return self._world.store.write(name, data, etag=etag)

@@ -1,0 +1,160 @@
+"""A state that is lost, damaged, or newer: refused by every step, rebuilt after a word of permission."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from slipway.domain.state import STATE_BLOB
+from slipway.errors import NotPossible, SlipwayError, StateDamaged
+from slipway.steps import rebuild_state
+from tests.unit.steps.conftest import World
+from tests.unit.steps.test_rollback import deploy, live_text
+from tests.unit.steps.test_way_back import cut, is_live
+
+
+def lose(world: World) -> None:
+    del world.store.blobs[STATE_BLOB]
+    del world.store.etags[STATE_BLOB]
+
+
+def rebuild(world: World, *, yes: bool = True, live: str | None = None) -> None:
+    rebuild_state.rebuild(world.session("rebuild", yes=yes, live=live))
+
+
+@pytest.fixture
+def lost(world: World) -> World:
+    """1.0, 1.1 and 1.2 were released; 1.1 was gone back to."""
+    for version in ("1.0", "1.1", "1.2"):
+        deploy(world, version)
+    world.rollback()
+    lose(world)
+    return world
+
+
+STEPS = ["publish", "test", "switch", "rollback", "revert"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_environment_that_was_released_to_is_no_new_one(lost: World, step: str) -> None:
+    before = len(lost.changes.log)
+    with pytest.raises(StateDamaged, match=r"The state of prod is lost.*3 archived releases") as refused:
+        getattr(lost, step)()
+    assert "scripts/rebuild_state.py" in refused.value.next_step
+    assert len(lost.changes.log) == before
+
+
+def test_a_lost_state_is_made_anew(world: World) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        deploy(world, version)
+    world.rollback()
+    before = world.state
+    lose(world)
+    rebuild(world, yes=False)
+    assert STATE_BLOB not in world.store.blobs
+    assert "Nothing was written" in world.output.getvalue()
+    rebuild(world)
+    after = world.state
+    assert [(e.version, e.outcome, e.slot, e.manifest, e.archive, e.settings) for e in after.history] == [
+        (e.version, e.outcome, e.slot, e.manifest, e.archive, e.settings) for e in before.history
+    ]
+    assert after.live == before.live
+    assert {key: (job.id, job.slot, job.pause) for key, job in after.jobs.items()} == {
+        key: (job.id, job.slot, job.pause) for key, job in before.jobs.items()
+    }
+    assert {slot: (r.manifest, r.complete, r.files, r.test) for slot, r in after.slots.items()} == {
+        slot: (r.manifest, r.complete, r.files, None) for slot, r in before.slots.items()
+    }
+    assert after.fence > before.fence
+    assert set(after.archived) == set(before.archived)
+    assert [(row.action, row.result) for row in world.audit.rows[-1:]] == [("rebuild", "done")]
+
+
+def test_after_it_everything_goes_on(lost: World) -> None:
+    rebuild(lost)
+    lost.rollback()
+    assert is_live(lost, "1.0")
+    deploy(lost, "1.3")
+    assert is_live(lost, "1.3")
+    lost.rollback()
+    assert "text of 1.0" in live_text(lost)
+
+
+def test_a_job_that_left_its_release_is_not_taken_for_a_mixture(world: World) -> None:
+    deploy(world, "1.0")
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    deploy(world, "1.1")
+    lose(world)
+    rebuild(world)
+    assert (world.state.live, world.state.jobs["train"].retired) == ("green", True)
+    assert world.state.switch is None
+
+
+def test_a_candidate_is_published_and_tested_again(world: World) -> None:
+    deploy(world, "1.0")
+    world.change_notebook("text of 1.1")
+    assert world.build("1.1") == 0
+    world.publish()
+    world.test()
+    lose(world)
+    rebuild(world)
+    with pytest.raises(NotPossible, match="holds no candidate"):
+        world.switch()
+    world.publish()
+    world.test()
+    world.switch()
+    assert is_live(world, "1.1")
+
+
+@pytest.mark.parametrize(("live", "version"), [("blue", "1.0"), ("green", "1.1")])
+def test_in_the_middle_of_a_switch_it_asks_what_is_live(world: World, live: str, version: str) -> None:
+    deploy(world, "1.0")
+    deploy(world, "1.1")
+    world.rollback()
+    cut(world, lambda w: w.rollback(to="1.1"), "reset", 1)
+    lose(world)
+    with pytest.raises(NotPossible, match="jobs lead to both slots") as refused:
+        rebuild(world)
+    assert "--live" in refused.value.next_step
+    assert STATE_BLOB not in world.store.blobs
+    rebuild(world, live=live)
+    assert world.state.switch is not None
+    world.revert()
+    assert is_live(world, version)
+
+
+def test_a_damaged_state_is_kept_and_made_anew(world: World) -> None:
+    deploy(world, "1.0")
+    damaged = world.store.blobs[STATE_BLOB] = b"not JSON"
+    with pytest.raises(StateDamaged) as refused:
+        world.rollback()
+    assert "scripts/rebuild_state.py" in refused.value.next_step
+    rebuild(world)
+    assert world.state.live == "blue"
+    assert damaged in [data for name, data in world.store.blobs.items() if name.startswith("archive/damaged/")]
+
+
+@pytest.mark.parametrize("change", [{"format": 3}, {"environment": "test"}, {}])
+def test_a_newer_state_another_environments_and_a_good_one_are_left_alone(world: World, change: dict[str, Any]) -> None:
+    deploy(world, "1.0")
+    data = json.dumps({**json.loads(world.store.blobs[STATE_BLOB]), **change}).encode()
+    world.store.blobs[STATE_BLOB] = data
+    with pytest.raises(SlipwayError) as refused:
+        rebuild(world)
+    assert not isinstance(refused.value, StateDamaged)
+    assert world.store.blobs[STATE_BLOB] == data
+
+
+def test_a_state_of_the_format_before_is_read(world: World) -> None:
+    deploy(world, "1.0")
+    old = {**json.loads(world.store.blobs[STATE_BLOB]), "format": 1}
+    world.store.blobs[STATE_BLOB] = json.dumps(old).encode()
+    deploy(world, "1.1")
+    assert json.loads(world.store.blobs[STATE_BLOB])["format"] == 2
+
+
+def test_a_new_environment_is_still_one(world: World) -> None:
+    deploy(world, "1.0")
+    assert is_live(world, "1.0")
