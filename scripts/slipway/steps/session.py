@@ -19,7 +19,7 @@ from slipway.domain.codec import Damaged
 from slipway.domain.environment import Environment
 from slipway.domain.slot import slot_path
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
-from slipway.errors import Conflict, NotPossible, SlipwayError, StateMoved, saying
+from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, StateMoved, saying
 from slipway.log import Log
 from slipway.steps.auditing import claim_noted
 from slipway.steps.claiming import Turn, wait_out
@@ -111,9 +111,10 @@ class Session:
 
     def load(self) -> State:
         """Reads the state; an environment that never had one gets an empty one (not written yet)."""
+        asked = self.now()  # what is answered may be as old as that: an agent may be asleep while it waits
         found = self.store.read(STATE_BLOB)
         app, name = self.environment.app, self.environment.name
-        self._looked = self.now()
+        self._looked = asked
         if found is None:
             refuse_lost(self)
             self._state, self._etag = State(app=app, environment=name), None
@@ -130,15 +131,17 @@ class Session:
             if after == before:
                 return before
             after = replace(after, serial=before.serial + 1, written_by=f"{self.holder.id} {secrets.token_hex(4)}")
+            asked, data = self.now(), write_state(after)
             try:
-                self._etag = self.store.write(STATE_BLOB, write_state(after), etag=self._etag)
+                self._etag = self.store.write(STATE_BLOB, data, etag=self._etag)
             except StateMoved:
                 if attempt == _ATTEMPTS - 1:
                     raise
                 self.load()
                 continue
-            self._state, self._looked = after, self.now()
-            return after
+            # As it will be read again: times are kept in milliseconds, and a journal must be known again.
+            self._state, self._looked = read_state(data, app=after.app, environment=after.environment), asked
+            return self._state
         raise AssertionError("unreachable")
 
     def update_ours(self, change: Callable[[State], State]) -> State:
@@ -148,20 +151,38 @@ class Session:
             claims.require(state.claim, holder=self.holder.id, number=self.number, now=self.service_time())
             return change(state)
 
+        if not self._fresh:
+            self.load()  # to say who has the claim, and not only that it must have expired
         return self.update(checked)
 
     def guard(self) -> None:
-        """To be called before each change of anything but the state. Raises Conflict when the claim is lost."""
+        """To be called before each change of anything but the state. Raises Conflict when the claim is lost, ServiceError
+        where the state takes longer to read than a look at it is good for."""
         with self._looking:
             self._guard()
 
     def _guard(self) -> None:
-        if self.now() - self._looked > claims.LOOK_AFTER:
-            self.load()
-        held, now = self.state.claim, self.service_time()
-        claims.require(held, holder=self.holder.id, number=self.number, now=now)
-        if held is not None and now - held.heartbeat > claims.RENEW_AFTER:
-            self.update_ours(lambda state: replace(state, claim=state.claim and claims.renew(state.claim, now=now)))
+        for _ in range(_ATTEMPTS):
+            if not self._fresh:
+                self.load()
+                continue
+            held, now = self.state.claim, self.service_time()
+            claims.require(held, holder=self.holder.id, number=self.number, now=now)
+            if held is not None and now - held.heartbeat > claims.RENEW_AFTER:
+                self.update_ours(partial(_renewed, now=now))
+            if self._fresh:
+                return
+        raise ServiceError(
+            f"The state of {self.environment.name} takes more than {claims.LOOK_AFTER:.0f} seconds to read or write, so it "
+            "can't be known whether the claim is still held.",
+            changed="What was done before stays; nothing is changed after this.",
+            next_step="Look at the network between this machine and the state's storage account, then run the step again.",
+        )
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the last look at the claim is good enough for a change."""
+        return self.now() - self._looked <= claims.LOOK_AFTER
 
     def concurrently(self, calls: Iterable[Callable[[], T]], what: str = "") -> list[T]:
         """Runs changes several at a time, looking at the claim before each; results in order.
@@ -279,6 +300,10 @@ class Session:
                 changed="Nothing was changed.",
                 next_step="Run scripts/switch_slot.py --revert to take it back.",
             )
+
+
+def _renewed(state: State, *, now: float) -> State:
+    return replace(state, claim=state.claim and claims.renew(state.claim, now=now))
 
 
 def without_claim(state: State, holder: str) -> State:

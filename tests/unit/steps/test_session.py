@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 
-from slipway.domain.claim import LIFETIME, LOOK_AFTER, SWITCH_LIFETIME
+from slipway.domain.claim import LIFETIME, LOOK_AFTER, RENEW_AFTER, SWITCH_LIFETIME
 from slipway.domain.state import STATE_BLOB
-from slipway.errors import Conflict, NotPossible
+from slipway.errors import Conflict, NotPossible, ServiceError
 from slipway.steps.session import Session, holder_of
 from tests.unit.steps.conftest import World
 
@@ -33,11 +35,36 @@ def test_a_write_that_lost_is_made_again_on_what_the_other_wrote(world: World) -
     one, other = two(world)
     one.take_claim()
     other.load()
-    from dataclasses import replace
-
     one.update(lambda state: replace(state, archived=("a",)))
     other.update(lambda state: replace(state, archived=(*state.archived, "b")))
     assert world.state.archived == ("a", "b")
+
+
+@pytest.mark.parametrize("goes_back", [False, True])
+def test_a_switch_goes_on_when_another_writes_to_the_state_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch, goes_back: bool
+) -> None:
+    """As the former release does, which takes the rows of the audit out that it has written: the journal is the same."""
+    world.deploy("1.0")
+    world.deploy("1.1")
+    world.build("1.2")
+    world.publish()
+    world.test()
+    world.time += 0.0001234
+    reset = world.workspace.reset_job
+
+    def meanwhile(*arguments: Any) -> None:
+        monkeypatch.setattr(world.workspace, "reset_job", reset)
+        world.session("1.1").update(lambda state: replace(state, archived=("another",)))
+        reset(*arguments)
+
+    monkeypatch.setattr(world.workspace, "reset_job", meanwhile)
+    if goes_back:
+        world.rollback(take_over=True)
+    else:
+        world.switch()
+    assert world.state.switch is None
+    assert "another" in world.state.archived
 
 
 def test_a_claim_taken_over_is_noticed_before_the_next_change(world: World) -> None:
@@ -53,6 +80,43 @@ def test_a_claim_taken_over_is_noticed_before_the_next_change(world: World) -> N
         one.update_ours(lambda state: state)
     one.release_claim()
     assert world.state.claim.who == "grace"
+
+
+@pytest.mark.parametrize("method", ["read", "write"])
+def test_an_agent_asleep_while_it_looks_at_the_claim_looks_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """What it was answered is as old as its question; and the answer tells nothing of the time that passed since."""
+    one, other = two(world)
+    one.take_claim()
+    world.time += LOOK_AFTER + 1 if method == "read" else RENEW_AFTER + 1
+    original = getattr(world.store, method)
+
+    def asleep(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(world.store, method, original)
+        answer = original(*arguments, **named)
+        world.time += LIFETIME + 60
+        other.take_claim()
+        return answer
+
+    monkeypatch.setattr(world.store, method, asleep)
+    with pytest.raises(Conflict, match="grace has taken it over"):
+        one.guard()
+
+
+def test_a_state_that_is_too_slow_to_look_at_stops_the_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = two(world)
+    one.take_claim()
+    read = world.store.read
+
+    def slow(name: str) -> Any:
+        world.time += LOOK_AFTER + 1
+        return read(name)
+
+    monkeypatch.setattr(world.store, "read", slow)
+    world.time += LOOK_AFTER + 1
+    with pytest.raises(ServiceError, match="can't be known whether the claim is still held"):
+        one.guard()
 
 
 def test_an_agent_asleep_in_the_middle_of_a_batch_sends_nothing_more(world: World) -> None:
@@ -101,8 +165,6 @@ def test_signs_of_life_are_given_and_keep_the_claim(world: World) -> None:
 
 
 def test_while_a_switch_is_open_silence_ends_the_claim_sooner(world: World) -> None:
-    from dataclasses import replace
-
     from slipway.domain.switch import Journal
 
     one, other = two(world)
