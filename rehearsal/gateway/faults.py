@@ -9,7 +9,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+if TYPE_CHECKING:
+    from rehearsal.gateway.storm import Storm
 
 Kind = Literal["latency", "status", "drop_before", "drop_after", "half_answer", "call", "kill"]
 
@@ -68,6 +71,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._rules: list[Fault] = []
+        self.storm: Storm | None = None
+        """Beside the rules: troubles by chance. A cut of the rules goes first."""
 
     def add(self, fault: Fault) -> Fault:
         self._rules.append(fault)
@@ -78,6 +83,7 @@ class Faults:
 
     def clear(self) -> None:
         self._rules.clear()
+        self.storm = None
 
     def striking(self, method: str, host: str, path: str) -> list[Fault]:
         """The rules that strike this request; those that are used up go."""
@@ -102,6 +108,12 @@ def with_faults(app: Any, faults: Faults) -> Any:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         struck = faults.striking(scope["method"], scope["slipway.host"], scope["path"])
+        if (storm := faults.storm) is not None:
+            passed = await storm.meet(scope, receive, send)
+            if passed is None:
+                return
+            scope, send, drawn = passed
+            struck = [*struck, *drawn]
         for fault in struck:
             if not fault.after:
                 await _happen(fault)

@@ -19,20 +19,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+import jwt
 import requests
 
 from rehearsal import compose as composing
 from rehearsal.databricks.app import create_app as databricks_app
 from rehearsal.databricks.authentication import DATABRICKS_APPLICATION
 from rehearsal.gateway.faults import Fault
+from rehearsal.gateway.storm import TROUBLES, Storm, Trouble
 from rehearsal.server import Server
 from slipway.domain.environment import load_environment
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.steps import build_release
+from tests.faults.worker import FASTER
 from tests.unit.steps.conftest import NOTEBOOK, REPOSITORY, job, write_wheel
 
 NAME = "dev"
 LIMIT_SECONDS = 60
+SILENCE_SECONDS = 30.0
 STREAMS = {"follows": "restart", "stays": "leave"}
 """Continuous jobs, by what becomes of their runs at a switch."""
 
@@ -294,6 +298,29 @@ class Cloud:
         rule = Fault(kind="status", status=403, path=f"{path}*", times=None)
         self._server.call(lambda: self._server.azure.gateway.faults.add(rule))
 
+    def storm(
+        self,
+        share: float,
+        seed: int,
+        *,
+        kinds: tuple[Trouble, ...] = TROUBLES,
+        silence: float = SILENCE_SECONDS / FASTER,
+    ) -> Storm:
+        """From now on this share of all requests meets trouble, until `mend`."""
+        directory = self._server.azure.world.directory
+
+        def aged(authorization: str) -> str | None:
+            kind, _, token = authorization.partition(" ")
+            try:
+                claims = jwt.decode(token, options={"verify_signature": False})
+            except jwt.InvalidTokenError:
+                return None
+            return f"{kind} {directory.key.sign({**claims, 'exp': int(time.time()) - 60})}"
+
+        storm = Storm(share=share, seed=seed, silence=silence, aged=aged, kinds=kinds)
+        self._server.call(lambda: setattr(self._server.azure.gateway.faults, "storm", storm))
+        return storm
+
     def met(self) -> bool:
         """Whether what `cut` asked for has happened: there were so many requests."""
         return not self._server.call(self._server.azure.gateway.faults.rules)
@@ -304,21 +331,32 @@ class Cloud:
     def kill(self) -> None:
         self.agent.signal(signal.SIGKILL)
 
-    def sleep_at(self, path: str, *, method: str = "*", skip: int = 0) -> threading.Event:
-        """The agent falls asleep (SIGSTOP) when request number `skip` of this kind comes in, which is still served."""
-        return self.watch(path, method=method, skip=skip, then=lambda: self.agent.signal(signal.SIGSTOP))
+    def sleep_at(self, path: str, *, method: str = "*", skip: int = 0, after: bool = False) -> threading.Event:
+        """The agent falls asleep (SIGSTOP) when the head of request number `skip` of this kind comes in, maybe before it has
+        sent the rest; or `after` it was served, before the answer is sent."""
+
+        def stop() -> None:
+            self.agent.signal(signal.SIGSTOP)
+
+        return self.watch(path, method=method, skip=skip, after=after, then=stop)
 
     def watch(
-        self, path: str, *, method: str = "*", skip: int = 0, then: Callable[[], None] = lambda: None
+        self,
+        path: str,
+        *,
+        method: str = "*",
+        skip: int = 0,
+        after: bool = False,
+        then: Callable[[], None] = lambda: None,
     ) -> threading.Event:
-        """Says when request number `skip` of this kind comes in, after `then`."""
+        """Says when request number `skip` of this kind comes in (or was served), after `then`."""
         seen = threading.Event()
 
         def note() -> None:
             then()
             seen.set()
 
-        rule = Fault(kind="call", method=method, path=path, skip=skip, callback=note)
+        rule = Fault(kind="call", method=method, path=path, skip=skip, after=after, callback=note)
         self._server.call(lambda: self._server.azure.gateway.faults.add(rule))
         return seen
 
@@ -408,6 +446,25 @@ class Cloud:
             job = copy.deepcopy(jobs[str(job_id)])
             change(job)
             jobs[str(job["job_id"])] = job
+
+        self._server.call(apply)
+
+    def secrets(self) -> dict[str, str]:
+        """The values of the environment's secret scope, as the workspace keeps them."""
+        scopes = self._server.azure.world.store.collection(f"databricks/{self._host}/scopes")
+        kept = self._server.call(lambda: copy.deepcopy(scopes.get(self.environment.secret_scope.name.lower(), {})))
+        return {key: str(entry["value"]) for key, entry in kept.get("secrets", {}).items()}
+
+    def change_secrets(self, value: str) -> None:
+        """All of them have this value, as if it were some time ago."""
+        scopes = self._server.azure.world.store.collection(f"databricks/{self._host}/scopes")
+
+        def apply() -> None:
+            name = self.environment.secret_scope.name.lower()
+            scope = copy.deepcopy(scopes[name])
+            for entry in scope["secrets"].values():
+                entry["value"] = value
+            scopes[name] = scope
 
         self._server.call(apply)
 
