@@ -96,7 +96,9 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """`archived` are the archive's releases, oldest first; `audit` are rows that wait for the audit's table; `serial` and
+    """`drill`: the version that a drill under way comes forward to again.
+
+    `archived` are the archive's releases, oldest first; `audit` are rows that wait for the audit's table; `serial` and
     `written_by` make each write's bytes unique."""
 
     app: str
@@ -110,6 +112,7 @@ class State:
     history: tuple[Entry, ...] = ()
     archived: tuple[str, ...] = ()
     switch: Journal | None = None
+    drill: str | None = None
     factory: FactoryRecord | None = None
     audit: tuple[Row, ...] = ()
     watch: Watch | None = None

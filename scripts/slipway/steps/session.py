@@ -62,6 +62,10 @@ class Session:
         self.audit = audit
         self.began = self.now()
         self.told: set[str] = set()
+        self.keeps_claim = False
+        """Whether the claim outlives a switch that is complete: another one follows under it."""
+        self.job_times: list[float] = []
+        """When jobs were begun to be set, and were."""
         self.just_read: tuple[float, Mapping[str, Mapping[str, Any] | None]] | None = None
         """When this step read the jobs for the journal, and what they were, by key."""
         self.commit = ""

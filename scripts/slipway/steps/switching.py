@@ -76,12 +76,12 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
         published = state.slots[journal.target].published
         watch = watches.begin(session.environment.watch, journal, published=published, now=watched_from)
         after = switched(state, journal, now=now, run=run, readers=readers, watch=watch)
-        return after if cleaning else without_claim(after, session.holder.id)
+        return after if cleaning or session.keeps_claim else without_claim(after, session.holder.id)
 
     session.update_ours(noted(session, finished, _row(session, journal, "done")))
     if cleaning and part is not None and factory is not None:
         factory.clean_up(part)
-        if journal.kind != "import":
+        if journal.kind != "import" and not session.keeps_claim:
             session.release_claim()
 
 
@@ -199,10 +199,12 @@ def _create(session: Session, step: Step) -> int:
 
 
 def _reset(session: Session, step: Step, touched: list[str]) -> None:
+    session.job_times.append(session.now())
     try:
         set_job(session, int(step.id or 0), step.settings)
     except SlipwayError as error:
         raise _named(error, f"Job {step.key} ({step.id}) could not be set") from error
+    session.job_times.append(session.now())
     touched.append(step.key)
     session.log.detail(f"set job {step.key} ({step.id})")
 
