@@ -64,13 +64,15 @@ class SlotRecord:
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """A deployed job: its id, the slot it reads from, and the pause status that Slipway means it to have. A retired
-    job left the release; it is paused, and deleted when its slot is overwritten. One that people made and Slipway was
+    job left the release; it is paused (people had made it `by_hand` before that, where it was not as meant), and deleted
+    when its slot is overwritten. One that people made and Slipway was
     told to adopt has its settings of before in the archive (`adopted`), and no slot until a switch leads it to one."""
 
     id: int
     slot: Slot | None
     pause: str | None
     retired: bool = False
+    by_hand: str | None = None
     readers: tuple[str, ...] | None = None
     adopted: str | None = None
 

@@ -68,12 +68,14 @@ class Journal:
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """A job as Slipway knows it (`pause`, `base`: as the live release means it) and as it is now (None: it is gone).
-    `waiting`: adopted, and no switch has set it yet; `original`: what to give back when its release is left."""
+    `by_hand`: the pause status that people gave it before it left; `waiting`: adopted, and no switch has set it yet;
+    `original`: what to give back when its release is left."""
 
     id: int
     pause: str | None
     settings: Mapping[str, Any] | None
     retired: bool = False
+    by_hand: str | None = None
     base: Mapping[str, Any] | None = None
     waiting: bool = False
     original: Mapping[str, Any] | None = None
@@ -124,8 +126,10 @@ def plan(
 def _keep_by_hand(settings: Mapping[str, Any], job: Known | None, policy: Policy, root: str) -> Mapping[str, Any]:
     """People's own schedule, and pausing (or starting) of a job survive; that shows as a status that Slipway did not
     mean."""
-    if job is None or job.settings is None or job.retired:
+    if job is None or job.settings is None:
         return settings
+    if job.retired:
+        return with_pause(settings, job.by_hand) if job.by_hand else settings
     settings = carry(settings, job.base, job.settings, policy, root)
     now = pause_of(job.settings)
     return settings if now is None or job.pause is None or now == job.pause else with_pause(settings, now)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from slipway.domain.factory.part import FactoryRecord
+from slipway.domain.job import pause_of
 from slipway.domain.slot import Slot
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
 from slipway.domain.switch import Action, Journal, turn_back
@@ -94,11 +95,13 @@ def _record(
     adopted = before.adopted if before is not None and before.id == job_id else None
     if before is not None and adopted and before.slot is None:
         adopted = journal.adopted or adopted  # as it was just before this switch
+    before_leaving = pause_of(action.before or {}) if action.leaves else None
     return JobRecord(
         id=job_id,
         slot=(journal.source or journal.target) if action.leaves else journal.target,
         pause=action.pause,
         retired=action.leaves,
+        by_hand=before_leaving if before_leaving != action.pause else None,
         readers=None if action.leaves else readers,
         adopted=adopted,
     )

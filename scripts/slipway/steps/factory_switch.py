@@ -37,12 +37,14 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class Target:
-    """What a factory is to be brought to, once it is known what is there. `filled` gives the objects with their secrets."""
+    """What a factory is to be brought to, once it is known what is there. `filled` gives the objects with their secrets;
+    `meant`: which triggers the release means to run, where that is not what the goal says."""
 
     goal: Callable[[Live], Goal]
     rules: Rules
     kinds: set[Kind]
     filled: Callable[[], Iterable[FactoryObject]] | None = field(default=None, repr=False)
+    meant: Mapping[str, bool] | None = None
 
 
 class FactoryWork:
@@ -66,9 +68,10 @@ class FactoryWork:
             say_plan(self.session.log, plan)
         if plan.empty and not even_if_empty:
             return None
-        name, data = write_snapshot(snapshot_of(live))
+        record = self.session.state.factory
+        name, data = write_snapshot(snapshot_of(live, record.triggers if record is not None else None))
         self.session.keep(name, data)
-        return part_of(plan, factory=self.factory.name, before=name)
+        return part_of(plan, factory=self.factory.name, before=name, meant=self.target.meant)
 
     def forward(self, part: FactoryPart) -> None:
         """Brings the factory to the target, and reads it back. Raises ServiceError when it does not stay so."""

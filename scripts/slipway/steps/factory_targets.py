@@ -58,7 +58,8 @@ def rollback_target(session: Session, entry: Entry, slot: Slot) -> Target:
         return goal_of_rollback(before, live, root=root, folder=folder)
 
     rules = rules_of(session.environment, session.state)
-    return Target(goal, Rules(triggers=TriggerRules(meant=rules.triggers.meant)), set(ROLLED_BACK))
+    meant = before.meant if before is not None else None
+    return Target(goal, Rules(triggers=TriggerRules(meant=rules.triggers.meant)), set(ROLLED_BACK), meant=meant)
 
 
 def rules_of(environment: Environment, state: State) -> Rules:

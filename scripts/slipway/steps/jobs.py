@@ -126,6 +126,7 @@ def known_jobs(session: Session, wanted: Mapping[str, Settings]) -> dict[str, Kn
             pause=None if record is None else record.pause,
             settings=settings,
             retired=record is not None and record.retired,
+            by_hand=None if record is None else record.by_hand,
             base=None if record is None or record.retired else meant.get(key),
             waiting=record is not None and record.slot is None,
         )

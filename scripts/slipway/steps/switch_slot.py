@@ -79,7 +79,7 @@ def switch(session: Session, version: str, release: str) -> None:
         return
     with audited(session, "switch"), session.claimed():
         journal, slot = session.state.switch, session.state.idle
-        if journal is not None and (journal.direction == "back" or journal.manifest != _manifest(session, slot)):
+        if journal is not None and not _is_of(session, journal, release):
             settle(session)
             journal = None
         with session.log.section(f"Switching {session.environment.name} to {slot} ({version})"):
@@ -105,9 +105,12 @@ def _is_candidate(session: Session, slot: Slot, release: str) -> bool:
     return record is not None and record.candidate and record.complete and record.release == release
 
 
-def _manifest(session: Session, slot: Slot) -> str:
-    record = session.state.slots.get(slot)
-    return "" if record is None else record.manifest
+def _is_of(session: Session, journal: Journal, release: str) -> bool:
+    """Whether the open switch is this release's own and leads forward. Another's is not gone on with: the factory would
+    get this one's definitions with the other's jobs."""
+    record = session.state.slots.get(journal.target)
+    fits = record is not None and record.release == release and record.manifest == journal.manifest
+    return fits and journal.kind == "release" and journal.direction == "forward"
 
 
 def tested_candidate(session: Session, slot: Slot, version: str, release: str) -> SlotRecord:

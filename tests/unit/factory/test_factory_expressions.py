@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rehearsal.data_factory.expressions import syntax
@@ -53,6 +53,7 @@ def test_what_does_not_parse_has_its_position(text: str, position: int, reason: 
         max_size=12,
     )
 )
+@example(["@", "@", "{"])
 def test_what_the_stand_in_runs_is_never_refused(parts: list[str]) -> None:
     text = "@" + "".join(parts)
     try:

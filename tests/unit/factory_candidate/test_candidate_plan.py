@@ -266,7 +266,8 @@ def test_no_live_object_is_touched_and_copies_are_closed_under_references(case: 
     shared = {item.key for level in plan.shared for item in level}
     assert all(is_candidate(factory.there[key]) for key in made - shared)
     assert shared <= {item.key for item in wanted}
-    # Whatever a copy leads to by live objects is the same in the source, and reads nothing that would be different.
+    # Whatever a copy leads to by live objects is the same in the source, and reads nothing that would be different. Of what
+    # is copied only because the test starts it, the live object is as good as the copy.
     originals = {copy.original.key for level in plan.copies for copy in level}
     source = {item.key: item for item in wanted}
     for level in plan.copies:
@@ -275,7 +276,7 @@ def test_no_live_object_is_touched_and_copies_are_closed_under_references(case: 
             while pending:
                 key = pending.pop()
                 if key in source:
-                    assert key not in originals
+                    assert key not in originals or source[key].name in tested
                     assert after[key] == source[key].properties
                     assert steer(source[key], {**CHANGES, "releaseFolder": FOLDER})[0] == source[key].properties
                     pending += [found.key for found in references(source[key]) if found.key[0] in COPIED]

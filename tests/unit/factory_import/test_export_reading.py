@@ -350,7 +350,7 @@ JSON = st.recursive(
 )
 NAMES = st.text(
     st.characters(exclude_characters="<>*%&:\\?/+", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12
-)
+).filter(str.strip)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

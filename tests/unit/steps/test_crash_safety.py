@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slipway.errors import Conflict
+from slipway.errors import Conflict, NotPossible
+from slipway.steps import switch_slot
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import Crash
 
@@ -141,6 +142,17 @@ def test_an_open_switch_of_a_dead_run_is_taken_back_by_the_next_release(ready: W
     world.test()
     world.switch()
     assert shown(world) == NEW
+
+
+def test_an_open_switch_of_another_release_is_not_gone_on_with(ready: World) -> None:
+    """It would get this release's factory with the other's jobs."""
+    world = copied(ready)
+    crash(world, world.switch, 5, False)
+    assert world.state.switch is not None
+    with pytest.raises(NotPossible, match=r"holds 1\.1, not this release"):
+        switch_slot.switch(world.session("1.2"), "1.2", "f" * 64)
+    assert world.state.switch is None
+    assert {key: value for key, value in shown(world).items() if key in OLD} == OLD
 
 
 def test_a_scheduled_recovery_leaves_a_switch_to_who_is_at_work_on_it(ready: World) -> None:

@@ -187,6 +187,15 @@ def test_triggers_that_people_stopped_or_started_stay_so(bench: Bench) -> None:
     assert bench.running == {"every_day", "blob", "stopped"}
 
 
+def test_a_trigger_that_people_stopped_stays_so_after_a_rollback_and_a_release(bench: Bench) -> None:
+    bench.release("1", FIRST)
+    bench.factory.stop("other")
+    bench.release("2", [*FIRST, made.pipeline("third")])
+    bench.world.rollback()
+    bench.release("3", FIRST)
+    assert bench.running == {"every_day", "blob"}
+
+
 def changes_of(bench: Bench, act: Any) -> int:
     before = len(bench.world.changes.log)
     act()

@@ -22,6 +22,26 @@ def live_text(world: World) -> str:
     return world.slot_objects(world.state.live)["notebooks/score"].decode()
 
 
+@pytest.mark.parametrize("way", ["rollback", "release"])
+def test_a_job_paused_by_hand_stays_so_though_a_release_left_it_out(world: World, way: str) -> None:
+    world.deploy("1.0")
+    world.jobs()["train"]["schedule"]["pause_status"] = "PAUSED"
+    definition = world.root / "config" / "jobs" / "train.json"
+    text = definition.read_text()
+    definition.unlink()
+    world.deploy("1.1")
+    definition.write_text(text)
+    if way == "rollback":
+        world.rollback()
+    else:
+        world.deploy("1.2")
+    assert world.slots_of_jobs() == {"score": "blue", "train": "blue"}
+    assert {key: job["schedule"]["pause_status"] for key, job in world.jobs().items()} == {
+        "score": "UNPAUSED",
+        "train": "PAUSED",
+    }
+
+
 def test_back_to_a_whole_slot_is_a_switch(world: World) -> None:
     deploy(world, "1.0")
     exact = json.dumps(world.workspace.jobs, sort_keys=True)

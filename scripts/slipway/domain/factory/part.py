@@ -51,10 +51,12 @@ class KeptObject:
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """A factory as it was: every object that was looked at, triggers with their state, all global parameters."""
+    """A factory as it was: every object that was looked at, triggers with their state, all global parameters. `meant`:
+    which triggers the release that was live then meant to run, whatever people made of them."""
 
     objects: tuple[KeptObject, ...]
     global_parameters: Mapping[str, Any]
+    meant: Mapping[str, bool] | None = None
     format: int = 1
 
 
@@ -95,12 +97,13 @@ class FactoryRecord:
     triggers: Mapping[str, bool]
 
 
-def snapshot_of(live: Live) -> Snapshot:
+def snapshot_of(live: Live, meant: Mapping[str, bool] | None = None) -> Snapshot:
     """Without secure strings' values, should the service ever give one: see `can_be_put_back`."""
     ordered = sorted(live.objects, key=lambda item: (list(Kind).index(item.kind), item.name.lower()))
     return Snapshot(
         objects=tuple(KeptObject(kind=str(i.kind), name=i.name, properties=_hidden(i.properties)) for i in ordered),
         global_parameters=live.global_parameters,
+        meant=meant,
     )
 
 
@@ -129,8 +132,11 @@ def read_snapshot(data: bytes) -> Snapshot:
     return snapshot
 
 
-def part_of(plan: Plan, *, factory: str, before: str) -> FactoryPart:
+def part_of(plan: Plan, *, factory: str, before: str, meant: Mapping[str, bool] | None = None) -> FactoryPart:
+    """`meant`: what a release that is gone back to means its triggers to do, which is not what they did where people
+    stopped or started them."""
     puts = plan.puts
+    told = {move.name.lower(): move.wanted for move in plan.triggers if move.wanted is not None}
     return FactoryPart(
         factory=factory,
         before=before,
@@ -141,7 +147,7 @@ def part_of(plan: Plan, *, factory: str, before: str) -> FactoryPart:
         moved=tuple(move.name for move in plan.moves),
         ran=tuple(move.name for move in plan.moves if move.before),
         runs=tuple(move.name for move in plan.moves if move.after),
-        meant={move.name.lower(): move.wanted for move in plan.triggers if move.wanted is not None},
+        meant={name: (meant or {}).get(name, runs) for name, runs in told.items()},
         pipelines=tuple(change.item.name for change in plan.changes if change.item.kind is Kind.PIPELINES),
     )
 
