@@ -109,9 +109,10 @@ def test_every_script_of_the_pipelines_exists() -> None:
     for name in (
         "azure-pipelines.yml",
         "templates/pipelines/rollback.yml",
+        "templates/pipelines/drill.yml",
         "templates/pipelines/recover-and-watch.yml",
     ):
-        given = {"environment": "test"} if "rollback" in name else {}
+        given = {"environment": "test"} if "rollback" in name or "drill" in name else {}
         for stage in compiled(name, **given).stages:
             for job in stage.jobs:
                 for step in job.all_steps():
@@ -123,6 +124,13 @@ def test_rollback_goes_to_one_environment_with_its_approvals() -> None:
     (stage,) = compiled("templates/pipelines/rollback.yml", environment="test").stages
     assert (stage.name, stage.depends_on, stage.jobs[0].environment) == ("test", (), "test")
     assert scripts(stage.jobs[0]) == {"deploy": ["rollback"]}
+
+
+@pytest.mark.parametrize(("given", "said"), [({}, "drill"), ({"production": "true"}, "drill --production")])
+def test_a_drill_goes_to_one_environment_and_to_production_only_when_asked(given: dict[str, str], said: str) -> None:
+    (stage,) = compiled("templates/pipelines/drill.yml", environment="prod", **given).stages
+    assert (stage.name, stage.depends_on, stage.jobs[0].environment) == ("prod", (), "prod")
+    assert scripts(stage.jobs[0]) == {"deploy": [said]}
 
 
 def test_a_rollback_to_a_version_hands_what_was_typed_to_the_shell_as_a_value() -> None:
