@@ -1,11 +1,12 @@
 # make rehearse       a whole release on this machine; ARGS="--only test", "--keep-running", "--reset"
 # make test           everything that must hold: lint, types, architecture, YAML, tests
 # make test-release   the story of a project, release by release (minutes)
+# make test-rules     takes out each rule of docs/rules.md: its test must go red (minutes)
 PYTHON ?= python3
 ARGS ?=
 RUN = .venv/bin/python
 
-.PHONY: help rehearse test lint unit test-release setup format lock
+.PHONY: help rehearse test lint unit test-release test-rules setup format lock
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# //'
@@ -31,6 +32,10 @@ unit: setup
 # Whole releases, one after the other: the first, the second, a failing one, a rollback, a cloned environment, a killed one.
 test-release: setup
 	$(RUN) -m pytest -m release
+
+# Takes the code of each rule out, one after the other, and expects its test to go red.
+test-rules: setup
+	$(RUN) -m tests.faults.mutations
 
 format: setup
 	$(RUN) -m ruff check --fix .

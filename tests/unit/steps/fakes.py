@@ -77,8 +77,11 @@ class FakeStore:
         return self.changes.change(f"state {json.loads(data)['serial']}", do)
 
     def put_bytes(self, name: str, data: bytes) -> None:
-        self.changes.change(f"put {name}", lambda: self.blobs.__setitem__(name, data))
-        self.etags.setdefault(name, next(self._numbers))
+        def do() -> None:
+            self.blobs[name] = data
+            self.etags.setdefault(name, next(self._numbers))
+
+        self.changes.change(f"put {name}", do)
 
     def put_file(self, name: str, path: Path) -> None:
         self.put_bytes(name, path.read_bytes())

@@ -87,6 +87,23 @@ def test_a_slot_whose_manifest_was_changed_is_uploaded_whole(world: World) -> No
     assert len(uploaded) == 6  # three notebooks, wheel, environment.json, manifest
 
 
+def test_the_manifest_is_taken_away_first(world: World) -> None:
+    for version in ("1.0", "1.1"):
+        world.change_notebook(version)
+        world.deploy(version)
+    world.change_notebook("1.2")
+    assert world.build("1.2") == 0
+    seen: list[bool] = []
+
+    def look(what: str) -> None:
+        if what.startswith("import ") and "/notebooks/" in what:
+            seen.append("manifest.json" in world.slot_objects("blue"))
+
+    world.changes.watch = look
+    world.publish()
+    assert seen == [False]
+
+
 def test_the_manifest_is_written_last_and_describes_the_slot(world: World) -> None:
     assert world.build("1.0") == 0
     world.publish()

@@ -22,6 +22,15 @@ def live_text(world: World) -> str:
     return world.slot_objects(world.state.live)["notebooks/score"].decode()
 
 
+def test_a_job_that_somebody_deleted_is_back_with_its_release(world: World) -> None:
+    world.deploy("1.0")
+    del world.workspace.jobs[world.state.jobs["train"].id]
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    world.deploy("1.1")
+    world.rollback()
+    assert world.slots_of_jobs() == {"score": "blue", "train": "blue"}
+
+
 @pytest.mark.parametrize("way", ["rollback", "release"])
 def test_a_job_paused_by_hand_stays_so_though_a_release_left_it_out(world: World, way: str) -> None:
     world.deploy("1.0")

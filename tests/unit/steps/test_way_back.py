@@ -103,6 +103,7 @@ def test_an_open_release_is_taken_back_before_an_unknown_version_is_refused(half
 def test_an_open_rollback_is_gone_on_with(half_back: World, to: str | None) -> None:
     half_back.rollback(to=to)
     assert is_live(half_back, "1.1")
+    assert "going on with it" in half_back.output.getvalue()
 
 
 def test_an_open_rollback_to_another_version_is_taken_back_first(half_back: World) -> None:
