@@ -14,8 +14,9 @@ from slipway.domain.manifest import candidate_prefix
 from slipway.domain.slot import Slot
 from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
-from slipway.errors import Conflict, NotPossible, ServiceError, SlipwayError, TestFailed, saying
+from slipway.errors import Conflict, NotPossible, SlipwayError, TestFailed, saying
 from slipway.services.data_factory_runs import PipelineRuns
+from slipway.services.databricks.errors import DatabricksError
 from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_test import FactoryTest, runs_of
@@ -234,11 +235,14 @@ def _run(session: Session, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _report(session: Session, run: dict[str, Any], record: SlotRecord) -> Report:
-    """What the notebook said; a run that ended otherwise is a report with one failed check."""
+    """What the notebook said; a run that ended otherwise is a report with one failed check. Raises ServiceError where the
+    service does not say which: nobody knows then whether the test passed."""
     tasks = run.get("tasks") or [run]
     try:
         output = session.workspace.get_run_output(int(tasks[0]["run_id"]))
-    except ServiceError as error:
+    except DatabricksError as error:
+        if error.failure is None or error.failure.status == 429 or error.failure.status >= 500:
+            raise
         output = {"error": f"no output: {error.what}"}
     said = (output.get("notebook_output") or {}).get("result")
     message = (tasks[0].get("state") or {}).get("state_message") or (run.get("state") or {}).get("state_message") or ""

@@ -81,6 +81,7 @@ def test_deeply_nested_json_is_read() -> None:
         (403, "PERMISSION_DENIED", "no", AccessRefused),
         (400, "", "io.jsonwebtoken.IncorrectClaimException: Expected aud claim", AccessRefused),
         (400, "", "io.jsonwebtoken.ExpiredJwtException: JWT expired.", AccessRefused),
+        (403, "", "JWT has expired", AccessRefused),
         (404, "ENDPOINT_NOT_FOUND", "No API found", DatabricksError),
         (500, "", "oops", DatabricksError),
     ],
@@ -90,6 +91,15 @@ def test_the_kind_of_error(status: int, code: str, message: str, kind: type[Slip
     assert type(error) is kind
     assert message in error.what
     assert error.exit_code == (AuthenticationError if kind is AccessRefused else ServiceError).exit_code
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(400, "io.jsonwebtoken.ExpiredJwtException: JWT expired."), (403, "JWT has expired"), (401, "Token is expired")],
+)
+def test_a_token_that_has_ended_is_not_taken_for_a_missing_permission(status: int, message: str) -> None:
+    error = error_for(parse(status, {}, json.dumps({"error_code": status, "message": message}).encode()), "here")
+    assert "has ended" in error.next_step
 
 
 def test_a_404_that_names_no_object_does_not_say_that_it_is_gone() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from slipway.errors import Conflict, NotPossible, ServiceError, TestFailed
+from slipway.services.databricks.errors import DatabricksError, Failure
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import failing_test
 
@@ -481,3 +482,27 @@ def test_a_run_of_the_test_that_nobody_waits_for_is_cancelled_first(world: World
     world.test()
     assert "cancel 77" in world.changes.log
     assert "cancel 78" not in world.changes.log
+
+
+@pytest.mark.parametrize("failure", [None, Failure(503, "TEMPORARILY_UNAVAILABLE", "later"), Failure(429, "", "later")])
+def test_a_result_that_the_service_does_not_give_is_no_failed_test(
+    world: World, monkeypatch: pytest.MonkeyPatch, failure: Failure | None
+) -> None:
+    """Nobody knows whether it passed: that is noted nowhere, and the step can be run again."""
+    world.build("1.0")
+    world.publish()
+
+    def unavailable(_: int) -> dict[str, Any]:
+        error = DatabricksError("no answer")
+        error.failure = failure
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.workspace, "get_run_output", unavailable)
+        with pytest.raises(ServiceError, match="no answer"):
+            world.test()
+    assert world.state.slots["blue"].test is None
+    world.test()
+    record = world.state.slots["blue"].test
+    assert record is not None
+    assert record.passed

@@ -27,8 +27,9 @@ _EXISTS_CODES = {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}
 # jobs/get, runs/get and clusters/get answer 400 INVALID_PARAMETER_VALUE for an id that is not there
 # (databricks-sdk-go apierr/error_overrides.go).
 _MISSING_TEXT = re.compile(r"(Job|Run|Cluster)\b.*\b(does not exist|doesn't exist)", re.DOTALL)
-# A token for another service, or one that has ended, is answered with 400 and a Java exception in HTML.
-_TOKEN_TEXT = re.compile(r"IncorrectClaimException|ExpiredJwtException")
+# A token for another service, or one that has ended, is answered with 400 and a Java exception in HTML; one that has ended
+# also with 403 (databricks-sdk-go issue 1061) and, since December 2025, with 401 (databrickslabs/splunk-integration issue 55).
+_TOKEN_TEXT = re.compile(r"IncorrectClaimException|ExpiredJwtException|JWT has expired|Token is expired")
 _LARGEST = 256 * 1024
 
 
