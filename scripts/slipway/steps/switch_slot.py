@@ -28,6 +28,7 @@ from slipway.steps.release_source import release_of
 from slipway.steps.repairs import warn_of_repairs
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_reading import why_not_whole
+from slipway.steps.strays import mend_strays
 from slipway.steps.switching import begin, finish_or_take_back, settle, take_back
 
 _UNTOUCHED = "No job and no object of the factory was changed; what was live still is."
@@ -260,6 +261,8 @@ def revert(session: Session) -> None:
                 )  # a release that is dead for certain must not keep the next one waiting
             session.release_claim()
             _forget_expired_claim(session)
+            if session.context.arguments.if_free:
+                mend_strays(session)
         return
     if session.context.what_if:
         session.log.info(f"Would take back the switch to {journal.version} ({journal.target}):")

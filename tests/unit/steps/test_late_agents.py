@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -134,3 +135,41 @@ def test_a_run_that_took_nobodys_claim_reads_nothing_back(world: World, monkeypa
     monkeypatch.setattr(world.workspace, "export_file", noting)
     world.publish()
     assert {path.rpartition("/")[2] for path in read} <= {"manifest.json"}
+
+
+def test_a_job_that_a_late_agent_led_to_the_idle_slot_is_found_by_the_schedule(world: World) -> None:
+    """A reset that was on the wire when its agent fell asleep takes effect after everything was over."""
+    world.deploy("1")
+    world.change_notebook("2")
+    world.deploy("2")
+    job_id = world.state.jobs["score"].id
+    late = json.loads(json.dumps(world.workspace.jobs[job_id]).replace("/green/", "/blue/"))
+    late["tags"]["slipway_slot"] = "blue"
+    late["schedule"]["pause_status"] = "PAUSED"
+    meant = world.workspace.jobs[job_id]
+    world.workspace.jobs[job_id] = late
+    world.revert(what_if=True, if_free=True)
+    assert world.workspace.jobs[job_id] == late
+    world.revert(if_free=True)
+    assert world.slots_of_jobs() == {"score": "green", "train": "green"}
+    assert world.workspace.jobs[job_id]["tags"] == meant["tags"]
+    assert world.workspace.jobs[job_id]["schedule"]["pause_status"] == "PAUSED", "as people, or the late agent, left it"
+    assert world.state.claim is None
+    assert "Job score led to blue, which is not live" in world.output.getvalue()
+    count = len(world.changes.log)
+    world.revert(if_free=True)
+    assert len(world.changes.log) == count
+
+
+def test_strays_are_left_to_who_is_at_work(world: World) -> None:
+    world.deploy("1")
+    job_id = world.state.jobs["score"].id
+    world.workspace.jobs[job_id]["tags"]["slipway_slot"] = "green"
+    world.change_notebook("2")
+    assert world.build("2") == 0
+    world.publish()
+    world.variables["USER"] = "grace"
+    count = len(world.changes.log)
+    world.revert(if_free=True)
+    assert len(world.changes.log) == count
+    assert "somebody is at work" in world.output.getvalue()
