@@ -74,6 +74,8 @@ class Switching(RuleBasedStateMachine):
         verdict: Verdict = "must"
         if not self._may(who, over) or before.frozen or (self._read(before.idle) and not before.holds(release)):
             verdict = "must not"
+        elif self._read(before.idle) and self._taken(who):
+            verdict = "may"  # whose claim was taken may have written late: the slot may be written again, so runs count
         self._step(
             lambda: self.world.publish(drift="overwrite", take_over=over),
             release,
@@ -155,6 +157,7 @@ class Switching(RuleBasedStateMachine):
             verdict = "must not"
         else:
             after = before.rolled_back(place, TRIGGERS[before.release or ""])
+            verdict = "may" if self._read(before.idle) and self._taken(who) else "must"
         self._step(
             lambda: self.world.rollback(to, take_over=over, despite_freeze=despite),
             "a",
@@ -415,6 +418,11 @@ class Switching(RuleBasedStateMachine):
             return True
         silent = self.world.time - claim.heartbeat
         return bool(silent >= (15 * 60 if self.model.open else 60 * 60))
+
+    def _taken(self, who: str) -> bool:
+        """Whether `who` has, or would take, the claim from somebody who did not give it back."""
+        claim = self.world.state.claim
+        return claim is not None and (claim.who != who or bool(claim.taken_from))
 
     def _is_there(self, key: str) -> bool:
         """A job that left the release is deleted in the end, and with it what people made of it."""
