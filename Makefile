@@ -5,6 +5,8 @@
 PYTHON ?= python3
 ARGS ?=
 RUN = .venv/bin/python
+# A file's tests share what they set up, so they stay in one process.
+SIDE_BY_SIDE = -n 2 --dist loadfile
 
 .PHONY: help rehearse test lint unit test-release test-rules setup format lock
 
@@ -27,11 +29,11 @@ lint: setup
 	$(RUN) -m rehearsal.pipelines.check
 
 unit: setup
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(SIDE_BY_SIDE)
 
 # Whole releases, one after the other: the first, the second, a failing one, a rollback, a cloned environment, a killed one.
 test-release: setup
-	$(RUN) -m pytest -m release
+	$(RUN) -m pytest -m release $(SIDE_BY_SIDE)
 
 # Takes the code of each rule out, one after the other, and expects its test to go red.
 test-rules: setup
