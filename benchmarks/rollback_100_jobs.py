@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal.gateway.faults import Fault
-from tests.faults.cloud import NAME, Cloud
+from tests.faults.cloud import Cloud
+from tests.faults.project import NAME
 from tests.unit.steps.conftest import REPOSITORY
 
 JOBS = 100

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from slipway.domain.state import JobRecord
-from tests.faults.cloud import NAME, Cloud, make_project
+from tests.faults.cloud import Cloud
+from tests.faults.project import NAME, make_project
 
 STEADY = tuple(f"steady{number}" for number in range(1, 9))
 OLD_JOBS = (*STEADY, "drifted", "follows", "gone")

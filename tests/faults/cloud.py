@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import textwrap
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -31,14 +28,16 @@ from rehearsal.server import Server
 from slipway.domain.environment import load_environment
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.steps import build_release
+from tests.faults.agents import Agent
+from tests.faults.cuts import CUTS
+from tests.faults.project import NAME, make_project, write_job
 from tests.faults.worker import FASTER
-from tests.unit.steps.conftest import NOTEBOOK, REPOSITORY, job, write_wheel
+from tests.unit.steps.conftest import NOTEBOOK
 
-NAME = "dev"
 LIMIT_SECONDS = 60
 SILENCE_SECONDS = 30.0
-STREAMS = {"follows": "restart", "stays": "leave"}
-"""Continuous jobs, by what becomes of their runs at a switch."""
+_KEPT = ("databricks/", "data_factory/", "resource_manager/resources")
+"""What steps change, of what the stand-ins keep."""
 
 # Stands for the notebook runner: says what an integration test says that has passed; a stream goes on until it is
 # cancelled, and a notebook whose source says that it is broken fails.
@@ -68,56 +67,6 @@ class Outcome:
     requests: int
 
 
-class Agent:
-    """A machine that runs steps, one at a time, as processes that can be put to sleep; with a clock of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.output = folder / "output.txt"
-        self._clock = folder / "clock"
-        self.set_clock(0.0)
-        self._pid = 0
-        variables = {"PYTHONPATH": os.pathsep.join([str(REPOSITORY / "scripts"), str(REPOSITORY)])}
-        self._worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.worker", str(self._clock)],
-            cwd=REPOSITORY,
-            env={**os.environ, **variables},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def set_clock(self, ahead: float) -> None:
-        """Its clock is so many seconds ahead."""
-        new = self._clock.with_suffix(".new")
-        new.write_text(str(ahead))
-        new.replace(self._clock)
-
-    def start(self, request: Mapping[str, Any]) -> None:
-        assert self._worker.stdin is not None
-        self._worker.stdin.write(json.dumps({**request, "output": str(self.output)}) + "\n")
-        self._worker.stdin.flush()
-        self._pid = int(self._answer()["pid"])
-
-    def end(self) -> tuple[int, str]:
-        """Waits for the step: its exit code and what it said."""
-        code = int(self._answer()["code"])
-        return code, self.output.read_text(encoding="utf-8") if self.output.exists() else ""
-
-    def signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, number)
-
-    def close(self) -> None:
-        self._worker.communicate()  # the end of its input ends it
-
-    def _answer(self) -> dict[str, Any]:
-        assert self._worker.stdout is not None
-        line = self._worker.stdout.readline()
-        assert line, "the worker has ended"
-        return dict(json.loads(line))
-
-
 @dataclass(frozen=True)
 class Memory:
     """Everything that the environment is, to be put back later."""
@@ -125,37 +74,6 @@ class Memory:
     documents: dict[str, dict[str, Any]]
     files: Path
     state: bytes
-
-
-def make_project(root: Path) -> Path:
-    """A small repository with one environment, three notebooks, two jobs, and a wheel."""
-    shutil.copytree(REPOSITORY / "arm", root / "arm")
-    shutil.copytree(REPOSITORY / "config" / "environments", root / "config" / "environments")
-    for path in (root / "config" / "environments").glob("*.yml"):
-        if path.stem != NAME:
-            path.unlink()
-    shutil.copy(REPOSITORY / "config" / "defaults.yml", root / "config" / "defaults.yml")
-    for name in ("train", "score", "integration_test"):
-        path = root / "notebooks" / f"{name}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(NOTEBOOK.format(name))
-    for name in ("train", "score"):
-        write_job(root, name)
-    write_wheel(root / "dist" / "wheel" / "sample-1.0-py3-none-any.whl")
-    return root
-
-
-def write_job(root: Path, name: str) -> None:
-    cluster = {"spark_version": "{{ spark_version }}", "node_type_id": "{{ node_type_id }}", "num_workers": 1}
-    notebook = name if name in ("train", "score") else "score"
-    settings = job(notebook, job_clusters=[{"job_cluster_key": "small", "new_cluster": cluster}])
-    if name in STREAMS:
-        del settings["schedule"]
-        settings |= {"continuous": {"pause_status": "UNPAUSED"}, "slipway": {"on_switch": STREAMS[name]}}
-        settings["tasks"][0]["notebook_task"]["base_parameters"] = {"stream": "yes"}
-    path = root / "config" / "jobs" / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**settings, "name": f"{{{{ app }}}} {{{{ environment }}}}: {name}"}, indent=2))
 
 
 class Cloud:
@@ -556,27 +474,3 @@ class Cloud:
         )
         answer.raise_for_status()
         return answer
-
-
-def _killed(cloud: Cloud, at: int, *, sent: bool) -> list[Fault]:
-    kill = Fault(kind="call", callback=cloud.kill, skip=at, after=sent)
-    return [kill] if sent else [kill, Fault(kind="drop_before", skip=at)]
-
-
-_KEPT = ("databricks/", "data_factory/", "resource_manager/resources")
-"""What steps change, of what the stand-ins keep."""
-_REFUSED = '{"error_code": "PERMISSION_DENIED", "message": "no more"}'
-
-CUTS: dict[str, Callable[[Cloud, int], list[Fault]]] = {
-    "killed before": lambda cloud, at: _killed(cloud, at, sent=False),
-    "killed after": lambda cloud, at: _killed(cloud, at, sent=True),
-    "not sent": lambda _, at: [Fault(kind="drop_before", skip=at)],
-    "answer lost": lambda _, at: [Fault(kind="drop_after", skip=at)],
-    "answer cut in half": lambda _, at: [Fault(kind="half_answer", skip=at)],
-    "unavailable": lambda _, at: [Fault(kind="status", status=503, skip=at)],
-    "throttled": lambda _, at: [Fault(kind="status", status=429, skip=at)],
-    "refused": lambda _, at: [Fault(kind="status", status=403, skip=at, body=_REFUSED)],
-    "gone for good": lambda _, at: [Fault(kind="drop_before", skip=at, times=None)],
-}
-"""What can happen to a request: killed: the process that sent it, before the service sees it or after it took effect; the
-others happen to the connection alone."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rehearsal.databricks import continuous
-from tests.faults.cloud import NAME, STREAMS, Cloud
+from tests.faults.cloud import Cloud
+from tests.faults.project import NAME, STREAMS
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults.cloud import CUTS, Cloud, Memory, Outcome
+from tests.faults.cloud import Cloud, Memory, Outcome
 from tests.faults.conftest import Stages
+from tests.faults.cuts import CUTS
 
 KILLED = -9
 TROUBLES = [kind for kind in CUTS if not kind.startswith("killed")]

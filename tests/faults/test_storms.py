@@ -11,8 +11,9 @@ import pytest
 
 from rehearsal.gateway.storm import Storm
 from slipway.domain.state import State
-from tests.faults.cloud import NAME, Cloud, Memory, Outcome
+from tests.faults.cloud import Cloud, Memory, Outcome
 from tests.faults.conftest import Stages
+from tests.faults.project import NAME
 from tests.faults.test_what_is_told import rows
 
 SEEDS = int(os.environ.get("SLIPWAY_STORMS", "4"))

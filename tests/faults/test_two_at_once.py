@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pytest
 
 from slipway.domain.manifest import sha256
-from tests.faults.cloud import Agent, Cloud, Outcome
+from tests.faults.agents import Agent
+from tests.faults.cloud import Cloud, Outcome
 from tests.faults.conftest import Stages
 from tests.unit.steps.conftest import NOTEBOOK
 

@@ -13,7 +13,8 @@ import yaml
 
 from rehearsal.databricks.authentication import DATABRICKS_APPLICATION
 from tests.faults.big_cloud import BigCloud, Objects
-from tests.faults.cloud import LIMIT_SECONDS, NAME, Memory
+from tests.faults.cloud import LIMIT_SECONDS, Memory
+from tests.faults.project import NAME
 
 JOBS = ("score", "train")
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")

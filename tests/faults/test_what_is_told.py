@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.cloud import NAME, Cloud
+from tests.faults.cloud import Cloud
 from tests.faults.conftest import Stages
+from tests.faults.project import NAME
 from tests.unit.steps.conftest import REPOSITORY
 
 HISTORY = "import sys; from pathlib import Path; from slipway.steps import history; "
