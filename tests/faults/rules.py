@@ -46,9 +46,17 @@ RULES = (
         "A slot is not overwritten under a run that reads from it",
         "scripts/slipway/steps/slot_writer.py",
         "write_slot",
-        "wait_for_runs(session, folder, limit=wait)",
+        "wait_for_runs(session, folder, limit=wait, others=partial(pipeline_runs_reading, session, content.slot))",
         "wait_for_runs",
         "tests/unit/steps/test_release_steps.py::test_the_slot_is_not_overwritten_under_a_run",
+    ),
+    Rule(
+        "A run of a pipeline from before the switch counts, between its activities too",
+        "scripts/slipway/steps/slot_writer.py",
+        "write_slot",
+        ", others=partial(pipeline_runs_reading, session, content.slot)",
+        "",
+        "tests/unit/steps/test_factory_drain.py::test_a_run_from_before_the_switch_is_waited_for",
     ),
     Rule(
         "Jobs that a run starts count as that run",

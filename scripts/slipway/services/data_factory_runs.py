@@ -49,12 +49,13 @@ class PipelineRuns:
         found = self._query(path, f"reading the activities of run {run_id}", now, [])
         return sorted(found, key=lambda one: str(one.get("activityRunStart") or "~"))
 
-    def active(self, pipelines: Sequence[str], *, now: float) -> list[dict[str, Any]]:
-        """The runs of these pipelines that have not ended."""
-        filters = [
-            {"operand": "PipelineName", "operator": "In", "values": list(pipelines)},
-            {"operand": "Status", "operator": "In", "values": ["Queued", "InProgress", "Canceling"]},
+    def active(self, pipelines: Sequence[str] | None = None, *, now: float) -> list[dict[str, Any]]:
+        """The runs of these pipelines (None: of all) that have not ended."""
+        filters: list[dict[str, Any]] = [
+            {"operand": "Status", "operator": "In", "values": ["Queued", "InProgress", "Canceling"]}
         ]
+        if pipelines is not None:
+            filters.append({"operand": "PipelineName", "operator": "In", "values": list(pipelines)})
         return self._query("/queryPipelineRuns", "looking for runs", now, filters)
 
     def since(self, moment: float, *, now: float) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +21,40 @@ _ADMINS = "admins"
 (https://learn.microsoft.com/azure/databricks/security/auth/access-control/, jobs)."""
 
 
-def wait_for_runs(session: Session, folder: str, *, limit: float) -> None:
-    """Returns when no active run reads from `folder`. Raises Conflict with the list after `limit` seconds.
+@dataclass(frozen=True)
+class Reader:
+    """A run that reads from a slot, or may yet; `text` says what it is, its state, since when and where to look at it.
+    `lasting`: it does not end by itself."""
+
+    id: str
+    text: str
+    lasting: bool = False
+
+
+def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callable[[], list[Reader]] = list) -> None:
+    """Returns when no active run reads from `folder`; `others` looks for those that the workspace does not know. Raises
+    Conflict with the list after `limit` seconds.
 
     A run keeps the settings that it started with (Jobs API, reset), so its own tasks say where it reads from.
     """
     started = session.now()
     pause = _FIRST_PAUSE
-    said: tuple[set[int], float] = (set(), 0.0)
-    while runs := runs_reading(session, folder):
+    said: tuple[set[str], float] = (set(), 0.0)
+    while readers := [*_of_workspace(session, folder), *others()]:
         waited = session.now() - started
         if waited >= limit:
-            raise _still_reading(runs, folder, waited)
-        said = _say(session, runs, limit - waited, said)
+            raise _still_reading(readers, folder, waited)
+        said = _say(session, readers, limit - waited, said)
         session.guard()
         session.context.sleep(min(pause, max(0.0, limit - waited)))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
+
+
+def _of_workspace(session: Session, folder: str) -> list[Reader]:
+    return [
+        Reader(str(run["run_id"]), describe(run), run.get("trigger") == "CONTINUOUS")
+        for run in runs_reading(session, folder)
+    ]
 
 
 def check_sight(session: Session, folder: str) -> None:
@@ -112,23 +132,21 @@ def _whole(session: Session, run: dict[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def _say(
-    session: Session, runs: list[dict[str, Any]], left: float, said: tuple[set[int], float]
-) -> tuple[set[int], float]:
+def _say(session: Session, readers: list[Reader], left: float, said: tuple[set[str], float]) -> tuple[set[str], float]:
     """One line, when there is something new to say or after a while; returns what was said last, and when."""
-    ids, now = {int(run["run_id"]) for run in runs}, session.now()
+    ids, now = {reader.id for reader in readers}, session.now()
     if ids == said[0] and now - said[1] < _SAY_AGAIN:
         return said
-    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-    session.log.info(f"Waiting, {_minutes(left)} at most, for {describe(runs[0])}{more}")
+    more = f" and {len(readers) - 1} more" if len(readers) > 1 else ""
+    session.log.info(f"Waiting, {_minutes(left)} at most, for {readers[0].text}{more}")
     return ids, now
 
 
-def _still_reading(runs: list[dict[str, Any]], folder: str, waited: float) -> Conflict:
-    listed = "".join(f"\n  {describe(run)}" for run in runs)
-    lasting = any(run.get("trigger") == "CONTINUOUS" for run in runs)
+def _still_reading(readers: list[Reader], folder: str, waited: float) -> Conflict:
+    listed = "".join(f"\n  {reader.text}" for reader in readers)
+    lasting = any(reader.lasting for reader in readers)
     return Conflict(
-        f"{len(runs)} active runs still read from {folder}, after {_minutes(waited)} of waiting:{listed}",
+        f"{len(readers)} active runs still read from {folder}, after {_minutes(waited)} of waiting:{listed}",
         changed="The slot was not touched.",
         next_step="Let them end or cancel them, then run again; --wait-for-runs MINUTES waits longer."
         + (
@@ -148,7 +166,10 @@ def describe(run: dict[str, Any]) -> str:
     state = (run.get("state") or {}).get("life_cycle_state") or (run.get("status") or {}).get("state") or ""
     # A submitted run belongs to no job; the service shows its own id in place of one.
     job = f" of job {run['job_id']}" if run.get("job_id") not in (None, run.get("run_id")) else ""
-    since = ""
-    if begun := run.get("start_time"):
-        since = f" since {datetime.fromtimestamp(begun / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+    since = since_text((run.get("start_time") or 0) / 1000)
     return f"run {run.get('run_id')} ({name}{job}) {state}{since} {run.get('run_page_url') or ''}".rstrip()
+
+
+def since_text(begun: float) -> str:
+    """The time of a run's start (seconds since the epoch) for a list; empty where it is not known."""
+    return f" since {datetime.fromtimestamp(begun, UTC):%Y-%m-%d %H:%M} UTC" if begun else ""

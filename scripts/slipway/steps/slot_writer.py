@@ -14,6 +14,7 @@ from slipway.domain.slot import MANIFEST, PublishPlan, Slot, SlotFile, plan_publ
 from slipway.domain.transition import begin_publish, retired_in
 from slipway.errors import AuthenticationError, Conflict, ServiceError
 from slipway.steps.auditing import noted, row
+from slipway.steps.factory_drain import pipeline_runs_reading
 from slipway.steps.jobs import is_listed
 from slipway.steps.runs import check_sight, wait_for_runs
 from slipway.steps.slot_reading import EXPORTED, in_slot, list_slot, modified_later, same_notebook, types_of
@@ -84,7 +85,7 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
     with session.log.section(f"Runs that read from {content.slot}"):
         if not prepared.empty:
             check_sight(session, folder)
-        wait_for_runs(session, folder, limit=wait)
+        wait_for_runs(session, folder, limit=wait, others=partial(pipeline_runs_reading, session, content.slot))
         session.log.info("None is active.")
     _delete_retired(session, content)
     told = row(session, "publish", "begun", release=content.version, commit=content.commit, to_slot=content.slot)

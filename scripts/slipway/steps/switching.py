@@ -65,8 +65,7 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
     journal = _open_journal(session)
     _set_readers(session, journal)
     _keep(session, journal)
-    run, now, readers = session.holder.run, session.now(), session.environment.databricks.readers
-    watched_from = session.service_time()
+    run, now, readers = session.holder.run, session.service_time(), session.environment.databricks.readers
     cleaning = part is not None and bool(part.removed)
 
     def finished(state: State) -> State:
@@ -74,7 +73,7 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
         if journal.kind == "import":
             return imported(state, journal)
         published = state.slots[journal.target].published
-        watch = watches.begin(session.environment.watch, journal, published=published, now=watched_from)
+        watch = watches.begin(session.environment.watch, journal, published=published, now=now)
         after = switched(state, journal, now=now, run=run, readers=readers, watch=watch)
         return after if cleaning or session.keeps_claim else without_claim(after, session.holder.id)
 

@@ -50,7 +50,7 @@ class Trial:
         self.client: DataFactory = client_of(azure)
         self.runs = PipelineRuns(self.client)
         bench.world.time = azure.cloud.clock()
-        bench.factory = cast(Any, self.client)
+        bench.factory = bench.world.factory = cast(Any, self.client)
         azure.let_in()
 
     def of(self, *objects: FactoryObject, **tested: dict[str, str]) -> Trial:
@@ -207,6 +207,21 @@ def test_runs_of_a_start_that_was_killed_are_cancelled_first(trial: Trial, azure
     assert (trial.runs.get(lost) or {})["status"] == "Cancelled"
     assert f"cancelled: run {lost}" in trial.bench.said
     assert trial.result.passed
+
+
+def test_a_copy_that_still_runs_keeps_its_slot(trial: Trial, azure: Factories) -> None:
+    """Also where the workspace, another one here, knows nothing of it, as between two activities."""
+    long = pipeline("daily", notebook("Score", azure.notebook("score", "hang")))
+    trial.of(long, pipeline("done", wait("w")), daily={}, done={}).copied()
+    azure.cloud.run(azure.service.wait(trial.runs.start(trial.copy("done"), {})))
+    under_way = trial.runs.start(trial.copy("daily"), {})
+    trial.bench.world.change_notebook("2")
+    assert trial.bench.world.build("2") == 0
+    with pytest.raises(Conflict, match=f"(?s)^1 active runs still read.*{under_way}"):
+        trial.bench.world.publish(wait_for_runs=0.0)
+    trial.runs.cancel(under_way)
+    azure.cloud.run(azure.service.wait(under_way))
+    trial.bench.world.publish(wait_for_runs=0.0)
 
 
 def test_a_test_that_is_broken_off_cancels_its_run_and_cleans_up(trial: Trial, azure: Factories) -> None:

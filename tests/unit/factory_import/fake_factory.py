@@ -16,13 +16,14 @@ from tests.unit.steps.fakes import Changes
 
 class FakeFactory:
     """As services.data_factory.DataFactory. `stops` counts how often each trigger was stopped; `absent`: the group has
-    no such factory; `linked`: its Studio works in a Git repository."""
+    no such factory; `linked`: its Studio works in a Git repository; `runs`: of its pipelines, those that have not ended."""
 
     absent = False
     linked = False
 
     def __init__(self, changes: Changes, name: str = "adf-test") -> None:
         self.name = name
+        self.id = f"/subscriptions/s/resourceGroups/rg-test/providers/Microsoft.DataFactory/factories/{name}"
         self.resource_group = "rg-test"
         self.changes = changes
         self.there: dict[Key, FactoryObject] = {}
@@ -30,6 +31,7 @@ class FakeFactory:
         self.subscribed: set[str] = set()
         self.stops: dict[str, int] = {}
         self.writes: list[str] = []
+        self.runs: list[dict[str, Any]] = []
         self._etags = itertools.count(1)
 
     def seed(self, *objects: FactoryObject) -> None:
@@ -102,6 +104,12 @@ class FakeFactory:
 
     def subscription(self, name: str) -> str:
         return "Enabled" if name.lower() in self.subscribed else "Disabled"
+
+    def ask(
+        self, method: str, path: str, doing: str, json: Any = None, *, missing: bool = False, repeatable: bool = False
+    ) -> dict[str, Any] | None:
+        assert (method, path) == ("POST", "/queryPipelineRuns"), "no other request is known here"
+        return {"value": copy.deepcopy(self.runs)}
 
     def _keep(self, kind: Kind, name: str, properties: dict[str, Any]) -> str:
         etag = str(next(self._etags))

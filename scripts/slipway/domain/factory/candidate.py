@@ -52,6 +52,11 @@ def candidate_name(kind: Kind, name: str, identity: str) -> str:
     return name + suffix
 
 
+def is_candidate_name(name: str) -> bool:
+    """Whether a name is one that copies have: of a run's pipeline nothing else may be left."""
+    return _OURS.search(name) is not None
+
+
 def is_candidate(item: FactoryObject) -> bool:
     """Whether an object is a copy that was made here: by name, folder and annotation, all three."""
     found = _OURS.search(item.name)
