@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
+from xml.etree import ElementTree
 
 import jwt
 import requests
@@ -292,13 +294,13 @@ class Cloud:
         state = self.state
         assert state.claim is not None
         claim = replace(state.claim, heartbeat=state.claim.heartbeat - seconds, expires=state.claim.expires - seconds)
-        self._blob(STATE_BLOB, write_state(replace(state, claim=claim)))
+        self.blob(STATE_BLOB, write_state(replace(state, claim=claim)))
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> State:
-        return read_state(self._blob(STATE_BLOB), app=self.environment.app, environment=NAME)
+        return read_state(self.blob(STATE_BLOB), app=self.environment.app, environment=NAME)
 
     def jobs(self) -> dict[int, dict[str, Any]]:
         """Settings by id, as the workspace keeps them."""
@@ -397,7 +399,7 @@ class Cloud:
     def remember(self) -> Memory:
         kept = self.folder / "memory" / str(time.monotonic_ns())
         shutil.copytree(self._files, kept)
-        return Memory(self._server.call(self._documents), kept, self._blob(STATE_BLOB))
+        return Memory(self._server.call(self._documents), kept, self.blob(STATE_BLOB))
 
     def back_to(self, memory: Memory) -> None:
         """Everything is as it was, except the archive, which only grows."""
@@ -422,7 +424,7 @@ class Cloud:
                 resources._index(resources._resources[key])
 
         self._server.call(put_back)
-        self._blob(STATE_BLOB, memory.state)
+        self.blob(STATE_BLOB, memory.state)
 
     @property
     def _engine(self) -> Any:
@@ -443,14 +445,24 @@ class Cloud:
     def _snapshot(self) -> dict[str, Any]:
         return self._server.call(lambda: self._server.azure.workspaces.snapshot(self._host))
 
-    def _blob(self, name: str, content: bytes | None = None) -> bytes:
+    def blob(self, name: str, content: bytes | None = None) -> bytes:
         """Reads a blob of the environment's container, or writes it."""
+        headers = {"x-ms-blob-type": "BlockBlob"}
+        return self._container(f"/{quote(name)}", "GET" if content is None else "PUT", headers=headers, data=content)
+
+    def blobs(self) -> list[str]:
+        """The names of all blobs in the environment's container."""
+        found = ElementTree.fromstring(self._container("?restype=container&comp=list", "GET"))
+        return [str(name.text) for name in found.iterfind("Blobs/Blob/Name")]
+
+    def delete_blob(self, name: str) -> None:
+        self._container(f"/{quote(name)}", "DELETE")
+
+    def _container(self, path: str, method: str, *, headers: Mapping[str, str] | None = None, **body: Any) -> bytes:
         where = self.environment.azure.state
-        url = f"https://{where.storage_account}.blob.core.windows.net/{where.container}/{name}"
-        headers = {"x-ms-version": "2023-11-03", "x-ms-blob-type": "BlockBlob"}
-        method = "GET" if content is None else "PUT"
-        answer = self._as_admin("https://storage.azure.com", method, url, headers=headers, data=content)
-        return answer.content
+        url = f"https://{where.storage_account}.blob.core.windows.net/{where.container}{path}"
+        given = {"x-ms-version": "2023-11-03", **(headers or {})}
+        return self._as_admin("https://storage.azure.com", method, url, headers=given, **body).content
 
     def _as_admin(
         self, audience: str, method: str, url: str, *, headers: Mapping[str, str] | None = None, **body: Any

@@ -386,4 +386,20 @@ RULES = (
         "session.update_ours(finished)",
         "tests/unit/steps/test_auditing.py::test_a_release_killed_anywhere_tells_what_it_did",
     ),
+    Rule(
+        "A state that was lost with its archive is no new environment",
+        "scripts/slipway/steps/publish_slot.py",
+        "publish",
+        "        refuse_forgotten(session)\n",
+        "",
+        "tests/unit/steps/test_rebuild_state.py::test_with_the_archive_gone_too_nothing_is_overwritten",
+    ),
+    Rule(
+        "An environment that was released to and has no state is no new one",
+        "scripts/slipway/steps/session.py",
+        "load",
+        "refuse_lost(self)",
+        "pass",
+        "tests/unit/steps/test_rebuild_state.py::test_an_environment_that_was_released_to_is_no_new_one",
+    ),
 )

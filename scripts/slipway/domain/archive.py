@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from slipway.domain.codec import Damaged, canonical, decode, load, to_bytes
-from slipway.domain.manifest import sha256
+from slipway.domain.manifest import Manifest, sha256
 from slipway.domain.release import Release, ReleaseFile
-from slipway.domain.slot import Kind, SlotFile
+from slipway.domain.slot import ENVIRONMENT, Kind, SlotFile
 
 ARCHIVE = "archive/"
 FILES = "archive/files/"
@@ -60,8 +60,30 @@ def archive_release(release: Release, contents: list[SlotFile], environment: Map
         ),
         environment=environment,
     )
+    return name_release(document)
+
+
+def name_release(document: ArchivedRelease) -> tuple[str, bytes]:
+    """The name and the bytes of a release's document."""
     data = to_bytes(document)
-    return f"{RELEASES}{release.version}-{sha256(data)[:12]}.json", data
+    return f"{RELEASES}{document.version}-{sha256(data)[:12]}.json", data
+
+
+def from_manifest(manifest: Manifest, environment: Mapping[str, str]) -> ArchivedRelease:
+    """What a slot's manifest tells of a release that the archive lost; of which build it was, nobody knows."""
+    files = {path: file for path, file in manifest.files.items() if path != ENVIRONMENT}
+    return ArchivedRelease(
+        version=manifest.version,
+        commit=manifest.commit,
+        build="",
+        release="",
+        files={path: ReleaseFile(sha256=file.sha256, size=file.size) for path, file in files.items()},
+        contents=tuple(
+            Content(path=path, kind=file.kind, language=file.language, sha256=file.sha256, size=file.size)
+            for path, file in sorted(files.items())
+        ),
+        environment={key: value for key, value in environment.items() if key != "slot"},
+    )
 
 
 def read_archived(data: bytes) -> ArchivedRelease:

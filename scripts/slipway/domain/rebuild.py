@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slipway.domain.archive import ArchivedRelease
-from slipway.domain.job import move, pause_of, with_pause
+from slipway.domain.job import TAG_VERSION, move, pause_of, with_pause
 from slipway.domain.slot import SLOTS, Slot, other
-from slipway.domain.state import JobRecord, SlotRecord, State
+from slipway.domain.state import Entry, JobRecord, SlotRecord, State
 from slipway.domain.switch import Action, Journal
 from slipway.domain.transition import opened, switched, taken_back
 
@@ -82,13 +82,68 @@ def live_slot(state: State, found: Found) -> tuple[Slot | None, str]:
     }
     led = [slot for slot in SLOTS if by_slot[slot]]
     if len(led) == 2:
-        said = "; ".join(f"{slot}: {', '.join(by_slot[slot])}" for slot in led)
+        said = "; ".join(f"{slot}: {', '.join(_described(found, key) for key in by_slot[slot])}" for slot in led)
         return None, f"jobs lead to both slots ({said}), as in the middle of a switch"
     if not led:
         return state.live, ""
     if state.live is not None and state.live != led[0]:
         return None, f"the last archived switch made {state.live} live, and all jobs lead to {led[0]}"
     return led[0], ""
+
+
+def _described(found: Found, key: str) -> str:
+    """A job with what tells people whether it is of the live release."""
+    settings = found.jobs[key].settings
+    version = (settings.get("tags") or {}).get(TAG_VERSION)
+    remarks = [str(version)] * bool(version) + ["paused"] * (pause_of(settings) == "PAUSED")
+    return f"{key} ({', '.join(remarks)})" if remarks else key
+
+
+def witnessed(
+    state: State, found: Found, slot: Slot, document: ArchivedRelease, *, archive: str, settings: str, now: float
+) -> State:
+    """The state with a live release that only its slot's manifest and the jobs tell of: since when is not known.
+
+    Paused jobs of another version that lead to the other slot have left it: with the archive, nothing else tells so.
+    """
+    manifest = found.manifests[slot]
+    files = {content.path: content.sha256 for content in document.contents}
+    record = SlotRecord(
+        version=document.version,
+        commit=document.commit,
+        release=document.release,
+        manifest=manifest,
+        complete=True,
+        candidate=False,
+        files=files,
+        archive=archive,
+        settings=settings,
+        published=now,
+    )
+    entry = Entry(
+        version=document.version,
+        commit=document.commit,
+        slot=slot,
+        manifest=manifest,
+        archive=archive,
+        settings=settings,
+        since=now,
+        outcome="live",
+    )
+    left = {
+        key: JobRecord(id=job.id, slot=job.slot, pause="PAUSED", retired=True)
+        for key, job in found.jobs.items()
+        if job.slot == other(slot)
+        and pause_of(job.settings) == "PAUSED"
+        and (job.settings.get("tags") or {}).get(TAG_VERSION) != document.version
+    }
+    return replace(
+        state.with_slot(slot, record),
+        live=slot,
+        jobs={**state.jobs, **left},
+        history=(*state.history, entry),
+        archived=(*state.archived, archive),
+    )
 
 
 def rebuilt(state: State, found: Found, live: Slot | None, settings: Mapping[str, Mapping[str, Any]]) -> State:
@@ -146,7 +201,7 @@ def open_rest(state: State, found: Found, settings: Mapping[str, Mapping[str, An
     tags = next(iter(wrong.values())).settings.get("tags") or {}
     journal = Journal(
         kind="release",
-        version=str(tags.get("slipway_version", "a lost release")),
+        version=str(tags.get(TAG_VERSION, "a lost release")),
         manifest=found.manifests.get(target, ""),
         source=live,
         target=target,

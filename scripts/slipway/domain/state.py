@@ -130,6 +130,11 @@ class State:
     def live_entry(self) -> Entry | None:
         return next((entry for entry in reversed(self.history) if entry.outcome == "live"), None)
 
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether nothing was ever released under this state, as far as it says."""
+        return self.live is None and not (self.slots or self.jobs or self.history) and self.switch is None
+
     def with_slot(self, slot: Slot, record: SlotRecord) -> State:
         return replace(self, slots={**self.slots, slot: record})
 

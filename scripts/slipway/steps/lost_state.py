@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from slipway.domain.archive import RELEASES
+from slipway.domain.job import is_ours, reads_from
+from slipway.domain.slot import SLOTS
 from slipway.domain.state import REPAIR, STATE_BLOB
 from slipway.errors import StateDamaged
 
@@ -21,6 +23,31 @@ def refuse_lost(session: Session) -> None:
         raise StateDamaged(
             f"The state of {session.environment.name} is lost: there is no {STATE_BLOB} in {where.storage_account}/"
             f"{where.container}, but there are {len(kept)} archived releases.",
+            changed="Nothing was changed.",
+            next_step=REPAIR,
+        )
+
+
+def refuse_forgotten(session: Session) -> None:
+    """Raises StateDamaged where the state knows of no release, and a job with this environment's tags reads from a slot:
+    archive and state went together, and a release would overwrite what is live. Nothing but a switch makes such jobs.
+
+    Only for a state that knows nothing: one request for each 100 jobs, and one for each of those that are found.
+    """
+    if not session.state.knows_nothing:
+        return
+    app, name = session.environment.app, session.environment.name
+    ours = [
+        int(job["job_id"]) for job in session.workspace.list_jobs() if is_ours(job.get("settings") or {}, app, name)
+    ]
+    folders = [session.slot_folder(slot) for slot in SLOTS]
+    jobs = [session.workspace.get_job(job_id) for job_id in ours]
+    there = [job for job in jobs if job is not None and any(reads_from(job, folder) for folder in folders)]
+    if there:
+        first = f"{(there[0].get('settings') or {}).get('name')!r} ({there[0]['job_id']})"
+        raise StateDamaged(
+            f"The state of {name} is lost: it knows of no release, but {len(there)} jobs with this environment's tags read "
+            f"from its slots, such as {first}.",
             changed="Nothing was changed.",
             next_step=REPAIR,
         )

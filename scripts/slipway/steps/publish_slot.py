@@ -20,6 +20,7 @@ from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of, report_strangers
 from slipway.steps.jobs import known_jobs
+from slipway.steps.lost_state import refuse_forgotten
 from slipway.steps.release_source import release_of, render_jobs
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_writer import Content, Prepared, prepare, write_slot
@@ -66,6 +67,7 @@ def publish(session: Session, release: Release) -> None:
         return
     session.commit = release.commit
     with audited(session, "publish"), session.claimed():
+        refuse_forgotten(session)
         settle(session)
         with saying("Nothing was changed."):
             slot = session.state.idle

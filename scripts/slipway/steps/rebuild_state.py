@@ -15,7 +15,7 @@ from slipway.command import Context, run_step
 from slipway.domain.archive import RELEASES, SWITCHES, ArchivedRelease, read_archived, read_settings, slot_files
 from slipway.domain.codec import Damaged, from_bytes, instant_to_text
 from slipway.domain.job import is_ours, reads_from
-from slipway.domain.manifest import make_manifest, sha256
+from slipway.domain.manifest import Manifest, make_manifest, sha256
 from slipway.domain.rebuild import Found, Job, live_slot, open_rest, rebuilt, replay
 from slipway.domain.slot import SLOTS, Slot
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
@@ -23,6 +23,7 @@ from slipway.domain.switch import Journal
 from slipway.errors import NotPossible, StateDamaged
 from slipway.steps.auditing import flush, note, row
 from slipway.steps.publish_slot import environment_file
+from slipway.steps.rebuild_from_slot import Rescue, from_slot, rescue
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_reading import read_slot_manifest
 
@@ -44,7 +45,7 @@ def rebuild(session: Session) -> None:
     """Raises NotPossible where there is nothing to rebuild, or where it can't be told what is live."""
     arguments = session.context.arguments
     etag = _damaged(session)
-    found, files = _look(session)
+    found, files, manifests = _look(session)
     app, name = session.environment.app, session.environment.name
     played = replay(State(app=app, environment=name), found, files)
     live, why = live_slot(played, found)
@@ -55,24 +56,35 @@ def rebuild(session: Session) -> None:
             next_step="Look at the jobs, and say with --live blue or --live green which slot is to be live.",
         )
     live = arguments.live or live
+    lost: Rescue | None = None
+    settings: dict[str, Mapping[str, Any]] = {}
     entry = next((e for e in reversed(played.history) if e.slot == live), None)
-    settings = session.document(entry.settings, read_settings) if entry is not None else {}
+    if entry is None and live in manifests:
+        played, lost = from_slot(session, played, found, live, manifests[live])
+        settings.update((key, job.settings) for key, job in found.jobs.items())
+    elif entry is not None:
+        settings.update(session.document(entry.settings, read_settings))
     state = rebuilt(played, found, live, settings)
     state = open_rest(state, found, settings, session.environment.databricks.root, session.now())
     _say(session, state, found)
     if session.context.what_if or not arguments.yes:
         session.log.info("Nothing was written. If this is right, run again with --yes.")
         return
+    if lost is not None:
+        rescue(session, lost)
     _write(session, state, etag)
 
 
 def _damaged(session: Session) -> str | None:
-    """The ETag of the damaged state, None where there is none. Raises NotPossible for one that can be read."""
+    """The ETag of the damaged state, or of one that knows nothing; None where there is none. Raises NotPossible for any
+    other that can be read."""
     there = session.store.read(STATE_BLOB)
     if there is None:
         return None
     try:
-        read_state(there[0], app=session.environment.app, environment=session.environment.name)
+        state = read_state(there[0], app=session.environment.app, environment=session.environment.name)
+        if state.knows_nothing:
+            return there[1]
     except StateDamaged as error:
         session.log.info(error.what)
         return there[1]
@@ -83,8 +95,9 @@ def _damaged(session: Session) -> str | None:
     )
 
 
-def _look(session: Session) -> tuple[Found, dict[str, Mapping[str, str]]]:
-    """What is left of the environment, and what each archived release puts into a slot, by manifest hash."""
+def _look(session: Session) -> tuple[Found, dict[str, Mapping[str, str]], dict[Slot, Manifest]]:
+    """What is left of the environment; what each archived release puts into a slot, by manifest hash; the manifests in
+    the slots."""
     releases: dict[str, tuple[str, ArchivedRelease]] = {}
     files: dict[str, Mapping[str, str]] = {}
     names = session.store.list(RELEASES)
@@ -102,15 +115,15 @@ def _look(session: Session) -> tuple[Found, dict[str, Mapping[str, str]]]:
             )
             releases[digest] = (name, document)
             files[digest] = {file.path: file.sha256 for file in held}
-    manifests = {slot: there[1] for slot in SLOTS if (there := read_slot_manifest(session, slot)) is not None}
+    manifests = {slot: there for slot in SLOTS if (there := read_slot_manifest(session, slot)) is not None}
     found = Found(
         releases=releases,
         archived=tuple(names),
-        manifests=manifests,
+        manifests={slot: digest for slot, (_, digest) in manifests.items()},
         journals=_journals(session),
         jobs=_jobs(session),
     )
-    return found, files
+    return found, files, {slot: manifest for slot, (manifest, _) in manifests.items()}
 
 
 def _journals(session: Session) -> tuple[Journal, ...]:

@@ -11,6 +11,7 @@ from slipway.domain.state import STATE_BLOB
 from slipway.errors import NotPossible, SlipwayError, StateDamaged
 from slipway.steps import rebuild_state
 from tests.unit.steps.conftest import World
+from tests.unit.steps.test_crash_safety import copied
 from tests.unit.steps.test_rollback import deploy, live_text
 from tests.unit.steps.test_way_back import cut, is_live
 
@@ -158,3 +159,74 @@ def test_a_state_of_the_format_before_is_read(world: World) -> None:
 def test_a_new_environment_is_still_one(world: World) -> None:
     deploy(world, "1.0")
     assert is_live(world, "1.0")
+
+
+@pytest.fixture
+def bare(world: World) -> World:
+    """1.0 and 1.1 were released; then somebody deleted the storage account, state and archive with it."""
+    for version in ("1.0", "1.1"):
+        world.change_notebook(f"text of {version}")
+        deploy(world, version)
+    world.store.blobs.clear()
+    world.store.etags.clear()
+    return world
+
+
+def test_with_the_archive_gone_too_nothing_is_overwritten(bare: World) -> None:
+    before = copied(bare).workspace
+    with pytest.raises(StateDamaged, match="2 jobs with this environment's tags read from its slots") as refused:
+        bare.publish()
+    assert "scripts/rebuild_state.py" in refused.value.next_step
+    assert bare.workspace.objects == before.objects
+    assert bare.workspace.jobs == before.jobs
+
+
+@pytest.mark.parametrize("claimed_first", [False, True])
+def test_the_live_release_is_taken_from_its_slot(bare: World, claimed_first: bool) -> None:
+    if claimed_first:  # as by a step that can't look into the workspace yet
+        bare.session("1.2").take_claim()
+    rebuild(bare, yes=False)
+    assert not [name for name in bare.store.blobs if name != STATE_BLOB]
+    rebuild(bare)
+    assert (bare.state.live, bare.state.live_entry.version, bare.state.switch) == ("green", "1.1", None)
+    assert {key: job.slot for key, job in bare.state.jobs.items()} == {"score": "green", "train": "green"}
+    jobs = bare.jobs()
+    bare.change_notebook("text of 1.2")
+    deploy(bare, "1.2")
+    assert is_live(bare, "1.2")
+    bare.rollback()
+    assert is_live(bare, "1.1")
+    assert bare.jobs() == jobs
+
+
+def test_it_can_even_be_published_again(bare: World) -> None:
+    rebuild(bare)
+    for version in ("1.2", "1.3"):
+        bare.change_notebook(f"text of {version}")
+        deploy(bare, version)
+    bare.rollback("1.1")
+    assert is_live(bare, "1.1")
+    assert "text of 1.1" in live_text(bare)
+
+
+def test_what_the_service_gives_back_otherwise_is_said(bare: World) -> None:
+    path = "/Workspace/Slipway/bikeshare/prod/green/notebooks/score"
+    kind, data = bare.workspace.objects[path]
+    bare.workspace.objects[path] = (kind, data.replace(b"\n", b" \n"))
+    rebuild(bare)
+    assert "1 files of 1.1 could not be archived (notebooks/score" in bare.output.getvalue()
+    bare.change_notebook("text of 1.2")
+    deploy(bare, "1.2")
+    bare.change_notebook("text of 1.3")
+    deploy(bare, "1.3")
+    with pytest.raises(NotPossible, match=r"lacks files of 1\.1"):
+        bare.rollback("1.1")
+
+
+def test_a_first_release_that_was_cut_is_no_lost_state(world: World) -> None:
+    assert world.build("1.0") == 0
+    world.publish()
+    world.test()
+    cut(world, lambda w: w.switch(), "create", 1)
+    deploy(world, "1.1")
+    assert is_live(world, "1.1")
