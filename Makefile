@@ -1,6 +1,7 @@
 # make rehearse       a whole release on this machine; ARGS="--only test", "--keep-running", "--reset"
 # make test           everything that must hold: lint, types, architecture, YAML, tests
 # make test-release   the story of a project, release by release (minutes)
+# make test-faults    releases cut at one request after the other, in storms, two at once (minutes)
 # make test-rules     takes out each rule of docs/rules.md: its test must go red (minutes)
 PYTHON ?= python3
 ARGS ?=
@@ -8,7 +9,7 @@ RUN = .venv/bin/python
 # A file's tests share what they set up, so they stay in one process.
 SIDE_BY_SIDE = -n 2 --dist loadfile
 
-.PHONY: help rehearse test lint unit test-release test-rules setup format lock
+.PHONY: help rehearse test lint unit test-release test-faults test-rules setup format lock
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# //'
@@ -34,6 +35,10 @@ unit: setup
 # Whole releases, one after the other: the first, the second, a failing one, a rollback, a cloned environment, a killed one.
 test-release: setup
 	$(RUN) -m pytest -m release $(SIDE_BY_SIDE)
+
+# A release is cut at each fifth request here; SLIPWAY_CUT_EVERY=1 cuts it at every one, in an hour.
+test-faults: setup
+	$(RUN) -m pytest -m faults --dist load -n 2
 
 # Takes the code of each rule out, one after the other, and expects its test to go red.
 test-rules: setup

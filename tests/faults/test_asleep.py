@@ -9,7 +9,7 @@ from tests.faults.cloud import LIMIT_SECONDS, Cloud, Memory
 from tests.faults.conftest import Stages
 from tests.faults.test_cut_anywhere import NEW, OLD, published, switched, whole_jobs
 
-pytestmark = pytest.mark.release
+pytestmark = pytest.mark.faults
 
 AT_ONCE = 16
 HOUR = LIFETIME + 60

@@ -132,7 +132,7 @@ def requests_of(cloud: Cloud, work: Work) -> int:
     return outcome.requests
 
 
-@pytest.mark.release
+@pytest.mark.faults
 def test_the_test_killed_after_any_request(cloud: Cloud, stages: Stages) -> None:
     """The other steps: test_every_request."""
     at = 0
@@ -141,7 +141,7 @@ def test_the_test_killed_after_any_request(cloud: Cloud, stages: Stages) -> None
     assert at > 20
 
 
-@pytest.mark.release
+@pytest.mark.faults
 @pytest.mark.parametrize(("name", "every"), [("switch", 1), ("publish", 3), ("test", 3), ("rollback", 3)])
 def test_a_step_whose_connections_fail(cloud: Cloud, stages: Stages, name: str, every: int) -> None:
     work = works(stages)[name]
@@ -149,7 +149,7 @@ def test_a_step_whose_connections_fail(cloud: Cloud, stages: Stages, name: str, 
         cut_and_go_on(cloud, work, TROUBLES[turn % len(TROUBLES)], at)
 
 
-@pytest.mark.release
+@pytest.mark.faults
 def test_a_rollback_from_the_archive_whose_connections_fail(cloud: Cloud, stages: Stages) -> None:
     work = works(stages)["rollback from the archive"]
     for turn, at in enumerate(range(0, requests_of(cloud, work), 3)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -119,6 +119,7 @@ class Work:
     step: str
     version: str
     ended: Callable[[BigCloud], None]
+    arguments: tuple[str, ...] = ()
 
 
 def works(stages: Stages) -> dict[str, Work]:
@@ -145,12 +146,12 @@ def cut(cloud: BigCloud, work: Work, kind: str, at: int) -> bool:
     """Cuts the step at request `at`, and runs it again by a clean agent. False when it made no so many requests."""
     cloud.back_to(work.start)
     cloud.cut(kind, at)
-    outcome = cloud.step(work.step, version=work.version)
+    outcome = cloud.step(work.step, *work.arguments, version=work.version)
     met = cloud.met()
     cloud.mend()
     between(cloud, outcome)
     if outcome.code != 0 and not _is_over(cloud, work):
-        again = cloud.step(work.step, version=work.version)
+        again = cloud.step(work.step, *work.arguments, version=work.version)
         assert again.code == 0, f"{kind} at {at}: {outcome.text}\n{again.text}"
     work.ended(cloud)
     return met
@@ -171,7 +172,7 @@ def sweep(cloud: BigCloud, work: Work, kind: str) -> int:
     return count
 
 
-@pytest.mark.release
+@pytest.mark.faults
 @pytest.mark.parametrize("kind", CUTS)
 @pytest.mark.parametrize("name", ["publish", "switch", "rollback", "rollback from the archive"])
 def test_cut_at_every_request(
@@ -201,29 +202,43 @@ def test_a_switch_in_which_no_object_of_the_factory_changed(cloud: BigCloud, sta
     is_factory(cloud, "blue", NEW_FACTORY)
 
 
-@pytest.mark.release
-@pytest.mark.parametrize("at", [30, 40, 50, 60, 70])
-def test_taking_back_is_itself_cut_at_every_request(cloud: BigCloud, stages: Stages, at: int) -> None:
-    """The step that finishes or takes back what a dead agent left open, killed at each of its requests."""
-    cloud.back_to(stages.to_switch)
-    cloud.cut("killed after", at)
-    assert cloud.step("switch_slot", version="1.1").code == KILLED
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    ("name", "way"),
+    [
+        ("publish", "run again"),
+        ("switch", "run again"),
+        ("switch", "taken back"),
+        ("rollback", "run again"),
+        ("rollback", "taken back"),
+        ("rollback from the archive", "run again"),
+    ],
+)
+def test_the_recovery_is_itself_cut_at_every_request(
+    cloud: BigCloud, stages: Stages, name: str, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What finishes or takes back the work of an agent that was killed half-way, killed at each of its own requests."""
+    work = works(stages)[name]
+    recovery = work if way == "run again" else Work(work.start, "switch_slot", "", taken_back(work), ("--revert",))
+    half = leave_half_done(cloud, work)
+    count = sweep(cloud, replace(recovery, start=half), "killed after")
+    with capsys.disabled():
+        print(f"\n{name}, {way}: the recovery was cut at {count} requests, all recovered")
+    assert count > 40 / EVERY
+
+
+def leave_half_done(cloud: BigCloud, work: Work) -> Memory:
+    """Killed in the middle of its requests: of a switch and a rollback, where the journal is open."""
+    cloud.back_to(work.start)
+    requests = cloud.done(work.step, version=work.version).requests
+    cloud.back_to(work.start)
+    cloud.cut("killed after", requests // 2)
+    assert cloud.step(work.step, version=work.version).code == KILLED
     cloud.mend()
-    if cloud.state.switch is None:
-        pytest.skip("the switch is not open there")
-    half = cloud.remember()
-    count = 0
-    while True:
-        cloud.back_to(half)
-        cloud.cut("killed after", count)
-        outcome = cloud.step("switch_slot", "--revert")
-        met = cloud.met()
-        cloud.mend()
-        between(cloud, outcome)
-        if outcome.code != 0:
-            cloud.done("switch_slot", "--revert")
-        cloud.done("switch_slot", "--revert")
-        old(cloud)
-        if not met:
-            break
-        count += EVERY
+    state = cloud.state
+    assert state.switch is not None or work.step == "publish_slot" or not state.slots[state.idle].complete
+    return cloud.remember()
+
+
+def taken_back(work: Work) -> Callable[[BigCloud], None]:
+    return new if work.step == "rollback" else old

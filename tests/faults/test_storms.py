@@ -175,7 +175,7 @@ def check_audit(cloud: Cloud, figures: Figures) -> None:
         assert told["switch", "opened"] == told["switch", "done"] + told["switch", "taken back"], (run, told)
 
 
-@pytest.mark.release
+@pytest.mark.faults
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.3], ids=["1%", "10%", "30%"])
 def test_releases_in_a_storm(
     cloud: Cloud, start: Memory, goal: Whole, share: float, capsys: pytest.CaptureFixture[str]

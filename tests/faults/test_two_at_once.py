@@ -100,7 +100,7 @@ def check_one_of(cloud: Cloud, versions: set[str], said: str) -> None:
     assert {place for key, (place, _) in cloud.slots_of_jobs().items() if key not in retired} == {state.live}, said
 
 
-@pytest.mark.release
+@pytest.mark.faults
 def test_two_releases_and_a_rollback_at_once(
     cloud: Cloud, stages: Stages, parties: list[Party], capsys: pytest.CaptureFixture[str]
 ) -> None:
