@@ -1,7 +1,8 @@
-"""DBFS as far as looking around needs it: list, status, read, put, mkdirs, delete (`/api/2.0/dbfs/*`).
+"""DBFS: list, status, read, mkdirs, delete, move, and where new files go (`/api/2.0/dbfs/*`).
 
 Files lie in a folder, as the notebooks see them. `/databricks-datasets` is read from the folder of data sets. Only admins and
 members use it alike: DBFS has no access lists (product docs). Rules: DBFS API docs; databricks/cli `libs/filer/dbfs_client.go`.
+Volumes are not served here: `No operations allowed on this path` (databricks-sdk-py issue 571).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rehearsal.databricks.errors import ApiError, denied, exists, invalid, missi
 BLOCK = 1024 * 1024
 DEFAULT_READ = 512 * 1024
 DATASETS = "/databricks-datasets"
+VOLUMES = "/Volumes"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Dbfs:
     def place(self, raw: object) -> tuple[str, Path]:
         """The path as answered (`/x`), and where it lies. Requests may say `dbfs:/x`."""
         path = paths.collapse(raw.removeprefix("dbfs:") if isinstance(raw, str) else raw)
+        if path == VOLUMES or path.startswith(VOLUMES + "/"):
+            raise denied("No operations allowed on this path")
         if path == DATASETS or path.startswith(DATASETS + "/"):
             return path, self.datasets / path.removeprefix(DATASETS).lstrip("/")
         return path, self.folder / path.lstrip("/")
@@ -89,6 +93,19 @@ class Dbfs:
             place.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
             raise exists(f"A file already exists on the way to {path}.") from None
+
+    def move(self, raw_source: object, raw_destination: object) -> None:
+        """Move a file, or a folder with all that it holds. What is there already is not replaced."""
+        path, source = self.writable(raw_source)
+        to, destination = self.writable(raw_destination)
+        if not source.exists():
+            raise missing(f"No file or directory exists on path {path}.")
+        if path == paths.ROOT or to == path or to.startswith(path + "/"):
+            raise invalid(f"Can not move {path} to {to}")  # text unverified
+        if destination.exists():
+            raise exists(f"A file or directory already exists at the input path {to}.")
+        self._make(to, destination.parent)
+        source.rename(destination)
 
     def delete(self, raw: object, recursive: bool) -> None:
         """A missing path is fine."""

@@ -10,6 +10,7 @@ from rehearsal.databricks.jobs import Jobs
 from rehearsal.databricks.members import Member, Members
 from rehearsal.databricks.runs import Runs
 from rehearsal.databricks.secrets import Secrets
+from rehearsal.databricks.streams import Streams
 from rehearsal.databricks.tree import Tree
 from rehearsal.store import Store
 
@@ -44,6 +45,7 @@ class Workspace:
         self.secrets = Secrets(store.collection(f"{prefix}/scopes"), self.members, clock)
         self.jobs = Jobs(store.collection(f"{prefix}/jobs"), self.members, job_id, clock)
         self.runs = Runs(store.collection(f"{prefix}/runs"), store.collection(f"{prefix}/run-tokens"), job_id, clock)
+        self.streams = Streams(self.folder / "uploads", clock)
         for part in ("dbfs", "volumes", "uploads", "runs"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
 

@@ -62,6 +62,23 @@ def operations(datasets: Path) -> list[Operation]:
             upload.unlink(missing_ok=True)
         return {}
 
+    async def create(call: Call) -> Answer:
+        target = dbfs(call).target(call.values.get("path"), call.flag("overwrite"))
+        return {"handle": call.workspace.streams.open(call.caller.key, target)}
+
+    async def add_block(call: Call) -> Answer:
+        call.workspace.streams.add(call.caller.key, call.number("handle"), call.decoded("data"))
+        return {}
+
+    async def close(call: Call) -> Answer:
+        call.workspace.streams.close(call.caller.key, call.number("handle"))
+        return {}
+
+    async def move(call: Call) -> Answer:
+        call.required("source_path", "destination_path")
+        dbfs(call).move(call.values["source_path"], call.values["destination_path"])
+        return {}
+
     return [
         Operation("GET", "/dbfs/get-status", get_status),
         Operation("GET", "/dbfs/list", list_files),
@@ -69,4 +86,8 @@ def operations(datasets: Path) -> list[Operation]:
         Operation("POST", "/dbfs/mkdirs", mkdirs),
         Operation("POST", "/dbfs/delete", delete),
         Operation("POST", "/dbfs/put", put, raw_body=True),
+        Operation("POST", "/dbfs/create", create),
+        Operation("POST", "/dbfs/add-block", add_block),
+        Operation("POST", "/dbfs/close", close),
+        Operation("POST", "/dbfs/move", move),
     ]
