@@ -19,7 +19,7 @@ from rehearsal.databricks.continuous import Continuous
 from rehearsal.databricks.engine import Engine, Tools
 from rehearsal.databricks.errors import ApiError, not_built
 from rehearsal.databricks.known import is_known
-from rehearsal.databricks.routes import clusters, dbfs, jobs, permissions, runs, scim, secrets, workspace_files
+from rehearsal.databricks.routes import clusters, dbfs, files, jobs, permissions, runs, scim, secrets, workspace_files
 from rehearsal.databricks.vaults import KeyVaults, ListSecrets, ReadSecret
 from rehearsal.databricks.workspace import Workspace
 from rehearsal.databricks.workspaces import Workspaces
@@ -57,7 +57,7 @@ def create_app(
     for workspace in workspaces.all():
         workspace.recover()
     continuous = Continuous(engine, workspaces.get)
-    table = _table(engine, datasets)
+    table = operations(engine, datasets)
 
     async def answer(request: Request) -> Response:
         workspace = workspaces.get(request.url.hostname or "")
@@ -80,7 +80,8 @@ def create_app(
     return app
 
 
-def _table(engine: Engine, datasets: Path) -> list[Operation]:
+def operations(engine: Engine, datasets: Path) -> list[Operation]:
+    """Everything that is served."""
     return [
         *workspace_files.OPERATIONS,
         *secrets.OPERATIONS,
@@ -90,6 +91,7 @@ def _table(engine: Engine, datasets: Path) -> list[Operation]:
         *scim.OPERATIONS,
         *clusters.OPERATIONS,
         *dbfs.operations(datasets),
+        *files.OPERATIONS,
     ]
 
 
@@ -108,7 +110,8 @@ async def _answer(world: World, table: list[Operation], workspace: Workspace, re
 
 async def _operate(world: World, table: list[Operation], workspace: Workspace, request: Request) -> Response:
     caller = authentication.authenticate(world, workspace, request)
-    version, operation, names = _find(table, request.method, request.url.path)
+    # Not the URL's path: that ends where a name has a ? or #.
+    version, operation, names = _find(table, request.method, request.scope["path"])
     call = Call(workspace, caller, version, request, names)
     if not operation.raw_body:
         call.values = await read_values(request)

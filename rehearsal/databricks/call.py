@@ -90,16 +90,17 @@ class Operation:
     raw_body: bool = False
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The names in the path when it is this operation's."""
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
-        found = re.fullmatch(pattern, path)
+        """The names in the path when it is this operation's: `{name}` is one part of it, `{name*}` all that follows."""
+        pattern = re.sub(r"/\{(\w+)\*\}", r"(?P<\1>/.*)", self.path)
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
+        found = re.fullmatch(pattern, path, re.DOTALL)
         return found.groupdict() if found else None
 
 
 async def read_values(request: Request) -> dict[str, Any]:
-    """The values of a request: the query of a GET, the JSON object of anything else, whatever its content type says
+    """The values of a request: the query of a GET or HEAD, the JSON object of anything else, whatever its content type says
     (databricks-cli sends `text/json`). Raises ApiError 400 for a body that is too long or no JSON object."""
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         return dict(request.query_params)
     body = await read_body(request)
     if not body.strip():

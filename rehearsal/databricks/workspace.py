@@ -12,6 +12,7 @@ from rehearsal.databricks.runs import Runs
 from rehearsal.databricks.secrets import Secrets
 from rehearsal.databricks.streams import Streams
 from rehearsal.databricks.tree import Tree
+from rehearsal.databricks.volumes import Volumes
 from rehearsal.store import Store
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Workspace:
         self.jobs = Jobs(store.collection(f"{prefix}/jobs"), self.members, job_id, clock)
         self.runs = Runs(store.collection(f"{prefix}/runs"), store.collection(f"{prefix}/run-tokens"), job_id, clock)
         self.streams = Streams(self.folder / "uploads", clock)
+        self.volumes = Volumes(self.folder / "volumes", store.collection(f"{prefix}/volumes"), clock)
         for part in ("dbfs", "volumes", "uploads", "runs"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
 

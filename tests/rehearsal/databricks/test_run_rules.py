@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rehearsal.databricks import outcomes, parameters
+from rehearsal.databricks.app import operations
 from rehearsal.databricks.engine import Engine, Tools
 from rehearsal.databricks.errors import ApiError
 from rehearsal.databricks.job_settings import RUN_IF, complete
-from rehearsal.databricks.routes import clusters, dbfs, jobs, permissions, runs, scim, secrets, workspace_files
+from rehearsal.databricks.routes import permissions
 from tests.rehearsal.databricks.workbench import CLUSTER
 
 S, F, X, U, C = "SUCCESS", "FAILED", "EXCLUDED", "UPSTREAM_FAILED", "CANCELED"
@@ -127,21 +128,14 @@ def test_no_settings_break_the_service(changed: dict[str, Any], task_changed: di
 
 def test_the_page_of_coverage_names_every_operation() -> None:
     engine = Engine(Tools(command=[], environment=dict, datasets=Path(), wheelhouse=None))
-    served = [
-        *workspace_files.OPERATIONS,
-        *secrets.OPERATIONS,
-        *jobs.OPERATIONS,
-        *runs.operations(engine),
-        *clusters.OPERATIONS,
-    ]
-    served += [*dbfs.operations(Path()), *scim.OPERATIONS]
+    served = [each for each in operations(engine, Path()) if each not in permissions.OPERATIONS]
     rows = {
         row.split("|")[1].split()[0]: row.split("|")[2]
         for row in COVERAGE.read_text().splitlines()
         if row.startswith("| ")
     }
     for operation in served:
-        path = operation.path.removeprefix("/").removesuffix("/{id}")
+        path = re.sub(r"/\{\w+\*?\}$", "", operation.path.removeprefix("/"))
         service = max((name for name in rows if path.startswith(name + "/")), key=len)
         assert re.search(rf"(^|[ (]){re.escape(path.removeprefix(service + '/'))}\b", rows[service]), operation.path
     assert len(permissions.OPERATIONS) == 4
