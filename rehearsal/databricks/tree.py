@@ -20,13 +20,15 @@ from rehearsal.store import Collection
 DIRECTORY, NOTEBOOK, FILE = "DIRECTORY", "NOTEBOOK", "FILE"
 FIXED = ("/", "/Users", "/Shared", "/Repos")
 WORDS = {"CAN_READ": "View", "CAN_RUN": "Run", "CAN_EDIT": "Edit", "CAN_MANAGE": "Manage"}
+MOST_CHILDREN = 10_000
 # /Projects: azure-docs issue 75434. The prefix itself can't be a folder, or it could not be reached.
 RESERVED = ("/Projects", "/Workspace")
 
 
 @dataclass
 class Node:
-    """One object. Times in milliseconds since the epoch; `acl` holds what was granted on the object itself."""
+    """One object. Times in milliseconds since the epoch; `jupyter`: it came as a Jupyter notebook; `acl` holds what was granted on
+    the object itself."""
 
     path: str
     id: int
@@ -35,6 +37,7 @@ class Node:
     modified: int
     language: str = ""
     size: int = 0
+    jupyter: bool = False
     acl: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,6 +50,7 @@ class Tree:
         self._new_id = new_id
         self._clock = clock
         self._nodes = {path: Node(**document) for path, document in nodes.items()}
+        self._paths = {node.id: path for path, node in self._nodes.items()}
         self._children: dict[str, dict[str, None]] = {}
         for path in self._nodes:
             self._index(path)
@@ -80,7 +84,8 @@ class Tree:
         return node
 
     def find(self, object_id: int, kinds: tuple[str, ...]) -> Node | None:
-        return next((node for node in self._nodes.values() if node.id == object_id and node.kind in kinds), None)
+        node = self._nodes.get(self._paths.get(object_id, ""))
+        return node if node and node.kind in kinds else None
 
     def children(self, member: Member, path: str, echo: str) -> list[Node]:
         """What a folder holds, as far as the member may see it, by name; for anything else the object itself."""
@@ -171,14 +176,16 @@ class Tree:
             text = f"Cannot overwrite the asset at {echo} due to type mismatch (asked: {kind}, actual: {node.kind})"
             raise ApiError(400, "INVALID_PARAMETER_VALUE", text, [details])
 
-    def put(self, member: Member, path: str, kind: str, language: str, source: Path, size: int) -> Node:
+    def put(
+        self, member: Member, path: str, kind: str, language: str, source: Path, size: int, *, jupyter: bool = False
+    ) -> Node:
         """Move a prepared file into place as the object's bytes; `check_target` has passed. An overwrite keeps the object id."""
         old = self._nodes.get(path)
         now = self._now()
         if old:
-            node = Node(path, old.id, kind, old.created, now, language, size, old.acl)
+            node = Node(path, old.id, kind, old.created, now, language, size, jupyter, old.acl)
         else:
-            node = Node(path, self._new_id(), kind, now, now, language, size, self._creator_acl(member, path))
+            node = Node(path, self._new_id(), kind, now, now, language, size, jupyter, self._creator_acl(member, path))
         target = self.bytes_of(node)
         if target.is_dir() or any(above.is_file() for above in target.parents):
             raise not_simulated(
@@ -195,8 +202,7 @@ class Tree:
         node = self.get(member, path, echo)
         self.require(member, path, "CAN_MANAGE", echo)
         if path in FIXED or paths.parent_of(path) == "/Users":
-            # That they can't be removed is known, the text is not (unverified).
-            raise ApiError(400, "BAD_REQUEST", f"Folder ({echo}) is protected and can not be deleted.")
+            raise _protected(path)
         if node.kind == DIRECTORY and self._children.get(path) and not recursive:
             raise ApiError(400, "DIRECTORY_NOT_EMPTY", f"Folder ({echo}) is not empty")
         for gone in reversed(list(self.walk(path))):
@@ -213,6 +219,13 @@ class Tree:
         parent = paths.parent_of(path)
         if path in RESERVED:
             raise invalid(f"{path.lstrip('/')} is a reserved name")
+        if parent == "/Users":
+            raise _protected(parent)
+        if len(self._children.get(parent, ())) >= MOST_CHILDREN:
+            # The words of a client's log of it; the status is that of databricks/cli `bundle/deploy/lock`.
+            text = f"Size limit exceeded for folder '{paths.echo_of(parent, echo)}'."
+            text += f" Current size: {MOST_CHILDREN} Limit: {MOST_CHILDREN}"
+            raise ApiError(403, "MAX_CHILD_NODE_SIZE_EXCEEDED", text)
         if path == "/Repos" or path.startswith("/Repos/"):
             raise not_simulated("Git folders, so nothing can be created under /Repos")
         self.require(member, parent, "CAN_MANAGE", paths.echo_of(parent, echo))
@@ -228,6 +241,7 @@ class Tree:
 
     def _add(self, node: Node) -> None:
         self._nodes[node.path] = node
+        self._paths[node.id] = node.path
         self._kept[node.path] = asdict(node)
         self._index(node.path)
 
@@ -243,9 +257,15 @@ class Tree:
         else:
             place.unlink(missing_ok=True)
         del self._nodes[node.path]
+        del self._paths[node.id]
         del self._kept[node.path]
         self._children.get(paths.parent_of(node.path), {}).pop(node.path, None)
         self._children.pop(node.path, None)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _protected(path: str) -> ApiError:
+    """The service's answer to a change of /Users (a test of a client library quotes it); for the other fixed folders unverified."""
+    return ApiError(400, "DIRECTORY_PROTECTED", f"Folder {paths.name_of(path)} is protected")

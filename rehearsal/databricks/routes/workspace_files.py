@@ -1,4 +1,4 @@
-"""`/api/2.0/workspace/*`."""
+"""`/api/2.0/workspace/*` and `/api/2.0/workspace-files/*`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 
 from starlette.responses import FileResponse, Response
 
-from rehearsal.databricks import formats, imports, paths
+from rehearsal.databricks import archives, formats, imports, paths
 from rehearsal.databricks.call import Answer, Call, Operation, read_values
-from rehearsal.databricks.errors import ApiError, invalid, malformed, not_simulated
+from rehearsal.databricks.errors import ApiError, invalid, malformed, missing, not_simulated
 from rehearsal.databricks.multipart import BadFormError, TooLargeError, read_form
 from rehearsal.databricks.tree import DIRECTORY, FILE, NOTEBOOK, Node
 
 # "Workspace files 500 MB", JSON content and notebooks 10 MB (Workspace API docs).
 LARGEST_FILE = 500 * 1024 * 1024
 LARGEST_EXPORT = 10 * 1024 * 1024
+OCTETS = "application/octet-stream"
 
 
 def _path(call: Call) -> tuple[str, str]:
@@ -45,7 +46,12 @@ def show(node: Node, asked: str) -> dict[str, Any]:
 
 async def get_status(call: Call) -> Answer:
     path, echo = _path(call)
-    return show(call.workspace.tree.get(call.caller, path, echo), echo)
+    node = call.workspace.tree.get(call.caller, path, echo)
+    shown = show(node, echo)
+    if call.flag("return_export_info") and node.kind == NOTEBOOK:
+        # Undocumented; clients see by it which extension a notebook has as a file (databricks/cli `libs/filer`).
+        shown["repos_export_format"] = "JUPYTER" if node.jupyter else "SOURCE"
+    return shown
 
 
 async def list_objects(call: Call) -> Answer:
@@ -90,8 +96,8 @@ async def import_object(call: Call) -> Answer:
             language=call.text("language").upper(),
             overwrite=call.flag("overwrite"),
         )
-        node = imports.import_object(call.workspace.tree, call.caller, path, echo, options, place, size)
-        return {"object_id": node.id}
+        asked = imports.Import(call.workspace.tree, call.caller, path, echo, options, place, size)
+        return {"object_id": imports.run(asked).id}
     finally:
         place.unlink(missing_ok=True)
 
@@ -109,31 +115,85 @@ async def _receive_form(call: Call, content_type: str, place: Path) -> int:
     return form.size
 
 
+async def import_file(call: Call) -> Answer:
+    """The raw bytes of a request, classified as AUTO does (databricks/cli `libs/filer/workspace_files_client.go`)."""
+    echo = paths.collapse(call.names["path"])
+    path, tree = paths.key_of(echo), call.workspace.tree
+    place = call.workspace.folder / "uploads" / uuid.uuid4().hex
+    try:
+        size = 0
+        with place.open("wb") as file:
+            async for piece in call.request.stream():
+                size += len(piece)
+                if size <= LARGEST_FILE:
+                    file.write(piece)
+        if size > LARGEST_FILE:
+            raise imports.too_large(LARGEST_FILE)
+        overwrite = call.request.query_params.get("overwrite", "").lower() == "true"
+        options = imports.Options("AUTO", "", overwrite)
+        asked = imports.Import(tree, call.caller, path, echo, options, place, size)
+        return {"object_id": imports.run(asked).id}
+    except ApiError as error:
+        raise _as_import_file_says(error, echo) from None
+    finally:
+        place.unlink(missing_ok=True)
+
+
+def _as_import_file_says(error: ApiError, echo: str) -> ApiError:
+    """This door's own answers for what is there already: 409 for a file, 400 without a code for another type (same source)."""
+    if error.code == "RESOURCE_ALREADY_EXISTS":
+        text = f"Node with name {echo} already exists. Please pass overwrite=true to update it."
+        return ApiError(409, "ALREADY_EXISTS", text)
+    if error.details:
+        return ApiError(400, "", f"Path ({echo}) already exists.")
+    return error
+
+
+async def read_file(call: Call) -> Answer:
+    """The raw bytes of a file."""
+    echo = paths.collapse(call.names["path"])
+    node = call.workspace.tree.readable(call.caller, paths.key_of(echo), echo)
+    if node.kind != FILE:
+        raise missing(f"Path ({echo}) doesn't exist.")  # for notebooks and folders unverified
+    return FileResponse(call.workspace.tree.bytes_of(node), media_type=OCTETS)
+
+
 async def export(call: Call) -> Answer:
     path, echo = _path(call)
     wanted = call.text("format", "SOURCE").upper() or "SOURCE"
     if wanted not in formats.FORMATS:
         raise invalid(f"Unknown export format: {wanted}")
     node = call.workspace.tree.readable(call.caller, path, echo)
-    if node.kind == DIRECTORY:
-        raise not_simulated("export of folders: the real one answers with a DBC archive")
-    if wanted not in ("SOURCE", "AUTO", "RAW", "JUPYTER"):
+    if wanted in ("HTML", "R_MARKDOWN"):
         raise not_simulated(f"export format {wanted}")
-    source = call.workspace.tree.bytes_of(node)
+    content, file_type = _exported(call, node, wanted)
     if call.flag("direct_download"):
-        if wanted == "JUPYTER" and node.kind == NOTEBOOK:
-            return Response(
-                formats.to_jupyter(node.language, source.read_bytes()), media_type="application/octet-stream"
-            )
-        return FileResponse(source, media_type="application/octet-stream")
-    if node.size > LARGEST_EXPORT:
+        if isinstance(content, Path):
+            return FileResponse(content, media_type=OCTETS)
+        return Response(content, media_type=OCTETS)
+    size = content.stat().st_size if isinstance(content, Path) else len(content)
+    if size > LARGEST_EXPORT:
         raise ApiError(400, "MAX_NOTEBOOK_SIZE_EXCEEDED", "Notebook size exceeds maximum allowed size")
-    content = source.read_bytes()
-    file_type = node.path.rpartition(".")[2] if "." in paths.name_of(node.path) else ""
-    if node.kind == NOTEBOOK:
-        file_type = "ipynb" if wanted == "JUPYTER" else formats.EXTENSIONS[node.language]
-        content = formats.to_jupyter(node.language, content) if wanted == "JUPYTER" else content
-    return {"content": base64.b64encode(content).decode(), "file_type": file_type}
+    data = content.read_bytes() if isinstance(content, Path) else content
+    return {"content": base64.b64encode(data).decode(), "file_type": file_type}
+
+
+def _exported(call: Call, node: Node, wanted: str) -> tuple[bytes | Path, str]:
+    """What an export gives, and its file type. A folder is a DBC archive whatever was asked for (databricks/cli `libs/filer`)."""
+    tree = call.workspace.tree
+    if node.kind == DIRECTORY or (wanted == "DBC" and node.kind == NOTEBOOK):
+        above = len(paths.parent_of(node.path).rstrip("/")) + 1
+        found = [each for each in tree.walk(node.path) if each.kind == NOTEBOOK]
+        found = [each for each in found if tree.may(call.caller, each.path, "CAN_READ")]
+        return archives.to_dbc([(e.path[above:], e.language, tree.bytes_of(e).read_bytes()) for e in found]), "dbc"
+    if wanted == "DBC":
+        raise invalid(f"A file can not be exported as {wanted}")  # unverified
+    source = tree.bytes_of(node)
+    if node.kind != NOTEBOOK:
+        return source, node.path.rpartition(".")[2] if "." in paths.name_of(node.path) else ""
+    if wanted == "JUPYTER":
+        return formats.to_jupyter(node.language, source.read_bytes()), "ipynb"
+    return source, formats.EXTENSIONS[node.language]
 
 
 OPERATIONS = [
@@ -143,4 +203,6 @@ OPERATIONS = [
     Operation("POST", "/workspace/mkdirs", mkdirs),
     Operation("POST", "/workspace/delete", delete),
     Operation("POST", "/workspace/import", import_object, raw_body=True),
+    Operation("POST", "/workspace-files/import-file/{path*}", import_file, raw_body=True),
+    Operation("GET", "/workspace-files/{path*}", read_file),
 ]

@@ -207,13 +207,16 @@ def test_a_large_file_comes_back_only_by_direct_download(site: Site) -> None:
 
 def test_import_of_what_can_not_be(site: Site) -> None:
     assert refused_put(site, "/Shared/x", b"not a zip")[2] == "The zip archive contains no items."
-    assert refused_put(site, "/Shared/x", b"PK\x03\x04zip")[1] == "NOT_IMPLEMENTED"
-    assert refused_put(site, "/Shared/x", b"x", format="DBC")[1] == "NOT_IMPLEMENTED"
+    assert refused_put(site, "/Shared/x", b"PK\x03\x04zip")[1] == "INVALID_PARAMETER_VALUE"
+    assert refused_put(site, "/Shared/x", b"x", format="DBC")[1] == "INVALID_PARAMETER_VALUE"
+    assert refused_put(site, "/Shared/x", b"x", format="HTML")[1] == "NOT_IMPLEMENTED"
     assert refused_put(site, "/Shared/x", b"x", format="WORD")[1] == "INVALID_PARAMETER_VALUE"
     assert refused_put(site, "/Shared/x", b"x", language="COBOL")[1] == "INVALID_PARAMETER_VALUE"
     assert refused_put(site, "/Shared/x", b"no json", format="JUPYTER")[1] == "INVALID_PARAMETER_VALUE"
     assert refused_put(site, "/Shared/x.dbc", b"x", format="AUTO")[1] == "NOT_IMPLEMENTED"
-    assert site.refused(ADMIN, "GET", "/workspace/export", {"path": "/Shared"})[1] == "NOT_IMPLEMENTED"
+    put(site, "/Shared/nb", b"x", language="PYTHON")
+    html = {"path": "/Shared/nb", "format": "HTML"}
+    assert site.refused(ADMIN, "GET", "/workspace/export", html)[1] == "NOT_IMPLEMENTED"
 
 
 def test_jupyter_goes_in_and_out(site: Site) -> None:
