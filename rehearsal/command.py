@@ -15,6 +15,7 @@ from typing import IO
 
 from rehearsal.compose import Release
 from rehearsal.console import Log, closing_table
+from rehearsal.databricks.git import Remote
 from rehearsal.dataset import find_dataset
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.pipelines.deployments import deployments
@@ -65,9 +66,16 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         dataset = find_dataset(arguments.datasets, arguments.repository, folder)
     except FileNotFoundError as error:
         raise Refused(f"--datasets: {error}") from error
+    git = _repositories(arguments.git, public=False) | _repositories(arguments.public_git, public=True)
     log = Log(folder / "rehearsal.log", sys.stdout, verbose=arguments.verbose)
     rehearsal = Rehearsal(
-        repository=arguments.repository, folder=folder, releases=releases, dataset=dataset, log=log, port=arguments.port
+        repository=arguments.repository,
+        folder=folder,
+        releases=releases,
+        dataset=dataset,
+        log=log,
+        port=arguments.port,
+        git=git,
     )
     _cancel_on_signals(rehearsal.cancel)
     try:
@@ -126,6 +134,20 @@ def _parameters(given: Sequence[str]) -> dict[str, str]:
     if wrong:
         raise Refused(f"--parameter {wrong[0]}: write it as name=value")
     return dict(each.split("=", 1) for each in given)
+
+
+def _repositories(given: Sequence[str], *, public: bool) -> dict[str, Remote]:
+    """What the options for Git repositories say: URL and folder."""
+    found = {}
+    for each in given:
+        url, _, folder = each.partition("=")
+        path = Path(folder).expanduser()
+        if not url.startswith("https://") or not folder:
+            raise Refused(f"--git {each}: write it as https://…=DIR")
+        if not (path / "HEAD").is_file() and not (path / ".git").exists():
+            raise Refused(f"--git {each}: {folder} is not a Git repository")
+        found[url] = Remote(path.resolve(), public)
+    return found
 
 
 def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
@@ -196,6 +218,20 @@ def _parser() -> argparse.ArgumentParser:
         help="a parameter of the pipeline; can be repeated",
     )
     parser.add_argument("--datasets", type=Path, metavar="DIR", help="folder served as /databricks-datasets")
+    parser.add_argument(
+        "--git",
+        action="append",
+        default=[],
+        metavar="URL=DIR",
+        help="a repository of this machine that stands for a URL in the workspace's Git folders; can be repeated",
+    )
+    parser.add_argument(
+        "--public-git",
+        action="append",
+        default=[],
+        metavar="URL=DIR",
+        help="the same for one that needs no Git credential",
+    )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help=f"where a rehearsal keeps its things (default: {FOLDER})"
     )

@@ -14,6 +14,7 @@ from rehearsal import azure_devops
 from rehearsal.azure_devops import AzureDevOps
 from rehearsal.data_factory.service import DataFactory
 from rehearsal.databricks.app import create_app as databricks_app
+from rehearsal.databricks.git import Remote
 from rehearsal.databricks.workspaces import HOST, Workspaces
 from rehearsal.entra.app import create_app as entra_app
 from rehearsal.entra.directory import Directory, Principal
@@ -88,8 +89,10 @@ def compose(
     clock: Callable[[], float],
     role_delay_seconds: float,
     port: int = 0,
+    git: Mapping[str, Remote] | None = None,
 ) -> LocalAzure:
-    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays.
+    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `git`: repositories
+    of this machine that Git folders are cloned from, by URL.
 
     Raises DamagedStore when the folder's store cannot be read.
     """
@@ -114,6 +117,7 @@ def compose(
         workspaces,
         run_environment=lambda: notebook_environment(exports),
         datasets=datasets,
+        git=git,
         wheelhouse=None,
         python=Path(sys.executable),
         vault_secret=lambda vault, name: read_secret(world, vault, name),

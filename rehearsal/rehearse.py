@@ -15,6 +15,7 @@ from typing import Any
 
 from rehearsal.compose import Release, compose
 from rehearsal.console import Log
+from rehearsal.databricks.git import Remote
 from rehearsal.dataset import Dataset
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
 from rehearsal.pipelines.events import Event
@@ -60,6 +61,7 @@ class Rehearsal:
     dataset: Dataset
     log: Log
     port: int = 0
+    git: Mapping[str, Remote] = field(default_factory=dict)
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -195,6 +197,7 @@ class Rehearsal:
             clock=time.time,
             role_delay_seconds=ROLE_DELAY_SECONDS,
             port=self.port,
+            git=self.git,
         )
 
     def _host(self, number: int) -> AgentHost:

@@ -18,8 +18,20 @@ from rehearsal.databricks.call import Call, Operation, read_values
 from rehearsal.databricks.continuous import Continuous
 from rehearsal.databricks.engine import Engine, Tools
 from rehearsal.databricks.errors import ApiError, not_built
+from rehearsal.databricks.git import Remote, Remotes
 from rehearsal.databricks.known import is_known
-from rehearsal.databricks.routes import clusters, dbfs, files, jobs, permissions, runs, scim, secrets, workspace_files
+from rehearsal.databricks.routes import (
+    clusters,
+    dbfs,
+    files,
+    jobs,
+    permissions,
+    repos,
+    runs,
+    scim,
+    secrets,
+    workspace_files,
+)
 from rehearsal.databricks.vaults import KeyVaults, ListSecrets, ReadSecret
 from rehearsal.databricks.workspace import Workspace
 from rehearsal.databricks.workspaces import Workspaces
@@ -42,6 +54,7 @@ def create_app(
     vault_secret: ReadSecret | None = None,
     vault_names: ListSecrets | None = None,
     runner: list[str] | None = None,
+    git: Mapping[str, Remote] | None = None,
 ) -> Starlette:
     """The app for all hosts `adb-*.azuredatabricks.net`.
 
@@ -49,11 +62,13 @@ def create_app(
     as /databricks-datasets; wheelhouse: wheels that notebooks may install beside the release's; python: what runs notebooks.
     vault_secret, vault_names: the data of key vaults by resource id, for scopes that show a vault; permissions are checked here.
     runner: the command that a notebook's specification is sent to, in place of the notebook runner.
+    git: repositories of this machine that Git folders are cloned from, by URL.
     Runs that were active when a rehearsal ended are ended here.
     """
     command = runner or [str(python), "-m", NOTEBOOK_RUNNER]
     engine = Engine(Tools(command=command, environment=run_environment, datasets=datasets, wheelhouse=wheelhouse))
     workspaces.use(world.directory.by_object_id, world.directory.by_app_id, KeyVaults(world, vault_secret, vault_names))
+    workspaces.use_git(Remotes(git or {}))
     for workspace in workspaces.all():
         workspace.recover()
     continuous = Continuous(engine, workspaces.get)
@@ -92,6 +107,7 @@ def operations(engine: Engine, datasets: Path) -> list[Operation]:
         *clusters.OPERATIONS,
         *dbfs.operations(datasets),
         *files.OPERATIONS,
+        *repos.OPERATIONS,
     ]
 
 

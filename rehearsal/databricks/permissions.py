@@ -13,14 +13,18 @@ from rehearsal.databricks.access import JOB_LEVELS, OBJECT_LEVELS, Acl, read_req
 from rehearsal.databricks.errors import ApiError, denied, invalid, missing, not_simulated
 from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.members import Member
-from rehearsal.databricks.tree import DIRECTORY, FILE, NOTEBOOK, Node
+from rehearsal.databricks.tree import DIRECTORY, FILE, NOTEBOOK, REPO, Node
 from rehearsal.databricks.workspace import Workspace
 
 # request type -> object_type of answers, kind in the tree
-OBJECTS = {"directories": ("directory", DIRECTORY), "notebooks": ("notebook", NOTEBOOK), "files": ("file", FILE)}
+OBJECTS = {
+    "directories": ("directory", DIRECTORY),
+    "notebooks": ("notebook", NOTEBOOK),
+    "files": ("file", FILE),
+    "repos": ("repo", REPO),
+}
 JOBS = "jobs"
 NOT_BUILT = [
-    "repos",
     "clusters",
     "cluster-policies",
     "instance-pools",

@@ -18,6 +18,9 @@ from rehearsal.databricks.members import Member
 from rehearsal.store import Collection
 
 DIRECTORY, NOTEBOOK, FILE = "DIRECTORY", "NOTEBOOK", "FILE"
+REPO = "REPO"  # a Git folder
+FOLDERS = (DIRECTORY, REPO)
+REPOS = "/Repos"
 FIXED = ("/", "/Users", "/Shared", "/Repos")
 WORDS = {"CAN_READ": "View", "CAN_RUN": "Run", "CAN_EDIT": "Edit", "CAN_MANAGE": "Manage"}
 MOST_CHILDREN = 10_000
@@ -90,7 +93,7 @@ class Tree:
     def children(self, member: Member, path: str, echo: str) -> list[Node]:
         """What a folder holds, as far as the member may see it, by name; for anything else the object itself."""
         node = self.get(member, path, echo)
-        if node.kind != DIRECTORY:
+        if node.kind not in FOLDERS:
             return [node]
         found = [self._nodes[child] for child in sorted(self._children.get(path, ()))]
         return [child for child in found if self._visible(member, child)]
@@ -115,13 +118,25 @@ class Tree:
         # the fixed folders show to every member (unverified).
         if node.path in FIXED or self.may(member, node.path, "CAN_READ"):
             return True
-        return node.kind == DIRECTORY and any(
+        return node.kind in FOLDERS and any(
             self._visible(member, self._nodes[child]) for child in self._children.get(node.path, ())
         )
 
     def require(self, member: Member, path: str, level: str, echo: str) -> None:
         if not self.may(member, path, level):
             raise lacks(member.name, WORDS[level], echo)
+
+    def at(self, path: str) -> Node | None:
+        """The object at a path. No permission is asked."""
+        return self._nodes.get(path)
+
+    def has_children(self, path: str) -> bool:
+        return bool(self._children.get(path))
+
+    def repo_of(self, path: str) -> Node | None:
+        """The Git folder that a path lies in, or is."""
+        found = (self._nodes.get(step) for step in [path, *paths.ancestors(path)])
+        return next((node for node in found if node and node.kind == REPO), None)
 
     def readable(self, member: Member, path: str, echo: str) -> Node:
         """The object, to read its bytes."""
@@ -143,24 +158,26 @@ class Tree:
         chain = [*reversed(paths.ancestors(path)), path]
         for step in chain:
             node = self._nodes.get(step)
-            if node and node.kind != DIRECTORY:
+            if node and node.kind not in FOLDERS:
                 # The status is documented, the text was not seen (unverified).
                 raise exists(f"Path ({paths.echo_of(step, echo)}) already exists and is not a directory.")
         absent = [step for step in chain if step not in self._nodes]
         if not absent:
             return
-        self._may_create(member, absent[0], echo)
+        self._may_create(member, absent[0], DIRECTORY, echo)
+        for step in absent:
+            _check_below_repos(step, DIRECTORY)
         for step in absent:
             self._make_folder(step, self._creator_acl(member, step))
 
     def check_target(self, member: Member, path: str, kind: str, overwrite: bool, echo: str) -> None:
         """Whether an import may put an object of that kind at the path: parent, permission, what is there already."""
         parent = self._nodes.get(paths.parent_of(path))
-        if path == paths.ROOT or parent is None or parent.kind != DIRECTORY:
+        if path == paths.ROOT or parent is None or parent.kind not in FOLDERS:
             raise missing(f"The parent folder ({paths.parent_of(echo)}) does not exist.")
         node = self._nodes.get(path)
         if node is None:
-            self._may_create(member, path, echo)
+            self._may_create(member, path, kind, echo)
             return
         self.require(member, path, "CAN_EDIT", echo)
         if not overwrite:
@@ -203,10 +220,26 @@ class Tree:
         self.require(member, path, "CAN_MANAGE", echo)
         if path in FIXED or paths.parent_of(path) == "/Users":
             raise _protected(path)
-        if node.kind == DIRECTORY and self._children.get(path) and not recursive:
+        if node.kind in FOLDERS and self._children.get(path) and not recursive:
             raise ApiError(400, "DIRECTORY_NOT_EMPTY", f"Folder ({echo}) is not empty")
         for gone in reversed(list(self.walk(path))):
-            self._remove(gone)
+            self.remove(gone)
+
+    def make_repo(self, member: Member, path: str) -> Node:
+        """A Git folder; `check_target` has passed."""
+        return self._make_folder(path, self._creator_acl(member, path), REPO)
+
+    def make_folders(self, path: str) -> None:
+        """A folder and those above it that are missing. No permission is asked."""
+        for step in [*reversed(paths.ancestors(path)), path]:
+            if step not in self._nodes:
+                self._make_folder(step, {})
+
+    def add_repos_home(self, member: Member) -> None:
+        """The member's folder under /Repos, where Git folders go by default; its owner manages it (unverified)."""
+        path = paths.join(REPOS, member.name)
+        if path not in self._nodes:
+            self._make_folder(path, {member.key: "CAN_MANAGE"})
 
     def set_acl(self, node: Node, acl: dict[str, str]) -> None:
         node.acl = acl
@@ -214,7 +247,7 @@ class Tree:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _may_create(self, member: Member, path: str, echo: str) -> None:
+    def _may_create(self, member: Member, path: str, kind: str, echo: str) -> None:
         """Creating in a folder needs CAN_MANAGE on it; at the root only admins have that (product docs, folder table)."""
         parent = paths.parent_of(path)
         if path in RESERVED:
@@ -226,18 +259,19 @@ class Tree:
             text = f"Size limit exceeded for folder '{paths.echo_of(parent, echo)}'."
             text += f" Current size: {MOST_CHILDREN} Limit: {MOST_CHILDREN}"
             raise ApiError(403, "MAX_CHILD_NODE_SIZE_EXCEEDED", text)
-        if path == "/Repos" or path.startswith("/Repos/"):
-            raise not_simulated("Git folders, so nothing can be created under /Repos")
+        _check_below_repos(path, kind)
         self.require(member, parent, "CAN_MANAGE", paths.echo_of(parent, echo))
 
     def _creator_acl(self, member: Member, path: str) -> dict[str, str]:
         """ "Users automatically have CAN MANAGE for objects that they create" (product docs)."""
         return {} if self.may(member, paths.parent_of(path), "CAN_MANAGE") else {member.key: "CAN_MANAGE"}
 
-    def _make_folder(self, path: str, acl: dict[str, str]) -> None:
+    def _make_folder(self, path: str, acl: dict[str, str], kind: str = DIRECTORY) -> Node:
         target = self._folder / "files" / path.lstrip("/")
         target.mkdir(parents=True, exist_ok=True)
-        self._add(Node(path, self._new_id(), DIRECTORY, self._now(), self._now(), acl=acl))
+        node = Node(path, self._new_id(), kind, self._now(), self._now(), acl=acl)
+        self._add(node)
+        return node
 
     def _add(self, node: Node) -> None:
         self._nodes[node.path] = node
@@ -249,9 +283,10 @@ class Tree:
         if path != paths.ROOT:
             self._children.setdefault(paths.parent_of(path), {})[path] = None
 
-    def _remove(self, node: Node) -> None:
+    def remove(self, node: Node) -> None:
+        """Take one object away; of a folder only when nothing is left in it. No permission is asked."""
         place = self.bytes_of(node)
-        if node.kind == DIRECTORY:
+        if node.kind in FOLDERS:
             shutil.rmtree(place, ignore_errors=True)
             shutil.rmtree(self._folder / "notebooks" / node.path.lstrip("/"), ignore_errors=True)
         else:
@@ -269,3 +304,10 @@ class Tree:
 def _protected(path: str) -> ApiError:
     """The service's answer to a change of /Users (a test of a client library quotes it); for the other fixed folders unverified."""
     return ApiError(400, "DIRECTORY_PROTECTED", f"Folder {paths.name_of(path)} is protected")
+
+
+def _check_below_repos(path: str, kind: str) -> None:
+    """Under /Repos there are folders, in them Git folders, and everything else in those (Repos API docs; texts unverified)."""
+    parts = path.split("/")[1:]
+    if parts[0] == REPOS[1:] and len(parts) <= 3 and kind != (DIRECTORY if len(parts) == 2 else REPO):
+        raise invalid(f"Only Git folders can be created in {REPOS}/{{folder}}, and only folders in {REPOS}: {path}")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rehearsal.databricks.git_credentials import GitCredentials
+from rehearsal.databricks.git_folders import GitFolders
 from rehearsal.databricks.jobs import Jobs
 from rehearsal.databricks.members import Member, Members
 from rehearsal.databricks.runs import Runs
@@ -46,6 +48,9 @@ class Workspace:
         self.secrets = Secrets(store.collection(f"{prefix}/scopes"), self.members, clock)
         self.jobs = Jobs(store.collection(f"{prefix}/jobs"), self.members, job_id, clock)
         self.runs = Runs(store.collection(f"{prefix}/runs"), store.collection(f"{prefix}/run-tokens"), job_id, clock)
+        self.git_credentials = GitCredentials(store.collection(f"{prefix}/git-credentials"), object_id)
+        repos = store.collection(f"{prefix}/repos")
+        self.git_folders = GitFolders(repos, self.tree, self.git_credentials, self.folder / "git")
         self.streams = Streams(self.folder / "uploads", clock)
         self.volumes = Volumes(self.folder / "volumes", store.collection(f"{prefix}/volumes"), clock)
         for part in ("dbfs", "volumes", "uploads", "runs"):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.databricks.git import Remotes
 from rehearsal.databricks.members import ADMINS, Member
 from rehearsal.databricks.secrets import Vaults
 from rehearsal.databricks.snapshot import snapshot
@@ -33,6 +34,7 @@ class Workspaces:
         self._look_up: LookUp = lambda _: None
         self._by_application: LookUp = lambda _: None
         self._vaults: Vaults | None = None
+        self._remotes = Remotes({})
 
     def use(self, by_object_id: LookUp, by_application: LookUp, vaults: Vaults) -> None:
         """How principals of the tenant are found, and what workspaces see of key vaults."""
@@ -40,10 +42,17 @@ class Workspaces:
         for workspace in self._open.values():
             self._connect(workspace)
 
+    def use_git(self, remotes: Remotes) -> None:
+        """What Git folders can be cloned from."""
+        self._remotes = remotes
+        for workspace in self._open.values():
+            self._connect(workspace)
+
     def _connect(self, workspace: Workspace) -> None:
         workspace.members.look_up = self._look_up
         workspace.members.by_application = self._by_application
         workspace.secrets.vaults = self._vaults
+        workspace.git_folders.remotes = self._remotes
 
     def add(
         self, host: str, workspace_resource_id: str, workspace_id: str | None = None, *, admins: Iterable[str] = ()

@@ -13,7 +13,7 @@ from rehearsal.databricks import archives, formats, imports, paths
 from rehearsal.databricks.call import Answer, Call, Operation, read_values
 from rehearsal.databricks.errors import ApiError, invalid, malformed, missing, not_simulated
 from rehearsal.databricks.multipart import BadFormError, TooLargeError, read_form
-from rehearsal.databricks.tree import DIRECTORY, FILE, NOTEBOOK, Node
+from rehearsal.databricks.tree import FILE, FOLDERS, NOTEBOOK, Node
 
 # "Workspace files 500 MB", JSON content and notebooks 10 MB (Workspace API docs).
 LARGEST_FILE = 500 * 1024 * 1024
@@ -51,6 +51,8 @@ async def get_status(call: Call) -> Answer:
     if call.flag("return_export_info") and node.kind == NOTEBOOK:
         # Undocumented; clients see by it which extension a notebook has as a file (databricks/cli `libs/filer`).
         shown["repos_export_format"] = "JUPYTER" if node.jupyter else "SOURCE"
+    if call.flag("return_git_info") and (found := call.workspace.git_folders.info(path)):
+        shown["git_info"] = found
     return shown
 
 
@@ -181,7 +183,7 @@ async def export(call: Call) -> Answer:
 def _exported(call: Call, node: Node, wanted: str) -> tuple[bytes | Path, str]:
     """What an export gives, and its file type. A folder is a DBC archive whatever was asked for (databricks/cli `libs/filer`)."""
     tree = call.workspace.tree
-    if node.kind == DIRECTORY or (wanted == "DBC" and node.kind == NOTEBOOK):
+    if node.kind in FOLDERS or (wanted == "DBC" and node.kind == NOTEBOOK):
         above = len(paths.parent_of(node.path).rstrip("/")) + 1
         found = [each for each in tree.walk(node.path) if each.kind == NOTEBOOK]
         found = [each for each in found if tree.may(call.caller, each.path, "CAN_READ")]

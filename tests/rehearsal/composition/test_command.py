@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rehearsal import command
+from rehearsal.databricks.git import Remote
 from rehearsal.dataset import HOURLY, find_dataset
 from rehearsal.scripts import child_environment
 
@@ -45,6 +46,14 @@ def test_a_parameter_without_a_value_is_refused() -> None:
     with pytest.raises(command.Refused, match="name=value"):
         command._parameters(["environment"])
     assert command._parameters(["a=b=c"]) == {"a": "b=c"}
+
+
+def test_a_repository_for_a_url_has_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "https://…=DIR" in refused(capsys, tmp_path / "r", "--git", "git@host:a/b")
+    assert "is not a Git repository" in refused(capsys, tmp_path / "r", "--git", f"https://host/a={tmp_path}")
+    (tmp_path / "HEAD").touch()
+    found = command._repositories([f"https://host/a={tmp_path}"], public=True)
+    assert found == {"https://host/a": Remote(tmp_path, public=True)}
 
 
 def test_reset_forgets_all_but_its_own_lock(tmp_path: Path) -> None:

@@ -238,7 +238,16 @@ def test_only_admins_create_at_the_root(site: Site) -> None:
     )
     site.ok(ADMIN, "POST", "/workspace/mkdirs", {"path": "/Slipway/app"})
     assert site.refused(ADMIN, "POST", "/workspace/mkdirs", {"path": "/Projects"})[2] == "Projects is a reserved name"
-    assert site.refused(ADMIN, "POST", "/workspace/mkdirs", {"path": "/Repos/x"})[1] == "NOT_IMPLEMENTED"
+    protected = (400, "DIRECTORY_PROTECTED", "Folder Users is protected")
+    assert site.refused(ADMIN, "POST", "/workspace/mkdirs", {"path": "/Users/nobody"}) == protected
+
+
+def test_under_repos_there_are_git_folders_only(site: Site) -> None:
+    site.ok(ADMIN, "POST", "/workspace/mkdirs", {"path": "/Repos/team"})
+    for path in ("/Repos/team/x", "/Repos/other/x/y"):
+        assert site.refused(ADMIN, "POST", "/workspace/mkdirs", {"path": path})[1] == "INVALID_PARAMETER_VALUE"
+    for path in ("/Repos/x", "/Repos/team/x"):
+        assert refused_put(site, path, b"1", format="RAW")[1] == "INVALID_PARAMETER_VALUE"
 
 
 def test_homes_belong_to_their_members(site: Site) -> None:

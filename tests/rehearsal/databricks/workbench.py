@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from rehearsal.databricks.app import create_app
 from rehearsal.databricks.authentication import DATABRICKS_APPLICATION
+from rehearsal.databricks.git import Remote
 from rehearsal.databricks.workspaces import Workspaces
 from rehearsal.entra.directory import InvalidToken, Principal
 from rehearsal.store import Store
@@ -29,6 +30,9 @@ from rehearsal.world import World
 Result = TypeVar("Result")
 HOST = "adb-7405612345678901.1.azuredatabricks.net"
 OTHER_HOST = "adb-7405612345678902.2.azuredatabricks.net"
+# Both lead to the folder `remote` of a site.
+URL = "https://dev.azure.com/example/project/_git/app"
+PUBLIC_URL = "https://github.com/example/app"
 RESOURCE_ID = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Databricks/workspaces/dbw"
 CLUSTER = {"spark_version": "16.4.x-scala2.12", "node_type_id": "Standard_D4ds_v5", "num_workers": 1}
 
@@ -191,6 +195,7 @@ class Site:
         self.workspaces.add_principal(HOST, JOBS)
         self.workspaces.add_principal(HOST, READER)
         datasets = self.folder / "datasets"
+        remotes = {URL: Remote(self.folder / "remote"), PUBLIC_URL: Remote(self.folder / "remote", public=True)}
         datasets.mkdir(exist_ok=True)
         app = create_app(
             self.world,
@@ -201,6 +206,7 @@ class Site:
             python=Path(sys.executable),
             vault_secret=lambda vault, name: self.vault.get(vault, {}).get(name),
             vault_names=lambda vault: list(self.vault.get(vault, {})),
+            git=remotes,
             runner=[sys.executable, "-S", "-c", textwrap.dedent(RUNNER)],
         )
         self.client = Door(app)
