@@ -20,16 +20,17 @@ class DamagedStore(Exception):
 
 
 class Store:
-    """A folder of collections kept in one SQLite file.
+    """A folder of collections kept in one SQLite file; in memory, and gone at the end, without a path.
 
     Raises DamagedStore when the file exists and cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)  # keys and secrets of the stand-ins stand in it
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # keys and secrets of the stand-ins stand in it
         try:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._database = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute(

@@ -22,6 +22,7 @@ class World:
 
     folder: `.rehearsal/`, where everything that a rehearsal keeps lies.
     clock: seconds since the epoch, UTC.
+    accept_unknown_resources: resource types that Resource Manager has no rules for are kept as they are, not refused.
     """
 
     folder: Path
@@ -31,3 +32,4 @@ class World:
     roles: Roles
     resources: Resources
     storage_accounts: StorageAccounts
+    accept_unknown_resources: bool = False

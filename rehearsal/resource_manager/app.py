@@ -16,6 +16,7 @@ from rehearsal.resource_manager.deployments.service import Deployments
 from rehearsal.resource_manager.environment import endpoints
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.exchange import Exchange, Rule, answer, failure
+from rehearsal.resource_manager.links import Fetch, nowhere
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.base import check_api_version
 from rehearsal.world import World
@@ -25,13 +26,14 @@ _RULES: tuple[Rule, ...] = (*routes_deployments.RULES, *routes_groups.RULES, *ro
 _METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
 
 
-def create_app(world: World, *, rules: Sequence[Rule] = ()) -> Starlette:
+def create_app(world: World, *, rules: Sequence[Rule] = (), fetcher: Fetch = nowhere) -> Starlette:
     """Resource Manager over one world; `state.deployments` is what runs and remembers its deployments.
 
     rules: operations of resource providers that are stand-ins of their own; they come before the general ones.
+    fetcher: gets what deployments link to.
     """
     operations = Operations(world)
-    deployments = Deployments(operations)
+    deployments = Deployments(operations, fetcher)
 
     async def serve(request: Request) -> Response:
         try:

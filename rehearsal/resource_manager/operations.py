@@ -63,8 +63,12 @@ class Operations:
         self.check_place(str(write.id), parent=kind.name.lower() != _GROUP)
         locked(self.world, self._id(write), "write")
         self.check_parent(write.id, kind)
-        kind.check(write)
+        self.check(kind, write)
         return kind.put(write)
+
+    def check(self, kind: ResourceType, write: Write) -> None:
+        """Raises ServiceError for what the provider refuses."""
+        kind.check(write)
 
     def authorise(self, kind: ResourceType, write: Write) -> None:
         """Raises ServiceError 403 when the caller may not write that resource."""

@@ -23,7 +23,7 @@ def _read(exchange: Exchange) -> DeploymentRequest:
 
 
 async def _put(exchange: Exchange) -> Response:
-    record, new = exchange.deployments.start(_read(exchange), exchange.values["scope"], exchange.caller)
+    record, new = await exchange.deployments.start(_read(exchange), exchange.values["scope"], exchange.caller)
     status = exchange.address(f"{record['id']}/operationStatuses/{uuid.uuid4().hex}")
     return answer(record, 201 if new else 200, {"Azure-AsyncOperation": status, **POLL})
 
@@ -87,11 +87,11 @@ async def _cancel(exchange: Exchange) -> Response:
 
 
 async def _validate(exchange: Exchange) -> Response:
-    return answer(exchange.deployments.validate(_read(exchange), exchange.values["scope"], exchange.caller))
+    return answer(await exchange.deployments.validate(_read(exchange), exchange.values["scope"], exchange.caller))
 
 
 async def _what_if(exchange: Exchange) -> Response:
-    return answer(exchange.deployments.what_if(_read(exchange), exchange.values["scope"], exchange.caller))
+    return answer(await exchange.deployments.what_if(_read(exchange), exchange.values["scope"], exchange.caller))
 
 
 async def _export(_exchange: Exchange) -> Response:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.entra.directory import Principal
-from rehearsal.resource_manager.deployments.request import DeploymentRequest
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, given_parameters
 from rehearsal.resource_manager.environment import AZURE_CLOUD
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_here
 from rehearsal.resource_manager.identifiers import group_of, subscription_of
+from rehearsal.resource_manager.links import Links, address
 from rehearsal.resource_manager.template.context import Target
-from rehearsal.resource_manager.template.errors import TemplateError
+from rehearsal.resource_manager.template.errors import Source, TemplateError
+from rehearsal.resource_manager.template.evaluate import Pending
 from rehearsal.resource_manager.template.graph import order
 from rehearsal.resource_manager.template.program import Given, Program, Resource, load, load_outer
 from rehearsal.world import World
@@ -35,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """One deployment: where it goes, its program, and its steps in order."""
+    """One deployment: where it goes, its program, and its steps in order. uri: where its template was linked from."""
 
     id: str
     name: str
@@ -43,6 +45,7 @@ class Plan:
     mode: str
     program: Program
     steps: tuple[Step, ...] = field(default=())
+    uri: str | None = None
 
     def leaves(self) -> Iterator[tuple[Plan, Resource]]:
         """Every resource that is no deployment, with the plan that it belongs to, nested ones included.
@@ -61,28 +64,39 @@ def deployment_id(scope: str, name: str) -> str:
 
 
 class Planner:
-    """Makes plans over one world, in the name of one caller."""
+    """Makes plans over one world, in the name of one caller. links: what was fetched of linked templates."""
 
-    def __init__(self, world: World, caller: Principal) -> None:
+    def __init__(self, world: World, caller: Principal, links: Links) -> None:
         self._world = world
         self._caller = caller
+        self._links = links
 
     def plan(self, request: DeploymentRequest, scope: str) -> Plan:
-        """Raises TemplateError and ServiceError."""
+        """Raises TemplateError, ServiceError, and LinkNeeded when a link was not fetched yet."""
         target = self._target(request, scope)
         given = self._given(target, request.parameters)
+        if request.uri is not None:
+            given = replace(given, path=(Source(request.uri),))
         program = load(request.template, given)
-        return self._steps(request.name, scope, request.mode, program, depth=1)
+        return self._steps(request.name, scope, request.mode, program, depth=1, uri=request.uri)
 
     def nested(self, parent: Plan, resource: Resource, body: dict[str, Json], *, depth: int = 2) -> Plan:
-        """The plan of a nested deployment, from its evaluated body. Raises TemplateError and ServiceError."""
+        """The plan of a nested deployment, from its evaluated body.
+
+        Raises TemplateError, ServiceError, and LinkNeeded when a link was not fetched yet.
+        """
         properties = body.get("properties") or {}
         _check_parts(resource, properties)
-        if properties.get("templateLink") or "template" not in properties:
-            raise not_here(f"linked templates (nested deployment '{resource.name}')")
         if str(properties.get("mode", "")).lower() != "incremental":
             raise TemplateError(
                 f"The nested deployment '{resource.name}' {{position}} must be Incremental.", path=resource.path
+            )
+        if properties.get("templateLink"):
+            return self._linked(parent, resource, properties, depth=depth)
+        if "template" not in properties:
+            raise TemplateError(
+                f"The nested deployment '{resource.name}' {{position}} has neither a template nor a templateLink.",
+                path=resource.path,
             )
         scope = resource.scope
         path = (*resource.path, "properties", "template")
@@ -93,16 +107,45 @@ class Planner:
                 name=resource.name, mode="Incremental", template=properties["template"], parameters={}
             )
             target = self._target(request, scope)
-            given = replace(self._given(target, properties.get("parameters") or {}), path=path)
+            given = replace(self._given(target, self._parameters(parent, resource, properties)), path=path)
             program = load(properties["template"], given)
         else:
             program = load_outer(properties["template"], parent.program, resource, scope=scope, path=path)
-        return self._steps(resource.name, scope, "Incremental", program, depth=depth)
+        return self._steps(resource.name, scope, "Incremental", program, depth=depth, uri=parent.uri)
 
-    def _steps(self, name: str, scope: str, mode: str, program: Program, *, depth: int) -> Plan:
+    def _linked(self, parent: Plan, resource: Resource, properties: dict[str, Json], *, depth: int) -> Plan:
+        """A linked template has expressions of its own: nothing of the template around it is seen in it."""
+        uri = self._address(parent, resource, properties, "templateLink")
+        template = self._links.read(uri)
+        request = DeploymentRequest(name=resource.name, mode="Incremental", template=template, parameters={})
+        given = self._given(self._target(request, resource.scope), self._parameters(parent, resource, properties))
+        program = load(template, replace(given, path=(Source(uri),)))
+        return self._steps(resource.name, resource.scope, "Incremental", program, depth=depth, uri=uri)
+
+    def _parameters(self, parent: Plan, resource: Resource, properties: dict[str, Json]) -> Mapping[str, Json]:
+        """A nested deployment's parameters, in place or linked."""
+        if properties.get("parametersLink"):
+            return given_parameters(self._links.read(self._address(parent, resource, properties, "parametersLink")))
+        return properties.get("parameters") or {}
+
+    def _address(self, parent: Plan, resource: Resource, properties: dict[str, Json], key: str) -> str:
+        link = properties[key]
+        if not isinstance(link, dict):
+            raise TemplateError(f"The {key} of '{resource.name}' {{position}} must be an object.", path=resource.path)
+        if link.get("id"):
+            raise not_here(f"template specs ({key}.id of '{resource.name}')")
+        if any(isinstance(value, Pending) for value in link.values()):
+            raise not_here(f"{key} of '{resource.name}' that hangs on reference()")
+        try:
+            return address(link, parent.uri or self._links.base, what=f"{key} of '{resource.name}'")
+        except TemplateError as error:
+            error.path = resource.path
+            raise
+
+    def _steps(self, name: str, scope: str, mode: str, program: Program, *, depth: int, uri: str | None) -> Plan:
         if depth > _DEEPEST:
             raise TemplateError(f"The nested deployment '{name}' is more than {_DEEPEST} levels deep.")
-        plan = Plan(id=deployment_id(scope, name), name=name, scope=scope, mode=mode, program=program)
+        plan = Plan(id=deployment_id(scope, name), name=name, scope=scope, mode=mode, program=program, uri=uri)
         steps = []
         for resource in order(program):
             inner = None

@@ -60,7 +60,7 @@ def _check_one(operations: Operations, resource: Resource, caller: Principal, *,
             f"'{action}' at scope '{resource.id}'."
         )
     locked(operations.world, resource.id, "write")
-    kind.check(write)
+    operations.check(kind, write)
     return None
 
 

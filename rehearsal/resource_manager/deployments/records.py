@@ -97,6 +97,12 @@ def new_record(world: World, plan: Plan, request: DeploymentRequest) -> dict[str
             "dependencies": summary(plan.program),
         },
     }
+    if request.template_link:
+        # Without the query: it may hold a SAS token.
+        link = {**request.template_link, "uri": str(request.template_link.get("uri", "")).split("?")[0]}
+        record["properties"]["templateLink"] = {
+            key: value for key, value in link.items() if value and key != "queryString"
+        }
     if request.location:
         record["location"] = request.location
     if request.tags:

@@ -8,18 +8,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.resource_manager.errors import ServiceError, not_here
-from rehearsal.resource_manager.template.errors import ExpressionError, Path, TemplateError
+from rehearsal.resource_manager.links import Links
+from rehearsal.resource_manager.template.errors import ExpressionError, Path, Source, TemplateError
 from rehearsal.resource_manager.template.json_reader import locate
 
 Json = Any
 _NAME = re.compile(r"[-\w.()]{1,64}")
 _LEVELS = ("Template", "Provider", "ProviderNoRbac")
 _MODES = {"incremental": "Incremental", "complete": "Complete"}
+_ROOT: Path = ("properties", "template")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeploymentRequest:
-    """What a caller wants deployed. text: the whole request as it came, for positions."""
+    """What a caller wants deployed.
+
+    text: the whole request as it came, for positions; root: where the template stands in it. links: the texts of linked
+    templates. uri: where the template itself came from, if from a link; template_link and parameters_link: as they were
+    given, still to be followed.
+    """
 
     name: str
     mode: str
@@ -30,6 +37,16 @@ class DeploymentRequest:
     result_format: str = "FullResourcePayloads"
     validation_level: str = "Provider"
     text: str = field(repr=False, default="")
+    root: Path = _ROOT
+    links: Links = field(default_factory=Links)
+    uri: str | None = None
+    template_link: Mapping[str, Json] | None = None
+    parameters_link: Mapping[str, Json] | None = None
+
+    @staticmethod
+    def source_of(path: Path) -> str | None:
+        """The linked template that a path leads into; None: the template itself."""
+        return str(path[0]) if path and isinstance(path[0], Source) else None
 
 
 def read(name: str, body: Json, text: str) -> DeploymentRequest:
@@ -43,9 +60,6 @@ def read(name: str, body: Json, text: str) -> DeploymentRequest:
     properties = body.get("properties") if isinstance(body, dict) else None
     if not isinstance(properties, dict):
         raise ServiceError(400, "InvalidRequestContent", "The request content is not valid: it has no 'properties'.")
-    for link in ("templateLink", "parametersLink"):
-        if properties.get(link):
-            raise not_here(f"deployments with {link}: send the content itself")
     if properties.get("onErrorDeployment"):
         raise not_here("deployments with onErrorDeployment")
     mode = _MODES.get(str(properties.get("mode", "")).lower())
@@ -57,13 +71,36 @@ def read(name: str, body: Json, text: str) -> DeploymentRequest:
         name=name,
         mode=mode,
         template=properties.get("template"),
-        parameters=_parameters(properties.get("parameters")),
+        parameters=given_parameters(properties.get("parameters")),
         location=body.get("location"),
         tags=body.get("tags"),
         result_format=(properties.get("whatIfSettings") or {}).get("resultFormat", "FullResourcePayloads"),
         validation_level=_level(properties.get("validationLevel")),
         text=text,
+        template_link=_link(properties, "template"),
+        parameters_link=_link(properties, "parameters"),
     )
+
+
+def _link(properties: Mapping[str, Json], content: str) -> Mapping[str, Json] | None:
+    """`templateLink` or `parametersLink`. Raises ServiceError."""
+    link = properties.get(f"{content}Link")
+    if not link:
+        return None
+    if properties.get(content):
+        # The sentence is unverified; that only one of them may be there is documented (Deployments - Create Or Update).
+        raise ServiceError(
+            400,
+            "InvalidRequestContent",
+            f"The request content is not valid: it has both '{content}' and '{content}Link'.",
+        )
+    if isinstance(link, dict) and link.get("id"):
+        raise not_here("template specs (templateLink.id)")
+    if not isinstance(link, dict) or not isinstance(link.get("uri"), str):
+        raise ServiceError(
+            400, "InvalidRequestContent", f"The request content is not valid: '{content}Link' has no 'uri'."
+        )
+    return link
 
 
 def _level(given: Json) -> str:
@@ -74,7 +111,7 @@ def _level(given: Json) -> str:
     return level
 
 
-def _parameters(given: Json) -> Mapping[str, Json]:
+def given_parameters(given: Json) -> Mapping[str, Json]:
     """The values, from the section itself or from a whole parameter file."""
     if given is None:
         return {}
@@ -102,14 +139,21 @@ def refused(error: TemplateError | ExpressionError, request: DeploymentRequest) 
 def _placed(error: TemplateError, request: DeploymentRequest) -> tuple[str, list[dict[str, Json]]]:
     if error.path is None:
         return error.message.replace(" {position}", ""), []
-    path = ("properties", "template", *error.path)
-    found = locate(request.text, path)
+    path, found = place_of(error.path, request)
     if found is None:
         return error.message.replace(" {position}", ""), []
     line, column = found
     message = error.message.replace("{position}", f"at line '{line}' and column '{column}'")
-    place = {"lineNumber": line, "linePosition": column, "path": dotted(path)}
+    place = {"lineNumber": line, "linePosition": column, "path": path}
     return message, [{"type": "TemplateViolation", "info": place}]
+
+
+def place_of(path: Path, request: DeploymentRequest) -> tuple[str, tuple[int, int] | None]:
+    """Path, and line and column, of a part of the template or of one that it links to."""
+    if path and isinstance(path[0], Source):
+        return dotted(path[1:]), locate(request.links.texts.get(path[0], ""), path[1:])
+    path = (*request.root, *path)
+    return dotted(path), locate(request.text, path)
 
 
 def dotted(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -14,10 +15,12 @@ from rehearsal.resource_manager.deployments.planning import DEPLOYMENT, Plan, Pl
 from rehearsal.resource_manager.deployments.request import DeploymentRequest, refused
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.identifiers import fold, group_of, parse, subscription_of
+from rehearsal.resource_manager.links import Fetch, LinkNeeded
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError
 from rehearsal.resource_manager.template.graph import dependencies
 from rehearsal.resource_manager.template.outputs import evaluate_outputs
+from rehearsal.resource_manager.template.program import Resource
 
 Json = Any
 _FAILED = (
@@ -28,6 +31,15 @@ _FAILED = (
 
 class Cancelled(Exception):
     """The deployment was cancelled between two resources."""
+
+
+async def planned(plan: Callable[[], Plan], request: DeploymentRequest, fetcher: Fetch) -> Plan:
+    """The plan, after everything that it links to was fetched. Raises TemplateError and ServiceError."""
+    while True:
+        try:
+            return plan()
+        except LinkNeeded as needed:
+            await request.links.fetch(needed.uri, fetcher)
 
 
 @dataclass
@@ -80,6 +92,7 @@ class Runner:
     caller: Principal
     cancelled: set[str]
     top: str
+    fetcher: Fetch
     touched: set[str] = field(default_factory=set)
 
     async def run(self, plan: Plan, request: DeploymentRequest, record: dict[str, Json]) -> None:
@@ -148,12 +161,7 @@ class Runner:
                 error = await self._nested(plan, step, request)
                 status = "Conflict"
             else:
-                body = resource.body(self._answers())
-                kind, write = self.operations.prepare(
-                    resource.id, body, resource.api_version, self.caller, resource_type=resource.type
-                )
-                created = write.existing is None
-                self.operations.put(kind, write)
+                created = self._put(resource, resource.body(self._answers()))
                 self.touched.add(fold(resource.id))
         except TemplateError as wrong:
             error = refused(wrong, request).as_json()
@@ -163,14 +171,30 @@ class Runner:
         self.history.add_operation(plan.id, told)
         return None if error is None else {"target": resource.id, **error}
 
+    def _put(self, resource: Resource, body: dict[str, Json]) -> bool:
+        """Whether the resource is a new one. Raises ServiceError."""
+        kind, write = self.operations.prepare(
+            resource.id, body, resource.api_version, self.caller, resource_type=resource.type
+        )
+        self.operations.put(kind, write)
+        return write.existing is None
+
     async def _nested(self, plan: Plan, step: Step, request: DeploymentRequest) -> dict[str, Json] | None:
-        planner = Planner(self.operations.world, self.caller)
+        planner = Planner(self.operations.world, self.caller, request.links)
         body = step.resource.body(self._answers())
-        inner = planner.nested(plan, step.resource, body)
+        inner = await planned(lambda: planner.nested(plan, step.resource, body), request, self.fetcher)
         require(self.operations.world, self.caller, inner.scope, "Microsoft.Resources/deployments/write")
         template = (body.get("properties") or {}).get("template")
         made = DeploymentRequest(
-            name=inner.name, mode="Incremental", template=template, parameters={}, text=request.text
+            name=inner.name,
+            mode="Incremental",
+            template=template,
+            parameters={},
+            text=request.text,
+            root=request.root,
+            links=request.links,
+            uri=inner.uri,
+            template_link=(body.get("properties") or {}).get("templateLink"),
         )
         record = records.new_record(self.operations.world, inner, made)
         self.history.begin(record)

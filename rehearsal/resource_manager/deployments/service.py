@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.deployments import preflight, records
 from rehearsal.resource_manager.deployments.planning import Plan, Planner, check_group, deployment_id
-from rehearsal.resource_manager.deployments.request import DeploymentRequest, refused
-from rehearsal.resource_manager.deployments.runner import Runner
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, given_parameters, refused
+from rehearsal.resource_manager.deployments.runner import Runner, planned
 from rehearsal.resource_manager.deployments.what_if import what_if
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.identifiers import fold, group_of, subscription_of
+from rehearsal.resource_manager.links import Fetch, nowhere
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError
 from rehearsal.resource_manager.template.outputs import check_outputs
@@ -26,15 +29,17 @@ _PATIENCE = 0.4
 class Deployments:
     """Needs a running event loop only to start a deployment."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, fetcher: Fetch = nowhere) -> None:
+        """fetcher: gets what deployments link to."""
         self._operations = operations
+        self._fetcher = fetcher
         self._world = operations.world
         self.history = records.History(operations.world)
         self.history.interrupted()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
 
-    def start(self, request: DeploymentRequest, scope: str, caller: Principal) -> tuple[dict[str, Json], bool]:
+    async def start(self, request: DeploymentRequest, scope: str, caller: Principal) -> tuple[dict[str, Json], bool]:
         """Check, remember, and let it run; the record, and whether it is a new one. Raises ServiceError."""
         self._require(caller, scope, request.name, "write")
         before = self.history.get(deployment_id(scope, request.name))
@@ -46,12 +51,12 @@ class Deployments:
                 f"'{before['properties']['timestamp']}' is still active. Please see https://aka.ms/arm-deploy for usage "
                 "details.",
             )
-        plan = self._plan(request, scope, caller)
+        request, plan = await self._plan(request, scope, caller)
         record = records.new_record(self._world, plan, request)
         self.history.begin(record)
         key = fold(plan.id)
         self._cancelled.discard(key)
-        runner = Runner(self._operations, self.history, caller, self._cancelled, key)
+        runner = Runner(self._operations, self.history, caller, self._cancelled, key, self._fetcher)
         self._running[key] = asyncio.get_running_loop().create_task(self._run(runner, plan, request, dict(record)))
         return record, before is None
 
@@ -100,10 +105,10 @@ class Deployments:
             raise ServiceError(409, "DeploymentBeingDeleted", f"The deployment '{name}' is still active.")
         self.history.delete(record["id"])
 
-    def validate(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
+    async def validate(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
         """The answer of a template that can be deployed. Raises ServiceError."""
         self._require(caller, scope, request.name, "validate/action")
-        plan = self._plan(request, scope, caller)
+        request, plan = await self._plan(request, scope, caller)
         record = records.new_record(self._world, plan, request)
         record["properties"] |= {
             "provisioningState": "Succeeded",
@@ -113,11 +118,11 @@ class Deployments:
         }
         return record
 
-    def what_if(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
+    async def what_if(self, request: DeploymentRequest, scope: str, caller: Principal) -> dict[str, Json]:
         """{"status", "properties": {"changes", …}}. Raises ServiceError."""
         self._require(caller, scope, request.name, "whatIf/action")
         try:
-            plan = self._plan(request, scope, caller)
+            request, plan = await self._plan(request, scope, caller)
             result = what_if(self._operations, plan, caller, request)
         except (TemplateError, ExpressionError) as error:
             raise refused(error, request) from error
@@ -132,7 +137,23 @@ class Deployments:
     def _require(self, caller: Principal, scope: str, name: str, action: str) -> None:
         require(self._world, caller, deployment_id(scope, name), f"Microsoft.Resources/deployments/{action}")
 
-    def _plan(self, request: DeploymentRequest, scope: str, caller: Principal) -> Plan:
+    async def _followed(self, request: DeploymentRequest) -> DeploymentRequest:
+        """The request with the contents of its own links. Raises ServiceError."""
+        for link in (request.template_link, request.parameters_link):
+            if link is not None:
+                await request.links.fetch(str(link["uri"]), self._fetcher)
+        try:
+            if request.parameters_link is not None:
+                parameters = given_parameters(request.links.read(str(request.parameters_link["uri"])))
+                request = replace(request, parameters=parameters)
+            if request.template_link is not None:
+                uri = str(request.template_link["uri"])
+                request = replace(request, template=request.links.read(uri), uri=uri)
+        except TemplateError as error:
+            raise refused(error, request) from error
+        return request
+
+    async def _plan(self, request: DeploymentRequest, scope: str, caller: Principal) -> tuple[DeploymentRequest, Plan]:
         if subscription_of(scope) is None:
             raise not_here("deployments to management groups or the tenant")
         self._operations.check_place(scope)
@@ -146,10 +167,12 @@ class Deployments:
         if group_of(scope) is None and request.mode == "Complete":
             raise ServiceError(400, "InvalidDeployment", "Deployments to a subscription must be Incremental.")
         try:
-            plan = Planner(self._world, caller).plan(request, scope)
+            request = await self._followed(request)
+            planner = Planner(self._world, caller, request.links)
+            plan = await planned(partial(planner.plan, request, scope), request, self._fetcher)
             check_outputs(plan.program)
             if request.validation_level != "Template":
                 preflight.check(self._operations, plan, caller, roles=request.validation_level == "Provider")
         except (TemplateError, ExpressionError) as error:
             raise refused(error, request) from error
-        return plan
+        return request, plan

@@ -12,11 +12,10 @@ from typing import Any
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.deployments.comparison import delta, without
 from rehearsal.resource_manager.deployments.planning import Plan
-from rehearsal.resource_manager.deployments.request import DeploymentRequest, dotted
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, place_of
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.identifiers import fold, group_of
 from rehearsal.resource_manager.operations import Operations
-from rehearsal.resource_manager.template.json_reader import locate
 from rehearsal.resource_manager.template.program import Resource
 
 Json = Any
@@ -67,10 +66,10 @@ def _resource(
 
 def _unknown(resource: Resource, request: DeploymentRequest) -> str:
     # The service's text, as public logs of what-if show it.
-    path = ("properties", "template", *resource.path)
-    line, column = locate(request.text, path) or (1, 1)
+    path, found = place_of(resource.path, request)
+    line, column = found or (1, 1)
     return (
-        f"Changes to the resource declared at '{dotted(path)}' on line {line} and column {column} cannot be analyzed because "
+        f"Changes to the resource declared at '{path}' on line {line} and column {column} cannot be analyzed because "
         "its resource ID or API version cannot be calculated until the deployment is under way. "
         "Please see https://aka.ms/WhatIfUnidentifiableResource for more guidance."
     )

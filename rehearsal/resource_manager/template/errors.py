@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 Path = tuple[str | int, ...]
-"""Keys and indexes from the template's root, for example ("resources", 2, "properties")."""
+"""Keys and indexes from the template's root, for example ("resources", 2, "properties").
+
+One that begins with a Source leads into that linked template, not into the request.
+"""
+
+
+class Source(str):
+    """The address of a linked template, as the first step of a path in it."""
+
+    __slots__ = ()
 
 
 class ExpressionError(Exception):

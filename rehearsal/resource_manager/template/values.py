@@ -5,9 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rehearsal.resource_manager.template.errors import ExpressionError
+from rehearsal.resource_manager.template.errors import ExpressionError, UnresolvedError
 
 Json = Any
+
+
+class Partial(dict[str, Json]):
+    """An object of which not everything is known: what it has not is not known yet, where others lack it."""
+
+
+def partial(value: Json) -> Json:
+    """The value with every object in it partial."""
+    if isinstance(value, dict):
+        return Partial({key: partial(item) for key, item in value.items()})
+    return [partial(item) for item in value] if isinstance(value, list) else value
 
 
 def describe(value: Json) -> str:
@@ -35,11 +46,16 @@ def member(target: dict[str, Json], name: str) -> str | None:
 
 
 def lookup(target: Json, key: Json, *, safe: bool = False) -> Json:
-    """`target.key` or `target[key]`. Raises ExpressionError when it is not there; safe: null instead."""
+    """`target.key` or `target[key]`. Raises ExpressionError when it is not there; safe: null instead.
+
+    Raises UnresolvedError for what a partial object lacks.
+    """
     if isinstance(target, dict) and isinstance(key, str):
         found = member(target, key)
         if found is not None:
             return target[found]
+        if isinstance(target, Partial):
+            raise UnresolvedError
         if safe:
             return None
         available = ", ".join(target)

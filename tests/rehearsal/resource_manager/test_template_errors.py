@@ -175,7 +175,7 @@ def test_preflight_names_every_permission_that_is_missing(azure: Azure) -> None:
     ("change", "status", "code"),
     [
         ({"mode": "Now"}, 400, "InvalidDeploymentMode"),
-        ({"templateLink": {"uri": "https://x"}}, 501, "NotImplementedInRehearsal"),
+        ({"templateLink": {"uri": "https://x"}}, 400, "InvalidRequestContent"),
         ({"onErrorDeployment": {"type": "LastSuccessful"}}, 501, "NotImplementedInRehearsal"),
         ({"parameters": {"a": "bare"}}, 400, "InvalidRequestContent"),
         ({"validationLevel": "Some"}, 400, "InvalidRequestContent"),
