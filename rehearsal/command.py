@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import shutil
 import signal
 import sys
@@ -17,10 +18,12 @@ from rehearsal.compose import Release
 from rehearsal.console import Log, closing_table
 from rehearsal.databricks.git import Remote
 from rehearsal.dataset import find_dataset
+from rehearsal.gateway.control_rules import fault_from
+from rehearsal.gateway.faults import Fault
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.pipelines.deployments import deployments
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
-from rehearsal.rehearse import PIPELINE, BootstrapFailed, Rehearsal
+from rehearsal.rehearse import CONTROL, PIPELINE, BootstrapFailed, Rehearsal
 from rehearsal.report.page import write_page
 from rehearsal.setup import ROOT
 from rehearsal.storage.azurite import AzuriteFailed
@@ -67,6 +70,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
     except FileNotFoundError as error:
         raise Refused(f"--datasets: {error}") from error
     git = _repositories(arguments.git, public=False) | _repositories(arguments.public_git, public=True)
+    faults = _faults(arguments.faults)
     log = Log(folder / "rehearsal.log", sys.stdout, verbose=arguments.verbose)
     rehearsal = Rehearsal(
         repository=arguments.repository,
@@ -81,9 +85,11 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
     try:
         _start(rehearsal, folder)
         if arguments.run:
+            rehearsal.set_faults(faults)
             return rehearsal.scripts.run_command(arguments.run)
         rehearsal.recover()
         rehearsal.bootstrap(only)
+        rehearsal.set_faults(faults)
         report = rehearsal.release(only, pipeline=arguments.pipeline, parameters=_parameters(arguments.parameter))
         page = write_page(report, folder / "report")
         log.console.print()
@@ -150,6 +156,19 @@ def _repositories(given: Sequence[str], *, public: bool) -> dict[str, Remote]:
     return found
 
 
+def _faults(file: Path | None) -> list[Fault]:
+    """The rules of --faults: a JSON list, or one rule."""
+    if file is None:
+        return []
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+        return [fault_from(rule) for rule in (given if isinstance(given, list) else [given])]
+    except OSError as error:
+        raise Refused(f"--faults {file}: {error.strerror}") from error
+    except ValueError as error:
+        raise Refused(f"--faults {file}: {error}. docs/faults.md says what may stand there") from error
+
+
 def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
     exports = folder / "exports.sh"
     # Holds the client secret of the rehearsal's admin, which is worth something in this rehearsal alone.
@@ -159,7 +178,9 @@ def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
         f"\nThe stand-ins stay up until Ctrl-C. In another terminal:\n  . {exports}\n"
         "  .venv-release/bin/python scripts/status.py --environment prod\n"
         "  .venv-release/bin/databricks --profile prod jobs list\n"
-        '  az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"'
+        '  az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"\n'
+        f"Faults and the record of requests (docs/faults.md) are at {rehearsal.exports[CONTROL]}\n"
+        '  curl "$REHEARSAL_CONTROL"'
     )
     rehearsal.cancel.wait()
     exports.unlink(missing_ok=True)
@@ -231,6 +252,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="URL=DIR",
         help="the same for one that needs no Git credential",
+    )
+    parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="troubles that the release shall meet, as JSON (docs/faults.md)"
     )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help=f"where a rehearsal keeps its things (default: {FOLDER})"

@@ -136,7 +136,7 @@ def compose(
         ("adb-*.azuredatabricks.net", workspace_app),
         ("dev.azure.com", azure_devops.create_app(world, devops)),
     ]
-    gateway = Gateway(apps, folder / "gateway", port=port, faults=faults)
+    gateway = Gateway(apps, folder / "gateway", port=port, faults=faults, aged=directory.aged)
     admins = {release.environment.azure.tenant_id: _admin(world, release.environment) for release in releases}
     connections = {release.service_connection: _seed(world, devops, workspaces, release) for release in releases}
     return LocalAzure(

@@ -18,6 +18,7 @@ from rehearsal.console import Log
 from rehearsal.databricks.git import Remote
 from rehearsal.dataset import Dataset
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
+from rehearsal.gateway.faults import Fault
 from rehearsal.pipelines.events import Event
 from rehearsal.pipelines.host import AgentHost
 from rehearsal.pipelines.run import run_pipeline
@@ -34,6 +35,8 @@ PIPELINE = "azure-pipelines.yml"
 # Long enough to show a release that does not wait for its roles, short enough for a rehearsal.
 ROLE_DELAY_SECONDS = 2.0
 PROFILE_SECONDS = 12 * 3600
+CONTROL = "REHEARSAL_CONTROL"
+"""Tells who looks around, and who runs one command, the control address. The pipeline's steps are not told."""
 
 
 class BootstrapFailed(Exception):
@@ -76,7 +79,8 @@ class Rehearsal:
         self.log.say(f"Data: {self.dataset.note}", "dim")
         admins = self.server.azure.admins
         admin = admins[self.releases[0].environment.azure.tenant_id]
-        self.exports = {**self.server.azure.exports, **admin.variables()}
+        control = {CONTROL: self.server.azure.gateway.control_address}
+        self.exports = {**self.server.azure.exports, **admin.variables(), **control}
         self._write_databricks_profiles()
         python = environment_folder("release") / "bin" / "python"
         self.scripts = Scripts(self.repository, python, child_environment(self.exports))
@@ -96,6 +100,11 @@ class Rehearsal:
                 raise BootstrapFailed(f"{environment.name}:\n{finished.stdout}{finished.stderr}")
             self.server.call(partial(done.update, {environment.name: made_from}))
             self.log.say(f"Bootstrapped {environment.name} in {time.monotonic() - started:.1f} s", "dim")
+
+    def set_faults(self, faults: Sequence[Fault]) -> None:
+        """From now on these strike."""
+        rules = self.server.azure.gateway.faults
+        self.server.call(lambda: [rules.add(fault) for fault in faults])
 
     def recover(self) -> None:
         """When the last rehearsal was killed in the middle: what its lost agent left open is taken back, as on-call would."""

@@ -1,97 +1,168 @@
-"""The control door: faults and counters for tests in other processes. Only on the proxy's own port, addressed directly."""
+"""The control address: faults, storms and the record of requests, for programs on this machine. docs/faults.md shows its use.
+
+It is on the proxy's own port, addressed directly, and speaks plain HTTP on loopback. A page in a browser of this machine can send
+requests there too: it gets nowhere, because such a request says where it comes from (Origin, Sec-Fetch-Site), because a name of
+the page's own that leads to loopback is not ours (Host; DNS rebinding), and because what changes anything must be JSON, which a
+page may not send to another origin before it has asked; and nobody answers that.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from rehearsal.gateway.faults import Fault, Kind
+from rehearsal.gateway.control_rules import fault_from, shown, storm_from
 
 if TYPE_CHECKING:
     from rehearsal.gateway.gateway import Gateway
 
 PREFIX = "/__rehearsal__/"
-_SETTABLE = {field.name for field in fields(Fault)} - {"callback", "struck"}
-_TEXTS = ("method", "host", "path", "body")
-_NUMBERS = {"skip": (0, None), "times": (1, None), "seconds": (0, 600), "status": (200, 599), "pid": (2, None)}
+LARGEST_BODY = 1024 * 1024
+HELP = {
+    "GET requests": "counters and the latest requests; ?after=NUMBER&limit=NUMBER for those that came after one",
+    "DELETE requests": "forget them (requests.log stays)",
+    "GET faults": "the rules in force",
+    "POST faults": "add a rule, or a list of rules",
+    "DELETE faults": "take all rules back, and the storm",
+    "PUT storm": "trouble by chance for a share of all requests",
+    "DELETE storm": "end it",
+    "POST reset": "all of this as it was at the start",
+}
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
-def create_app(gateway: Gateway) -> Starlette:
-    """GET requests: counters and the latest requests. GET, POST (a rule's fields as JSON) and DELETE faults."""
-
-    async def requests(_: Request) -> Response:
-        log = gateway.log
-        counters = ("requests", "served", "failures", "unimplemented", "refused")
-        return JSONResponse({**{name: dict(getattr(log, name)) for name in counters}, "recent": list(log.recent)})
-
-    async def listed(_: Request) -> Response:
-        return JSONResponse({"faults": [_shown(fault) for fault in gateway.faults.rules()]})
-
-    async def add(request: Request) -> Response:
-        try:
-            gateway.faults.add(fault_from(json.loads(await request.body())))
-        except ValueError as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({})
-
-    async def clear(_: Request) -> Response:
-        gateway.faults.clear()
-        return JSONResponse({})
-
-    def guarded(handler: Any) -> Any:
-        async def handle(request: Request) -> Response:
-            # A page in a browser may not get here, be it through a name of its own that leads to loopback.
-            if request.url.hostname not in ("127.0.0.1", "localhost") or "origin" in request.headers:
-                return JSONResponse({"error": "the control door is for programs on this machine"}, status_code=403)
-            answer: Response = await handler(request)
-            return answer
-
-        return handle
-
-    return Starlette(
+def create_app(gateway: Gateway) -> Any:
+    """The app behind PREFIX. Refusals are JSON: {"error": "…"}."""
+    doors = _Doors(gateway)
+    app = Starlette(
         routes=[
-            Route(f"{PREFIX}requests", guarded(requests)),
-            Route(f"{PREFIX}faults", guarded(listed)),
-            Route(f"{PREFIX}faults", guarded(add), methods=["POST"]),
-            Route(f"{PREFIX}faults", guarded(clear), methods=["DELETE"]),
+            Route(PREFIX, doors.help),
+            Route(f"{PREFIX}requests", doors.requests),
+            Route(f"{PREFIX}requests", doors.forget, methods=["DELETE"]),
+            Route(f"{PREFIX}faults", doors.faults),
+            Route(f"{PREFIX}faults", doors.add, methods=["POST"]),
+            Route(f"{PREFIX}faults", doors.clear, methods=["DELETE"]),
+            Route(f"{PREFIX}storm", doors.storm, methods=["PUT"]),
+            Route(f"{PREFIX}storm", doors.calm, methods=["DELETE"]),
+            Route(f"{PREFIX}reset", doors.reset, methods=["POST"]),
+            Route("/{path:path}", doors.unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
 
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        refusal = _refusal(Request(scope), gateway.port)
+        await (app if refusal is None else refusal)(scope, receive, send)
 
-def fault_from(rule: Any) -> Fault:
-    """A fault from JSON. Raises ValueError, with a text that names the field."""
-    if not isinstance(rule, dict):
-        raise ValueError("a fault is an object")
-    if unknown := set(rule) - _SETTABLE:
-        raise ValueError(f"a fault has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_SETTABLE))}")
-    if rule.get("kind") not in get_args(Kind):
-        raise ValueError(f"kind is one of {', '.join(get_args(Kind))}")
-    for name in _TEXTS:
-        if not isinstance(rule.get(name, ""), str):
-            raise ValueError(f"{name} is a string")
-    for name, (least, most) in _NUMBERS.items():
-        value = rule.get(name)
-        if value is not None and not _within(value, least, most, whole=name != "seconds"):
-            raise ValueError(f"{name} is a number from {least}{f' to {most}' if most else ''}")
-    headers = rule.get("headers", {})
-    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise ValueError("headers is an object of strings")
-    fields_given = {name: value for name, value in rule.items() if value is not None or name == "times"}
-    return Fault(**{**fields_given, "headers": tuple(headers.items())})
+    return guarded
 
 
-def _within(value: object, least: float, most: float | None, *, whole: bool) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        return False
-    return least <= value and (most is None or value <= most)
+def _refusal(request: Request, port: int) -> Response | None:
+    headers = request.headers
+    if headers.get("host", "") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
+        return _said("this is the control address of a rehearsal: http://127.0.0.1:PORT, by no other name", 403)
+    if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
+        return _said("the control address is for programs on this machine, not for pages in a browser", 403)
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method in ("POST", "PUT", "PATCH") and content_type != "application/json":
+        return _said("send JSON, with the header Content-Type: application/json", 415)
+    return None
 
 
-def _shown(fault: Fault) -> dict[str, Any]:
-    shown = {name: getattr(fault, name) for name in (*_SETTABLE, "struck")}
-    return {**shown, "headers": dict(fault.headers)}
+class _Doors:
+    """The handlers."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def help(self, _: Request) -> Response:
+        return _answer({name.replace(" ", f" {PREFIX}"): text for name, text in HELP.items()})
+
+    async def requests(self, request: Request) -> Response:
+        log, query = self._gateway.log, request.query_params
+        after, limit = query.get("after", ""), query.get("limit", "500")
+        if not (limit.isdecimal() and (after.isdecimal() or not after)):
+            return _said("after and limit are whole numbers", 400)
+        kept = list(log.recent)
+        recent = [entry for entry in kept if entry["number"] > int(after or 0)]
+        recent = recent[: int(limit)] if after else recent[-int(limit) or len(recent) :]
+        counters = {name: dict(getattr(log, name)) for name in log.COUNTERS}
+        oldest = kept[0]["number"] if kept else log.number + 1
+        return _answer({**counters, "number": log.number, "oldest": oldest, "recent": recent, "file": str(log.file)})
+
+    async def forget(self, _: Request) -> Response:
+        self._gateway.log.forget()
+        return _answer({})
+
+    async def faults(self, _: Request) -> Response:
+        faults = self._gateway.faults
+        storm = faults.storm
+        blowing = None if storm is None else {"share": storm.share, "seed": storm.seed, "struck": dict(storm.struck)}
+        return _answer({"faults": [shown(fault) for fault in faults.rules()], "storm": blowing})
+
+    async def add(self, request: Request) -> Response:
+        try:
+            given = await _json(request)
+            rules = [fault_from(rule) for rule in (given if isinstance(given, list) else [given])]
+        except ValueError as error:
+            return _said(str(error), 400)
+        for rule in rules:
+            self._gateway.faults.add(rule)
+        return _answer({"added": len(rules)})
+
+    async def clear(self, _: Request) -> Response:
+        self._gateway.faults.clear()
+        return _answer({})
+
+    async def storm(self, request: Request) -> Response:
+        try:
+            self._gateway.faults.storm = storm_from(await _json(request), self._gateway.aged)
+        except ValueError as error:
+            return _said(str(error), 400)
+        return _answer({})
+
+    async def calm(self, _: Request) -> Response:
+        self._gateway.faults.storm = None
+        return _answer({})
+
+    async def reset(self, _: Request) -> Response:
+        self._gateway.faults.clear()
+        self._gateway.log.forget()
+        return _answer({})
+
+    async def unknown(self, request: Request) -> Response:
+        return _said(f"there is no {request.method} {request.url.path} here; GET {PREFIX} says what there is", 404)
+
+
+async def _json(request: Request) -> Any:
+    """Raises ValueError."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise ValueError(f"the body is larger than {LARGEST_BODY} bytes")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ValueError("the body is no JSON") from error
+
+
+def _answer(body: dict[str, Any]) -> Response:
+    return _json_response(body, 200)
+
+
+def _said(text: str, status: int) -> Response:
+    return _json_response({"error": text}, status)
+
+
+def _json_response(body: dict[str, Any], status: int) -> Response:
+    # With a line's end: curl adds none.
+    return Response(json.dumps(body) + "\n", status, headers=_HEADERS, media_type="application/json")

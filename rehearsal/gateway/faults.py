@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
+import random
+from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from rehearsal.gateway.storm import Storm
 
-Kind = Literal["latency", "status", "drop_before", "drop_after", "half_answer", "call", "kill"]
+Kind = Literal["latency", "status", "drop_before", "drop_after", "half_answer", "silence", "stale", "call", "kill"]
+Distribution = Literal["constant", "uniform", "exponential", "lognormal"]
+LONGEST_SECONDS = 600.0
 
 
 @dataclass(kw_only=True)
 class Fault:
     """One rule.
 
-    kind: `latency` waits `seconds`; `status` answers `status`, `headers`, `body` instead of the service; `drop_before` cuts the
+    kind: `latency` waits; `status` answers `status`, `headers`, `body` instead of the service; `drop_before` cuts the
     connection before the service sees the request; `drop_after` after it took effect (the reply is lost); `half_answer` cuts it
-    in the middle of the first piece of the body; `call` calls `callback`; `kill` kills process `pid` (SIGKILL).
-    after: `latency`, `call` and `kill` come when the service has done its work and before the reply is sent.
-    method, host, path: shell patterns. skip: let so many matching requests pass first. times: how often it strikes, None = always.
-    struck: how often it did.
+    in the middle of the first piece of the body; `silence` says nothing for so long and then cuts it; `stale` answers a read as
+    it was answered before the last write to that host, once for each write; `call` calls `callback`; `kill` kills process `pid`,
+    or the client itself where none is given (SIGKILL).
+    after: `latency`, `status`, `silence`, `call` and `kill` come when the service has done its work and before its reply is sent.
+    method, host, path: shell patterns. Of the matching requests, the first `skip` pass; of the rest each `every`-th is struck, by
+    chance if `share` is below 1; `times` in all, None = always.
+    seconds, distribution, spread: how long `latency` and `silence` last: always so long; evenly between seconds - spread and
+    seconds + spread; `exponential` with this mean; `lognormal` with this median and spread as the sigma of its logarithm.
+    seed: chance falls the same way for the same seed, request and repetition, in whichever order threads ask.
+    body: None = the error as the service itself would put it. seen, struck: how often it matched, and struck.
     """
 
     kind: Kind
@@ -34,36 +40,65 @@ class Fault:
     host: str = "*"
     path: str = "*"
     skip: int = 0
+    every: int = 1
     times: int | None = 1
+    share: float = 1.0
+    seed: int = 0
     after: bool = False
     seconds: float = 0.0
+    distribution: Distribution = "constant"
+    spread: float = 0.0
     status: int = 503
     headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
+    body: str | None = ""
     callback: Callable[[], None] | None = None
     pid: int | None = None
+    seen: int = 0
     struck: int = 0
+    _asked: Counter[str] = field(default_factory=Counter, repr=False)
 
     def __post_init__(self) -> None:
-        for kind, field in (("call", "callback"), ("kill", "pid")):
-            if self.kind == kind and getattr(self, field) is None:
-                raise ValueError(f"a fault of kind {kind} needs a {field}")
+        if self.kind == "call" and self.callback is None:
+            raise ValueError("a fault of kind call needs a callback")
 
-    def strikes(self, method: str, host: str, path: str) -> bool:
-        """Whether it strikes this request; counts the request when it matches."""
+    def strikes(self, method: str, host: str, path: str) -> Strike | None:
+        """How it strikes this request, None when it does not; counts the request when it matches."""
         if not (fnmatchcase(method, self.method) and fnmatchcase(host, self.host) and fnmatchcase(path, self.path)):
-            return False
-        if self.skip > 0:
-            self.skip -= 1
-            return False
-        if self.times is not None and self.struck >= self.times:
-            return False
+            return None
+        if self.used_up:
+            return None
+        self.seen += 1
+        turn = self.seen - self.skip
+        if turn < 1 or turn % self.every:
+            return None
+        where = f"{method} {host}{path}"
+        self._asked[where] += 1
+        chance = random.Random(f"{self.seed} {self._asked[where]} {where}")  # noqa: S311 - to be repeated, not to be secret
+        if self.share < 1 and chance.random() >= self.share:
+            return None
         self.struck += 1
-        return True
+        return Strike(self, self._lasts(chance))
+
+    def _lasts(self, chance: random.Random) -> float:
+        drawn = self.seconds
+        if self.distribution == "uniform":
+            drawn = chance.uniform(self.seconds - self.spread, self.seconds + self.spread)
+        elif self.distribution == "exponential":
+            drawn = chance.expovariate(1 / self.seconds) if self.seconds else 0.0
+        elif self.distribution == "lognormal":
+            drawn = self.seconds * chance.lognormvariate(0, self.spread)
+        return min(max(drawn, 0.0), LONGEST_SECONDS)
 
     @property
     def used_up(self) -> bool:
         return self.times is not None and self.struck >= self.times
+
+
+class Strike(NamedTuple):
+    """A rule that strikes a request, and for how long."""
+
+    fault: Fault
+    seconds: float
 
 
 class Faults:
@@ -85,92 +120,16 @@ class Faults:
         self._rules.clear()
         self.storm = None
 
-    def striking(self, method: str, host: str, path: str) -> list[Fault]:
-        """The rules that strike this request; those that are used up go."""
+    @property
+    def remembering(self) -> bool:
+        """Whether a rule wants to know what reads were answered."""
+        return any(rule.kind == "stale" for rule in self._rules)
+
+    def striking(self, method: str, host: str, path: str, *, stale: bool = False) -> list[Strike]:
+        """The rules that strike this request; those that are used up go. stale: an older answer to it is at hand."""
         if not self._rules:
             return []
-        struck = [rule for rule in self._rules if rule.strikes(method, host, path)]
+        asked = [rule for rule in self._rules if stale or rule.kind != "stale"]
+        struck = [strike for rule in asked if (strike := rule.strikes(method, host, path)) is not None]
         self._rules = [rule for rule in self._rules if not rule.used_up]
         return struck
-
-
-Scope = dict[str, Any]
-Send = Callable[[dict[str, Any]], Any]
-Receive = Callable[[], Any]
-
-
-class ConnectionCut(Exception):
-    """The connection was cut on purpose."""
-
-
-def with_faults(app: Any, faults: Faults) -> Any:
-    """An ASGI app that lets the rules strike. A cut raises ConnectionCut after the transport is gone."""
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        struck = faults.striking(scope["method"], scope["slipway.host"], scope["path"])
-        if (storm := faults.storm) is not None:
-            passed = await storm.meet(scope, receive, send)
-            if passed is None:
-                return
-            scope, send, drawn = passed
-            struck = [*struck, *drawn]
-        for fault in struck:
-            if not fault.after:
-                await _happen(fault)
-            if fault.kind == "drop_before":
-                _cut(scope)
-            if fault.kind == "status":
-                await _answer(fault, receive, send)
-                return
-        await app(scope, receive, _afterwards(struck, scope, send) if struck else send)
-
-    return guarded
-
-
-def _afterwards(struck: list[Fault], scope: Scope, send: Send) -> Send:
-    """A `send` for what strikes between the service's work and its reply."""
-
-    async def sending(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            for fault in struck:
-                if fault.after:
-                    await _happen(fault)
-                if fault.kind == "drop_after":
-                    _cut(scope)
-        elif any(fault.kind == "half_answer" for fault in struck):
-            body = message.get("body", b"")
-            await send({**message, "body": body[: len(body) // 2], "more_body": True})
-            _cut(scope, at_once=False)
-        await send(message)
-
-    return sending
-
-
-async def _happen(fault: Fault) -> None:
-    if fault.kind == "latency":
-        await asyncio.sleep(fault.seconds)
-    elif fault.kind == "call" and fault.callback is not None:
-        fault.callback()
-    elif fault.kind == "kill" and fault.pid is not None:
-        with suppress(ProcessLookupError):  # it ended by itself
-            os.kill(fault.pid, signal.SIGKILL)
-
-
-async def _answer(fault: Fault, receive: Receive, send: Send) -> None:
-    while (await receive()).get("more_body"):
-        pass
-    body = fault.body.encode()
-    kind = b"application/json" if fault.body[:1] in ("{", "[") else b"text/plain"
-    headers = {b"content-type": kind, **{name.lower().encode(): value.encode() for name, value in fault.headers}}
-    headers[b"content-length"] = str(len(body)).encode()
-    await send({"type": "http.response.start", "status": fault.status, "headers": list(headers.items())})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _cut(scope: Scope, *, at_once: bool = True) -> NoReturn:
-    transport = scope["slipway.transport"]
-    if at_once:
-        transport.abort()
-    else:
-        transport.close()
-    raise ConnectionCut

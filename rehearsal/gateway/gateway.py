@@ -20,9 +20,10 @@ from starlette.requests import ClientDisconnect
 
 from rehearsal.gateway import control
 from rehearsal.gateway.certificates import Certificates
-from rehearsal.gateway.faults import ConnectionCut, Faults, with_faults
+from rehearsal.gateway.faults import Faults
 from rehearsal.gateway.proxy import Doors, Front
 from rehearsal.gateway.request_log import RequestLog
+from rehearsal.gateway.strikes import STRUCK, ConnectionCut, with_faults
 
 LOOPBACK = "127.0.0.1"
 STOP_SECONDS = 5.0
@@ -37,7 +38,8 @@ class Gateway:
     """Owns the loopback port of a rehearsal.
 
     apps: (pattern of hostnames, ASGI app), the first that matches owns a hostname. folder: for the authority's certificate and
-    the request log. port: 0 = a free one. clock: seconds since the epoch.
+    the request log. port: 0 = a free one. clock: seconds since the epoch. aged: for storms that are begun by the control address,
+    an Authorization header with a token that has expired in place of the one that it has; None: it holds no such token.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class Gateway:
         port: int = 0,
         faults: Faults | None = None,
         clock: Callable[[], float] = time.time,
+        aged: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         self.folder = folder.absolute()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = port
+        self.aged = aged
         self.faults = faults if faults is not None else Faults()
         self.log = RequestLog(self.folder, clock)
         self._apps = list(apps)
@@ -120,6 +124,11 @@ class Gateway:
             await asyncio.wait(tasks, timeout=STOP_SECONDS)
         self.log.close()
 
+    @property
+    def control_address(self) -> str:
+        """Where programs on this machine set faults and read the record of requests. The gateway must have started."""
+        return f"http://{LOOPBACK}:{self.port}{control.PREFIX}"
+
     def exports(self) -> dict[str, str]:
         """What a process needs so that its clients come here, with production hostnames. The gateway must have started.
 
@@ -159,6 +168,8 @@ class Gateway:
         async def recorded(scope: Any, receive: Any, send: Any) -> None:
             method, host, path = scope["method"], scope["slipway.host"], scope["path"]
             started, status = time.monotonic(), 0
+            struck: list[str] = []
+            scope[STRUCK] = struck
 
             async def noting(message: Any) -> None:
                 nonlocal status
@@ -178,7 +189,7 @@ class Gateway:
                 self.log.fail(method, host, path, error)
                 await self._failed(scope, noting, begun=status != 0)
             finally:
-                self.log.answered(method, host, path, status, time.monotonic() - started)
+                self.log.answered(method, host, path, status, time.monotonic() - started, struck)
 
         return recorded
 

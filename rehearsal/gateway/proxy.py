@@ -17,7 +17,8 @@ LARGEST_HEAD = 64 * 1024
 HTTPS = "443"
 QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 SHUTDOWN_SECONDS = 2.0  # how long a closed connection waits for the client's farewell
-_FORBIDDEN, _TOO_LONG = HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+_BAD, _FORBIDDEN = HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN
+_TOO_LONG = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 @dataclass(kw_only=True)
@@ -99,8 +100,11 @@ class Front(asyncio.Protocol):
             if len(self._head) > LARGEST_HEAD:
                 self._refuse(_TOO_LONG, "The head of the request is too long", "")
             return
-        method, target, *_ = [*self._head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", ""]
-        if method == "CONNECT":
+        head, _, rest = self._head.partition(b"\r\n\r\n")
+        method, target, *_ = [*head.partition(b"\r\n")[0].decode("latin-1").split(" "), "", ""]
+        if method == "CONNECT" and rest:
+            self._refuse(_BAD, "Something was sent after CONNECT, before it was answered", target)
+        elif method == "CONNECT":
             self._connect(target, self._transport)
         elif target.startswith(self._doors.control_prefix):
             self._to_control(self._transport)

@@ -6,11 +6,12 @@ import json
 import os
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
-KEPT = 500
+KEPT = 10_000
+NAMES = 1000  # that a counter keeps: whoever asks for ever new names must not fill the memory
 
 
 class RequestLog:
@@ -19,11 +20,16 @@ class RequestLog:
     Queries, headers and bodies are never written: a signature, a token or a value can stand there.
     `requests` counts what arrived for a stand-in by hostname, `served` what it handled itself (a fault may come first),
     `failures` its exceptions; `unimplemented` counts its 501 answers and `refused` what no stand-in owns, by name.
+    `recent` are the latest; each has a `number`, counted from the start of this gateway.
     """
+
+    COUNTERS: ClassVar = ("requests", "served", "failures", "unimplemented", "refused")
 
     def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._requests_file = _private(folder / "requests.log")
+        self.file = folder / "requests.log"
+        self.number = 0
+        self._requests_file = _private(self.file)
         self._errors_file = _private(folder / "errors.log")
         self.recent: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self.requests: Counter[str] = Counter()
@@ -32,15 +38,24 @@ class RequestLog:
         self.unimplemented: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
 
-    def answered(self, method: str, host: str, path: str, status: int, seconds: float) -> None:
-        """status: 0 when the connection was cut before an answer began."""
+    def answered(
+        self, method: str, host: str, path: str, status: int, seconds: float, struck: Sequence[str] = ()
+    ) -> None:
+        """status: 0 when the connection was cut before an answer began. struck: the kinds of the faults that it met."""
         if status == 501:
-            self.unimplemented[f"{method} {host}{path}"] += 1
-        self._write({"method": method, "host": host, "path": path, "status": status, "ms": round(seconds * 1000, 1)})
+            _count(self.unimplemented, f"{method} {host}{path}")
+        entry = {"method": method, "host": host, "path": path, "status": status, "ms": round(seconds * 1000, 1)}
+        self._write({**entry, "struck": list(struck)} if struck else entry)
 
     def refuse(self, what: str) -> None:
-        self.refused[what] += 1
-        self._write({"refused": what})
+        _count(self.refused, what)
+        self._write({"refused": what[:1000]})
+
+    def forget(self) -> None:
+        """Counters and the latest requests, as at the start; the file and the numbers go on."""
+        self.recent.clear()
+        for name in self.COUNTERS:
+            getattr(self, name).clear()
 
     def fail(self, method: str, host: str, path: str, error: Exception) -> None:
         """An exception that a stand-in let out."""
@@ -54,11 +69,17 @@ class RequestLog:
         self._errors_file.close()
 
     def _write(self, entry: dict[str, Any]) -> None:
-        entry = {"time": round(self._clock(), 3), **entry}
+        self.number += 1
+        entry = {"number": self.number, "time": round(self._clock(), 3), **entry}
         self.recent.append(entry)
         if not self._requests_file.closed:
             self._requests_file.write(json.dumps(entry) + "\n")
             self._requests_file.flush()
+
+
+def _count(counter: Counter[str], name: str) -> None:
+    name = name[:300]
+    counter[name if name in counter or len(counter) < NAMES else "(others)"] += 1
 
 
 def _private(path: Path) -> TextIO:

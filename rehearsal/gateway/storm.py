@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-from rehearsal.gateway.faults import Fault, Receive, Scope, Send
+from rehearsal.gateway.faults import Fault
 
 Trouble = Literal[
     "throttled",
@@ -45,6 +45,9 @@ _SIMPLE: dict[Trouble, dict[str, Any]] = {
     "half an answer": {"kind": "half_answer"},
 }
 
+Scope = dict[str, Any]
+Send = Callable[[dict[str, Any]], Any]
+Receive = Callable[[], Any]
 Answer = tuple[dict[str, Any], list[dict[str, Any]]]
 
 

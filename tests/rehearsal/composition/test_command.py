@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 from rehearsal import command
 from rehearsal.databricks.git import Remote
 from rehearsal.dataset import HOURLY, find_dataset
+from rehearsal.gateway.control_rules import KINDS, SETTABLE, fault_from
+from rehearsal.gateway.storm import TROUBLES
 from rehearsal.scripts import child_environment
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,3 +87,27 @@ def test_data_of_the_same_shape_is_made_once(tmp_path: Path) -> None:
     assert len(made.splitlines()) > 17_000
     assert find_dataset(None, alone, tmp_path / "kept").folder == first.folder
     assert (first.folder / HOURLY).read_bytes() == made
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("{", "Expecting"), ('[{"kind": "rain"}]', "kind is one of"), (None, "No such file")]
+)
+def test_faults_that_make_no_sense_are_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, says: str
+) -> None:
+    file = tmp_path / "faults.json"
+    if text is not None:
+        file.write_text(text)
+    told = refused(capsys, tmp_path / "folder", "--faults", str(file))
+    assert str(file) in told and says in told
+    assert not (tmp_path / "folder/store.sqlite").exists()
+
+
+def test_the_examples_of_the_faults_page_are_rules() -> None:
+    page = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
+    bodies = re.findall(r"faults\" \\\n +-d '(.*)'", page)
+    assert len(bodies) == 3
+    for body in bodies:
+        assert fault_from(json.loads(body)).body is None
+    for word in (*KINDS, *SETTABLE, *TROUBLES):
+        assert f"`{word}`" in page, word

@@ -6,11 +6,12 @@ import hashlib
 import json
 from typing import Any
 
+ASKED = {"count": 0}
 PIECE = bytes(64 * 1024)
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """GET /bytes/<n>: n bytes. /fail: an exception. Anything else: method, path, query, body's length and SHA-256."""
+    """GET /count: how often that was asked. GET /bytes/<n>: n bytes. /fail: an exception. Anything else: what it was asked."""
     path = scope["path"]
     if path == "/fail":
         raise RuntimeError("a stand-in has a bug")
@@ -24,7 +25,15 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     if path.startswith("/bytes/"):
         await _give(int(path.removeprefix("/bytes/")), send)
         return
-    said = {"method": scope["method"], "path": path, "size": size, "sha256": digest.hexdigest()}
+    if path == "/count":
+        ASKED["count"] += 1
+    said = {
+        "count": ASKED["count"],
+        "method": scope["method"],
+        "path": path,
+        "size": size,
+        "sha256": digest.hexdigest(),
+    }
     body = json.dumps(said).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -1,7 +1,8 @@
-"""Faults that strike as they were told to, from Python and through the control door."""
+"""Faults that strike as they were told to."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
@@ -11,6 +12,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearsal.gateway.error_shapes import own
 from rehearsal.gateway.faults import Fault, Faults
 from tests.rehearsal.gateway.local_cloud import LocalCloud
 
@@ -94,53 +96,143 @@ def test_a_process_is_killed_while_it_waits_for_its_answer(cloud: LocalCloud) ->
     assert served(cloud) == before + 1
 
 
-def door(cloud: LocalCloud, name: str) -> str:
-    return f"http://127.0.0.1:{cloud.gateway.port}/__rehearsal__/{name}"
+CHILD = f"""
+import os, requests, sys
+print(os.getpid(), flush=True)
+input()
+requests.get('{HOST}/x')
+print('survived')
+"""
 
 
-def test_the_control_door_sets_lists_and_clears_faults(cloud: LocalCloud) -> None:
-    rule = {"kind": "status", "status": 503, "headers": {"Retry-After": "1"}, "times": None, "host": "management.*"}
-    assert requests.post(door(cloud, "faults"), json=rule, timeout=10).status_code == 200
-    assert requests.get(f"{HOST}/x", timeout=10).status_code == 503
-    listed = requests.get(door(cloud, "faults"), timeout=10).json()["faults"]
-    assert [(fault["kind"], fault["struck"]) for fault in listed] == [("status", 1)]
-    assert requests.delete(door(cloud, "faults"), timeout=10).status_code == 200
+@pytest.mark.parametrize("after", [False, True])
+def test_the_client_itself_is_killed_before_or_after_the_effect(cloud: LocalCloud, after: bool) -> None:
+    child = subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline()
+    before = served(cloud)
+    arm(cloud, kind="kill", after=after)
+    output, _ = child.communicate("go\n", timeout=30)
+    assert (child.returncode, output) == (-9, "")
+    assert served(cloud) - before == after
+
+
+def test_the_rehearsals_own_process_is_never_killed(cloud: LocalCloud) -> None:
+    arm(cloud, kind="kill")
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.get(f"{HOST}/x", timeout=10)
     assert requests.get(f"{HOST}/x", timeout=10).status_code == 200
 
 
-def test_the_control_door_tells_of_requests(cloud: LocalCloud) -> None:
-    requests.get(f"{HOST}/look/at/me?secret=planted", timeout=10)
-    told = requests.get(door(cloud, "requests"), timeout=10)
-    assert told.json()["requests"]["management.azure.com"] >= 1
-    assert told.json()["recent"][-1]["path"] == "/look/at/me"
-    assert "planted" not in told.text
+def test_a_status_after_the_effect_hides_what_the_service_said(cloud: LocalCloud) -> None:
+    arm(cloud, kind="status", status=504, after=True, body="late")
+    before = served(cloud)
+    answer = requests.post(f"{HOST}/x", timeout=10)
+    assert (answer.status_code, answer.text) == (504, "late")
+    assert served(cloud) == before + 1
+    assert requests.post(f"{HOST}/x", timeout=10).json()["path"] == "/x"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_silence_ends_without_an_answer(cloud: LocalCloud, after: bool) -> None:
+    arm(cloud, kind="silence", seconds=0.05, after=after)
+    before = served(cloud)
+    with pytest.raises(requests.exceptions.ConnectionError):
+        requests.post(f"{HOST}/x", timeout=10)
+    assert served(cloud) - before == after
+
+
+def counted() -> int:
+    said: int = requests.get(f"{HOST}/count", timeout=10).json()["count"]
+    return said
+
+
+def test_the_first_read_after_a_write_is_stale_and_the_next_is_not(cloud: LocalCloud) -> None:
+    arm(cloud, kind="stale", path="/count", times=None)
+    first = counted()
+    assert counted() == first + 1, "nothing was written: the service answers"
+    requests.post(f"{HOST}/x", timeout=10)
+    assert counted() == first + 1, "what was answered before the write"
+    assert counted() == first + 2
+    requests.post(f"{HOST}/x", timeout=10)
+    other = requests.get(f"{HOST}/count", headers={"Authorization": "Bearer another"}, timeout=10).json()["count"]
+    assert other == first + 3, "another caller was told nothing yet"
+    assert counted() == first + 2
+
+
+def test_a_stale_rule_without_an_older_answer_lets_the_read_pass(cloud: LocalCloud) -> None:
+    arm(cloud, kind="stale")
+    requests.post(f"{HOST}/x", timeout=10)
+    assert requests.get(f"{HOST}/never/read", timeout=10).json()["path"] == "/never/read"
+    assert [rule.struck for rule in cloud.call(cloud.faults.rules)] == [0]
 
 
 @pytest.mark.parametrize(
-    ("rule", "says"),
+    ("host", "status", "says"),
     [
-        ({"kind": "explode"}, "kind"),
-        ({"kind": "status", "colour": "red"}, "colour"),
-        ({"kind": "status", "status": "many"}, "status"),
-        ({"kind": "call"}, "callback"),
-        ({"kind": "kill"}, "pid"),
-        ({"kind": "latency", "seconds": -1}, "seconds"),
-        ([], "object"),
+        (
+            "management.azure.com",
+            429,
+            {"error": {"code": "TooManyRequests", "message": "The request is being throttled."}},
+        ),
+        ("management.azure.com", 418, None),
+        ("kv.vault.azure.net", 429, "VaultRequestTypeLimitReached"),
+        ("st.blob.core.windows.net", 503, "<Code>ServerBusy</Code>"),
+        ("adb-1.2.azuredatabricks.net", 429, "REQUEST_LIMIT_EXCEEDED"),
+        ("adb-1.2.azuredatabricks.net", 503, "TEMPORARILY_UNAVAILABLE"),
+        ("login.microsoftonline.com", 429, "Too Many Requests"),
+        ("login.microsoftonline.com", 503, "AADSTS90033"),
+        ("dev.azure.com", 429, "RequestBlockedException"),
     ],
 )
-def test_a_rule_that_makes_no_sense_is_refused(cloud: LocalCloud, rule: Any, says: str) -> None:
-    answer = requests.post(door(cloud, "faults"), json=rule, timeout=10)
-    assert answer.status_code == 400
-    assert says in answer.json()["error"]
-    assert not cloud.call(cloud.faults.rules)
+def test_an_error_without_a_body_is_the_services_own(host: str, status: int, says: Any) -> None:
+    kind, text = own(host, status)
+    if isinstance(says, dict):
+        assert json.loads(text) == says
+    assert kind == {"st": "application/xml"}.get(host.partition(".")[0], kind)
+    assert says is None or isinstance(says, dict) or says in text
 
 
-def test_the_control_door_is_behind_no_production_hostname(cloud: LocalCloud) -> None:
-    assert "sha256" in requests.get(f"{HOST}/__rehearsal__/requests", timeout=10).json()  # the stand-in's own answer
-    through = requests.get(door(cloud, "faults"), headers={"Host": "management.azure.com"}, timeout=10)
-    assert through.status_code == 403
-    proxied = requests.get(door(cloud, "faults"), proxies={"http": cloud.exports()["HTTP_PROXY"]}, timeout=10)
-    assert proxied.status_code in (200, 403)  # NO_PROXY lets it go directly; through the proxy it is plain HTTP
+@pytest.mark.parametrize("status", range(200, 600))
+def test_every_service_has_a_body_for_every_status(status: int) -> None:
+    for host in ("management.azure.com", "a.vault.azure.net", "a.blob.core.windows.net", "dev.azure.com"):
+        kind, text = own(host, status)
+        assert text and (kind != "application/json" or json.loads(text))
+
+
+def test_each_third_call_after_the_second() -> None:
+    faults = Faults()
+    faults.add(Fault(kind="status", skip=2, every=3, times=2))
+    struck = [number for number in range(1, 13) if faults.striking("GET", "h", "/p")]
+    assert struck == [5, 8]
+
+
+@given(st.integers(0, 2**32), st.floats(0.05, 0.95))
+def test_chance_is_the_same_for_the_same_seed_whatever_the_order(seed: int, share: float) -> None:
+    def struck(paths: list[str]) -> list[str]:
+        faults = Faults()
+        faults.add(Fault(kind="status", share=share, seed=seed, times=None))
+        return sorted(f"{path} {number}" for number, path in enumerate(paths) if faults.striking("GET", "h", path))
+
+    assert len(struck(["/a"] * 50)) == len(struck(["/b", "/a"] * 50)) - len(struck(["/b"] * 50))
+
+
+def test_a_share_is_about_that_part_of_all_requests() -> None:
+    faults = Faults()
+    faults.add(Fault(kind="status", share=0.25, seed=3, times=None))
+    assert 400 < sum(bool(faults.striking("GET", "h", f"/{number}")) for number in range(2000)) < 600
+
+
+@pytest.mark.parametrize(
+    ("distribution", "spread", "least", "most"),
+    [("constant", 0, 2, 2), ("uniform", 1, 1, 3), ("exponential", 0, 0, 60), ("lognormal", 0.5, 0.1, 60)],
+)
+def test_latencies_fall_as_their_distribution_says(distribution: Any, spread: float, least: float, most: float) -> None:
+    faults = Faults()
+    faults.add(Fault(kind="latency", seconds=2, distribution=distribution, spread=spread, times=None, seed=1))
+    drawn = [strike.seconds for number in range(500) for strike in faults.striking("GET", "h", f"/{number}")]
+    assert len(drawn) == 500 and least <= min(drawn) and max(drawn) <= most
+    assert 1.5 < sum(drawn) / len(drawn) < 2.6
+    assert (len(set(drawn)) > 400) == (distribution != "constant")
 
 
 @given(skip=st.integers(0, 5), times=st.one_of(st.none(), st.integers(1, 4)), calls=st.integers(0, 12))
