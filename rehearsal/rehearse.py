@@ -75,6 +75,7 @@ class Rehearsal:
     def start(self) -> None:
         """Start the stand-ins. Raises what Server.start raises."""
         self.server.start()
+        self.server.azure.azurite.on_failure = lambda text: self.log.say(f"There is no storage: {text}", "red")
         self.log.say(f"Stand-ins are up on port {self.server.azure.gateway.port} after {self._elapsed():.1f} s", "dim")
         self.log.say(f"Data: {self.dataset.note}", "dim")
         admins = self.server.azure.admins

@@ -28,12 +28,15 @@ class Server:
         return self._azure
 
     def start(self) -> LocalAzure:
-        """Build and start everything. Raises what the parts raise: PortInUse, AzuriteFailed, DamagedStore."""
+        """Build and start everything but Azurite, which starts with the first request for storage.
+
+        Raises what the parts raise: PortInUse, AzuriteFailed when it is not installed, DamagedStore.
+        """
         self._thread.start()
 
         async def begin() -> LocalAzure:
             azure = self._build()
-            await azure.azurite.start()
+            azure.azurite.check()
             await azure.gateway.start()
             azure.exports.update(azure.gateway.exports())
             return azure

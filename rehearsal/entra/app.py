@@ -7,6 +7,7 @@ https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
 from __future__ import annotations
 
 import base64
+import re
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,6 +25,11 @@ from rehearsal.entra.refusals import TokenError, missing
 from rehearsal.world import World
 
 HOST = "https://login.microsoftonline.com"
+LARGEST_FORM = 1024 * 1024
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_ONLY_POST = "The endpoint only accepts POST requests. Received a {} request."
+_NO_TENANT = ("common", "organizations", "consumers")
+_TENANT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|([a-z0-9-]+\.)+[a-z]{2,}", re.IGNORECASE)
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # What a token can be asked for here. Others are unknown resources, as in a tenant that never consented to them.
 RESOURCES = frozenset(
@@ -45,9 +51,11 @@ def create_app(world: World) -> Starlette:
     async def token(request: Request) -> Response:
         tenant = request.path_params["tenant"]
         version = 2 if "/v2.0/" in request.url.path else 1
-        form = {key: values[-1] for key, values in parse_qs((await request.body()).decode(errors="replace")).items()}
-        form |= _basic(request.headers.get("authorization", ""))
         try:
+            if request.method != "POST":
+                raise TokenError("invalid_request", 900561, _ONLY_POST.format(request.method))
+            form = await _form(request)
+            form |= _basic(request.headers.get("authorization", ""))
             return JSONResponse(_issue(directory, tenant, form, version), headers={"Cache-Control": "no-store"})
         except TokenError as error:
             return _refusal(error, world.clock())
@@ -92,11 +100,21 @@ def create_app(world: World) -> Starlette:
             Route("/{tenant}/v2.0/.well-known/openid-configuration", metadata),
             Route("/{tenant}/discovery/keys", keys),
             Route("/{tenant}/discovery/v2.0/keys", keys),
-            Route("/{tenant}/oauth2/token", token, methods=["POST"]),
-            Route("/{tenant}/oauth2/v2.0/token", token, methods=["POST"]),
-            Route("/{path:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            Route("/{tenant}/oauth2/token", token, methods=_METHODS),
+            Route("/{tenant}/oauth2/v2.0/token", token, methods=_METHODS),
+            Route("/{path:path}", unknown, methods=_METHODS),
         ]
     )
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of a form; of one that is given twice, the last. Raises TokenError when it is too large to be one."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_FORM:  # unverified: the service's own bound and words
+            raise TokenError("invalid_request", 90014, "The request body is too large.", 413)
+    return {key: values[-1] for key, values in parse_qs(body.decode(errors="replace")).items()}
 
 
 def _basic(header: str) -> dict[str, str]:
@@ -192,6 +210,12 @@ def _authenticate(directory: Directory, client: str, form: Mapping[str, str]) ->
 
 
 def _unknown_tenant(tenant: str) -> TokenError:
+    if tenant.lower() in _NO_TENANT:
+        text = "No tenant-identifying information found in either the request or implied by any provided credentials."
+        return TokenError("invalid_request", 50059, text)
+    if not _TENANT.fullmatch(tenant):
+        text = f"Specified tenant identifier '{tenant}' is neither a valid DNS name, nor a valid external domain."
+        return TokenError("invalid_request", 900023, text)
     return TokenError(
         "invalid_request",
         90002,

@@ -22,7 +22,11 @@ AZURE_DATABRICKS_APP = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 FEDERATION_AUDIENCE = "api://AzureADTokenExchange"
 _NAMESPACE = uuid.UUID("d1b1c7a0-58c7-4c6e-9f0a-5f3f1f6c2b11")
 
-Reason = Literal["missing", "malformed", "signature", "expired", "audience", "issuer"]
+Reason = Literal["missing", "malformed", "signature", "expired", "not yet valid", "audience", "issuer", "tenant"]
+# How far a service's clock may be behind (Microsoft.IdentityModel's default allows 5 minutes; unverified for each service).
+SKEW_SECONDS = 300
+LONGEST_TOKEN = 64 * 1024
+MOST_VERIFIED = 512
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,15 @@ class Principal:
 
 
 class InvalidToken(Exception):
-    """A bearer token that a service refuses. The text is for a log and holds no part of the token."""
+    """A bearer token that a service refuses. The text is for a log and holds no part of the token.
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    issuer, audience: what it said of itself, for the services that repeat it; "" where its signature was not ours.
+    """
+
+    def __init__(self, reason: Reason, text: str, claims: Mapping[str, Any] | None = None) -> None:
         super().__init__(text)
         self.reason = reason
+        self.issuer, self.audience = (str((claims or {}).get(name, "")) for name in ("iss", "aud"))
 
 
 class Directory:
@@ -53,6 +61,7 @@ class Directory:
         self._secrets = store.collection("entra/secrets")
         self._federations = store.collection("entra/federations")
         self._issuers = store.collection("entra/issuers")
+        self._verified: dict[bytes, Mapping[str, Any]] = {}
         self.key = SigningKey.kept_in(store.collection("entra/keys"), "directory")
 
     def now(self) -> float:
@@ -169,7 +178,35 @@ class Directory:
 
     def claims(self, token: str, audiences: Collection[str]) -> Mapping[str, Any]:
         """The checked claims of one of our tokens. Raises InvalidToken."""
+        claims = self._signed(token)
+        now = self._clock()
+        if not now < _moment(claims, "exp"):
+            raise InvalidToken("expired", "the token has expired")
+        if now + SKEW_SECONDS < _moment(claims, "nbf"):
+            raise InvalidToken("not yet valid", "the token is not valid yet")
+        if claims.get("aud") not in audiences:
+            raise InvalidToken("audience", f"the token is for {claims.get('aud')}, not for this service", claims)
+        if claims.get("iss") not in (f"https://sts.windows.net/{claims.get('tid')}/", _v2_issuer(claims.get("tid"))):
+            raise InvalidToken("issuer", "the token's issuer is not its tenant", claims)
+        return claims
+
+    def _signed(self, token: str) -> Mapping[str, Any]:
+        """The claims of a token with our signature; what was looked at lately is not computed again. Raises InvalidToken."""
+        key = sha256(token.encode(errors="replace")).digest()
+        if (known := self._verified.pop(key, None)) is None:
+            known = self._verify(token)
+        self._verified[key] = known  # to the end: the oldest goes first
+        if len(self._verified) > MOST_VERIFIED:
+            del self._verified[next(iter(self._verified))]
+        return known
+
+    def _verify(self, token: str) -> Mapping[str, Any]:
         try:
+            if len(token) > LONGEST_TOKEN:
+                raise jwt.InvalidTokenError
+            # A service picks the key by its id: without one, or with another's, there is none to check against.
+            if jwt.get_unverified_header(token).get("kid") != self.key.key_id:
+                raise InvalidToken("signature", "the token names no key of this directory")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self.key.public,
@@ -178,24 +215,27 @@ class Directory:
             )
         except jwt.InvalidSignatureError as error:
             raise InvalidToken("signature", "the token's signature does not verify") from error
-        except jwt.InvalidTokenError as error:
+        except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
             raise InvalidToken("malformed", "the token is no JSON Web Token of this tenant") from error
-        if claims.get("exp", 0) <= self._clock():
-            raise InvalidToken("expired", "the token has expired")
-        if claims.get("aud") not in audiences:
-            raise InvalidToken("audience", f"the token is for {claims.get('aud')}, not for this service")
-        if claims.get("iss") not in (f"https://sts.windows.net/{claims.get('tid')}/", _v2_issuer(claims.get("tid"))):
-            raise InvalidToken("issuer", "the token's issuer is not its tenant")
         return claims
 
-    def verify(self, authorization_header: str | None, audiences: Collection[str]) -> Principal:
-        """The principal that an Authorization header proves, for a service that answers to `audiences`. Raises InvalidToken."""
+    def verify(
+        self, authorization_header: str | None, audiences: Collection[str], *, tenant: str | None = None
+    ) -> Principal:
+        """The principal that an Authorization header proves, for a service that answers to `audiences`. Raises InvalidToken.
+
+        tenant: the only one whose tokens the service takes; None = any of this directory.
+        """
         scheme, _, token = (authorization_header or "").partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise InvalidToken("missing", "no bearer token was sent")
-        principal = self.by_object_id(str(self.claims(token.strip(), audiences).get("oid")))
-        if principal is None:
-            raise InvalidToken("issuer", "the token's principal is not in this directory any more")
+        claims = self.claims(token.strip(), audiences)
+        if tenant is not None and claims.get("tid") != tenant:
+            raise InvalidToken("tenant", f"the token is of tenant {claims.get('tid')}, not of {tenant}", claims)
+        object_id = str(claims.get("oid"))
+        principal = self.by_object_id(object_id)
+        if principal is None or self.tenant_of(object_id) != claims.get("tid"):
+            raise InvalidToken("issuer", "the token's principal is not in this directory any more", claims)
         return principal
 
 
@@ -203,6 +243,13 @@ def _principal(record: Mapping[str, Any] | None) -> Principal | None:
     if record is None:
         return None
     return Principal(record["object_id"], record["app_id"], record["display_name"], record["kind"])
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidToken("malformed", f"the token has no {name}")
+    return float(value)
 
 
 def _v2_issuer(tenant_id: object) -> str:

@@ -12,12 +12,13 @@ AUDIENCES = (
     "https://management.azure.com/",
     "https://management.azure.com",
 )
-# Codes and sentences as public issues show them; "signature" and "issuer" are unverified.
+# Codes and sentences as public issues show them; "signature", "not yet valid" and "issuer" are unverified.
 _REFUSALS = {
     "missing": ("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."),
     "malformed": ("InvalidAuthenticationToken", "The access token is invalid."),
     "signature": ("InvalidAuthenticationToken", "The access token signature is invalid."),
     "expired": ("ExpiredAuthenticationToken", "The access token expiry time is earlier than the current time."),
+    "not yet valid": ("InvalidAuthenticationToken", "The access token is not valid yet."),
     "audience": (
         "InvalidAuthenticationTokenAudience",
         "The access token has been obtained for wrong audience or resource. It should exactly match with one of the "
@@ -26,13 +27,25 @@ _REFUSALS = {
     "issuer": ("InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer."),
 }
 
+# github.com/Azure/azure-sdk-for-python issue 38382.
+_WRONG_TENANT = (
+    "The access token is from the wrong issuer '{found}'. It must match the tenant 'https://sts.windows.net/{tenant}/' "
+    "associated with this subscription. Please use the authority (URL) 'https://login.windows.net/{tenant}' to get the token. "
+    "Note, if the subscription is transferred to another tenant there is no impact to the services, but information about new "
+    "tenant could take time to propagate (up to an hour). If you just transferred your subscription and see this error message, "
+    "please try back later."
+)
 
-def authenticate(world: World, authorization: str | None) -> Principal:
-    """The caller. Raises ServiceError 401."""
+
+def authenticate(world: World, authorization: str | None, path: str) -> Principal:
+    """The caller, of the tenant of the subscription that `path` is in. Raises ServiceError 401."""
+    tenant = world.resources.tenant_of(path)
     try:
-        return world.directory.verify(authorization, AUDIENCES)
+        return world.directory.verify(authorization, AUDIENCES, tenant=tenant)
     except InvalidToken as error:
-        code, message = _REFUSALS[error.reason]
+        code, message = _REFUSALS.get(error.reason, _REFUSALS["issuer"])
+        if error.reason == "tenant":
+            message = _WRONG_TENANT.format(found=error.issuer, tenant=tenant)
         challenge = (
             'Bearer authorization_uri="https://login.microsoftonline.com/common", '
             f'error="invalid_token", error_description="{message}"'

@@ -57,7 +57,7 @@ async def _serve(request: Request, operations: Operations, deployments: Deployme
     version = next((value for key, value in request.query_params.items() if key.lower() == "api-version"), None)
     if path.lower() == "/metadata/endpoints":
         return answer(endpoints(check_api_version(version)))
-    caller = authenticate(operations.world, request.headers.get("authorization"))
+    caller = authenticate(operations.world, request.headers.get("authorization"), path)
     check_api_version(version)
     text = (await request.body()).decode("utf-8-sig", "replace")
     for candidate in rules:

@@ -41,6 +41,12 @@ class Resources:
         found: dict[str, Any] | None = self._subscriptions.get(subscription_id.lower())
         return found
 
+    def tenant_of(self, resource_id: str) -> str | None:
+        """The tenant of the subscription that a path is in; None when it is in none that is known."""
+        words = resource_id.split("/")
+        found = self.subscription(words[2]) if len(words) > 2 and words[1].lower() == "subscriptions" else None
+        return str(found["tenantId"]) if found else None
+
     def subscriptions(self) -> list[dict[str, Any]]:
         return list(self._subscriptions.values())
 

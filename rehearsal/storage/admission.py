@@ -29,7 +29,9 @@ UNSUPPORTED_WITH_TOKEN = {
 _REASONS = {
     "audience": "Audience validation failed. Audience did not match.",
     "expired": "Lifetime validation failed. The token is expired.",
+    "not yet valid": "Lifetime validation failed. The token is not yet valid.",
     "issuer": "Issuer validation failed. Issuer did not match.",
+    "tenant": "Issuer validation failed. Issuer did not match.",
     "signature": "Signature validation failed. Signature verification failed.",
 }
 
@@ -74,7 +76,7 @@ def _refuse_unsupported(host: str, request: Request) -> None:
 
 def _authorise(world: World, resource_id: str, request: Request, header: str) -> None:
     try:
-        principal = world.directory.verify(header, AUDIENCES)
+        principal = world.directory.verify(header, AUDIENCES, tenant=world.resources.tenant_of(resource_id))
     except InvalidToken as invalid:
         raise unauthenticated(_REASONS.get(invalid.reason, "The token is malformed.")) from None
     if (what := UNSUPPORTED_WITH_TOKEN.get(request.query_params.get("comp", ""))) is not None:

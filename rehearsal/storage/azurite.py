@@ -1,7 +1,7 @@
 """Azurite as a child process: Microsoft's own storage emulator, blob service only, on loopback.
 
-It reads its accounts when it starts, so it is started again when an account comes; requests that it is serving then are
-waited for. Its data stays in the folder.
+It starts with the first request. It reads its accounts when it starts, so it is started again when an account comes; requests that
+it is serving then are waited for. Its data stays in the folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -27,6 +27,7 @@ LOOPBACK = "127.0.0.1"
 START_LIMIT_SECONDS = 60.0
 STOP_LIMIT_SECONDS = 15.0
 DRAIN_LIMIT_SECONDS = 60.0
+FAILED_SECONDS = 30.0
 TIMEOUT = httpx.Timeout(300, connect=10)
 # Azurite closes a connection that was idle for 5 seconds; ours go earlier, so that none is closed under a request.
 LIMITS = httpx.Limits(max_connections=128, max_keepalive_connections=64, keepalive_expiry=2.0)
@@ -50,8 +51,15 @@ class Azurite:
         self._idle = asyncio.Event()
         self._idle.set()
         self._client: httpx.AsyncClient | None = None
+        self._failed: tuple[float, AzuriteFailed] | None = None
         self.log = self._folder / "azurite.log"
         self.starts = 0
+        self.on_failure: Callable[[str], None] = lambda _: None
+        """Is told why it did not start: the client that asked first may try again for minutes before it says so."""
+
+    def check(self) -> None:
+        """Raises AzuriteFailed when it is not installed."""
+        _node()
 
     async def start(self) -> None:
         """Start it with the accounts that exist. Raises AzuriteFailed."""
@@ -81,19 +89,31 @@ class Azurite:
             return
         async with self._changing:
             if not self._current():
+                self._refuse_while_failed()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._idle.wait(), DRAIN_LIMIT_SECONDS)
                 await self._stop()
-                await self._start()
+                try:
+                    await self._start()
+                except AzuriteFailed as failed:
+                    self._failed = (asyncio.get_running_loop().time(), failed)
+                    self.on_failure(str(failed))
+                    raise
+
+    def _refuse_while_failed(self) -> None:
+        """Every retry of every client would otherwise wait for one more start that fails."""
+        if self._failed is not None:
+            since, failed = self._failed
+            if asyncio.get_running_loop().time() < since + FAILED_SECONDS:
+                raise failed
+            self._failed = None
 
     def _current(self) -> bool:
         alive = self._process is not None and self._process.returncode is None
         return alive and self._served == self._accounts.names()
 
     async def _start(self) -> None:
-        node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
-        if node is None or not PROGRAM.is_file():
-            raise AzuriteFailed("Azurite is not installed here: make setup installs it, and Node where there is none")
+        node = _node()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._predecessor_gone()
         names, port = self._accounts.names(), _free_port()
@@ -136,7 +156,8 @@ class Azurite:
         deadline = asyncio.get_running_loop().time() + START_LIMIT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             if process.returncode is not None:
-                raise AzuriteFailed(f"Azurite ended at its start with code {process.returncode}; its log is {self.log}")
+                code, said = process.returncode, _last_line(self.log)
+                raise AzuriteFailed(f"Azurite ended at its start with code {code}{said}; its log is {self.log}")
             try:
                 _, writer = await asyncio.open_connection(LOOPBACK, port)
             except OSError:
@@ -192,6 +213,21 @@ class Azurite:
         # With no list Azurite serves devstoreaccount1, which exists nowhere in Azure.
         pairs = [f"{name}:{':'.join(self._accounts.ensure(name))}" for name in names]
         return ";".join(pairs) or f"none:{'A' * 86}=="
+
+
+def _node() -> str:
+    """Raises AzuriteFailed when there is no Node, or no Azurite."""
+    node = shutil.which("node") or shutil.which("node", path=str(Path(sys.executable).parent))
+    if node is None or not PROGRAM.is_file():
+        raise AzuriteFailed("Azurite is not installed here: make setup installs it, and Node where there is none")
+    return node
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[-50:] if log.exists() else []
+    # Of what Node says of an exception, the line with its name and text; its trace and its version follow.
+    said = [line.strip() for line in lines if line.strip() and not line.startswith(("Node.js v", "    at "))]
+    return f" ({said[-1][:300]})" if said else ""
 
 
 def _free_port() -> int:

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rehearsal.entra.directory import AZURE_DATABRICKS_APP, Directory, InvalidToken
+from rehearsal.entra.directory import AZURE_DATABRICKS_APP, MOST_VERIFIED, Directory, InvalidToken
 from rehearsal.entra.keys import SigningKey
 from rehearsal.store import Store
 
 TENANT = "7a6f3c1e-52d4-4b8e-9d0a-1f2e3d4c5b6a"
 AUDIENCE = "https://vault.azure.net"
+FORGERIES = (
+    "alg none",
+    "HS256 with the public key",
+    "another key under our key's id",
+    "no key id",
+    "an unknown key id",
+    "another hash",
+    "no expiry",
+    "half a signature",
+    "100 KB",
+    "100 KB of nothing",
+    "dots",
+    "five parts",
+    "not ASCII",
+    "a deep claim",
+)
 KEY = SigningKey.kept_in({}, "a stranger's")
 
 
@@ -74,6 +94,85 @@ def test_a_token_expires(world: World) -> None:
     assert world.directory.verify(header, {AUDIENCE}).app_id == "app"
 
 
+def test_a_token_is_not_valid_before_its_time(world: World) -> None:
+    header = f"Bearer {world.token()}"
+    world.now -= 301
+    try:
+        assert why(world, header) == "not yet valid"
+        world.now += 1
+        assert world.directory.verify(header, {AUDIENCE}).app_id == "app", "a service's clock may be 5 minutes behind"
+    finally:
+        world.now += 300
+
+
+def test_what_was_verified_once_is_still_checked_for_time_audience_and_tenant(world: World) -> None:
+    header = f"Bearer {world.token()}"
+    assert world.directory.verify(header, {AUDIENCE}, tenant=TENANT).app_id == "app"
+    assert why(world, header, frozenset({"https://storage.azure.com"})) == "audience"
+    with pytest.raises(InvalidToken) as caught:
+        world.directory.verify(header, {AUDIENCE}, tenant="another")
+    assert (caught.value.reason, caught.value.issuer) == ("tenant", f"https://sts.windows.net/{TENANT}/")
+    world.now += 3600
+    try:
+        assert why(world, header) == "expired"
+    finally:
+        world.now -= 3600
+
+
+def test_the_memory_of_verified_tokens_is_bounded(world: World) -> None:
+    claims = {"aud": AUDIENCE, "nbf": 0, "exp": 2_000_000_000, "tid": TENANT}
+    for number in range(MOST_VERIFIED + 20):
+        with pytest.raises(InvalidToken):
+            world.directory.verify(f"Bearer {world.directory.key.sign({**claims, 'n': number})}", {AUDIENCE})
+    assert len(world.directory._verified) == MOST_VERIFIED
+
+
+def crafted(world: World, header: dict[str, Any], claims: dict[str, Any], key: Any, algorithm: str) -> str:
+    good = {"aud": AUDIENCE, "nbf": 0, "exp": 2_000_000_000, "oid": "Object", "tid": TENANT, **claims}
+    issuer = f"https://sts.windows.net/{TENANT}/"
+    return jwt.encode({"iss": issuer, **good}, key, algorithm=algorithm, headers=header)
+
+
+def hmac_signed(world: World) -> str:
+    """HS256 with the public key as the secret, which a verifier that takes any algorithm would accept."""
+
+    def part(value: Any) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    head = part({"alg": "HS256", "typ": "JWT", "kid": world.directory.key.key_id})
+    body = part({"aud": AUDIENCE, "nbf": 0, "exp": 2_000_000_000, "oid": "Object", "tid": TENANT})
+    secret = world.directory.key.public_pem.encode()
+    signature = hmac.new(secret, f"{head}.{body}".encode(), hashlib.sha256).digest()
+    return f"{head}.{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def forgeries(world: World) -> dict[str, str]:
+    ours, kid = world.directory.key._private, {"kid": world.directory.key.key_id}
+    good = crafted(world, kid, {}, ours, "RS256")
+    assert world.directory.verify(f"Bearer {good}", {AUDIENCE}).object_id == "Object", "the pattern is right"
+    return {
+        "alg none": crafted(world, kid, {}, None, "none"),
+        "HS256 with the public key": hmac_signed(world),
+        "another key under our key's id": crafted(world, kid, {}, KEY._private, "RS256"),
+        "no key id": crafted(world, {}, {}, ours, "RS256"),
+        "an unknown key id": crafted(world, {"kid": "x"}, {}, ours, "RS256"),
+        "another hash": crafted(world, kid, {}, ours, "RS512"),
+        "no expiry": crafted(world, kid, {"exp": None}, ours, "RS256"),
+        "half a signature": good[:-40],
+        "100 KB": crafted(world, kid, {"filler": "x" * 100_000}, ours, "RS256"),
+        "100 KB of nothing": "a" * 100_000,
+        "dots": "..",
+        "five parts": "a.b.c.d.e",
+        "not ASCII": "ü.ü.ü",
+        "a deep claim": "e30." + base64.urlsafe_b64encode(b"[" * 50_000).decode() + ".e30",
+    }
+
+
+@pytest.mark.parametrize("kind", list(FORGERIES))
+def test_no_forged_token_is_taken(world: World, kind: str) -> None:
+    assert why(world, f"Bearer {forgeries(world)[kind]}") in ("signature", "malformed")
+
+
 def test_a_token_of_a_stranger(world: World) -> None:
     claims = {"aud": AUDIENCE, "exp": 2_000_000_000, "oid": "Object", "tid": TENANT}
     assert why(world, f"Bearer {KEY.sign(claims)}") == "signature"
@@ -82,6 +181,7 @@ def test_a_token_of_a_stranger(world: World) -> None:
 def test_a_token_whose_issuer_is_another_tenant(world: World) -> None:
     claims = {
         "aud": AUDIENCE,
+        "nbf": 1_600_000_000,
         "exp": 2_000_000_000,
         "oid": "Object",
         "tid": TENANT,

@@ -97,6 +97,44 @@ def test_an_unknown_tenant(cloud: LocalCloud) -> None:
     assert refusal(answer) == (400, "invalid_request", 90002)
 
 
+@pytest.mark.parametrize(
+    ("tenant", "code"),
+    [
+        ("not-a-tenant", 900023),
+        ("{{tenantid}}", 900023),
+        ("contoso.onmicrosoft.com", 90002),
+        ("common", 50059),
+        ("organizations", 50059),
+    ],
+)
+def test_a_tenant_that_is_none(cloud: LocalCloud, tenant: str, code: int) -> None:
+    assert refusal(ask(tenant=f"https://login.microsoftonline.com/{tenant}")) == (400, "invalid_request", code)
+
+
+@pytest.mark.parametrize("path", ["oauth2/v2.0/token", "oauth2/token"])
+def test_only_post_gives_tokens(cloud: LocalCloud, path: str) -> None:
+    assert refusal(requests.get(f"{LOGIN}/{path}", timeout=10)) == (400, "invalid_request", 900561)
+
+
+def test_bodies_that_are_no_form(cloud: LocalCloud) -> None:
+    address = f"{LOGIN}/oauth2/v2.0/token"
+    assert refusal(requests.post(address, json={"grant_type": "client_credentials"}, timeout=10))[2] == 900144
+    assert refusal(requests.post(address, data=b"\xff\x00", timeout=10))[2] == 900144
+    assert requests.post(address, data=b"&" * 20_000_000, timeout=30).status_code == 413
+
+
+def test_discovery_says_where_everything_is(cloud: LocalCloud) -> None:
+    for version, issuer in (("", f"https://sts.windows.net/{TENANT}/"), ("/v2.0", f"{LOGIN}/v2.0")):
+        said = requests.get(f"{LOGIN}{version}/.well-known/openid-configuration", timeout=10).json()
+        assert said["issuer"] == issuer
+        assert requests.get(said["jwks_uri"], timeout=10).json()["keys"][0]["kty"] == "RSA"
+        assert requests.post(said["token_endpoint"], timeout=10).json()["error_codes"] == [900144]
+    unknown = requests.get(
+        f"https://login.microsoftonline.com/{CONNECTION}/.well-known/openid-configuration", timeout=10
+    )
+    assert unknown.json()["error_codes"] == [90002]
+
+
 def test_an_application_of_another_tenant_is_not_found(cloud: LocalCloud) -> None:
     other = "00000000-aaaa-4222-8333-444444444444"
     cloud.call(lambda: cloud.world.directory.add_tenant(other))

@@ -48,7 +48,9 @@ class FakeDirectory:
     def by_object_id(self, object_id: str) -> Principal | None:
         return self._principals.get(object_id)
 
-    def verify(self, authorization_header: str | None, audiences: Collection[str]) -> Principal:
+    def verify(
+        self, authorization_header: str | None, audiences: Collection[str], *, tenant: str | None = None
+    ) -> Principal:
         token = (authorization_header or "").removeprefix("Bearer ")
         if token in ("", "expired", "audience", "malformed", "signature", "issuer"):
             raise InvalidToken(cast(Any, token or "missing"), f"refused: {token or 'missing'}")

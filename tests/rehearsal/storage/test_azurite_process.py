@@ -17,13 +17,15 @@ from typing import Any
 
 import pytest
 import requests
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobServiceClient, generate_blob_sas
 
 from rehearsal.storage import azurite
 from rehearsal.storage.accounts import StorageAccounts
+from rehearsal.storage.app import create_app as storage_app
 from rehearsal.storage.azurite import Azurite, AzuriteFailed
 from rehearsal.store import Store
-from tests.rehearsal.gateway.local_cloud import LocalCloud
+from tests.rehearsal.gateway.local_cloud import LocalCloud, use
 
 
 def service(cloud: LocalCloud, account: str) -> BlobServiceClient:
@@ -156,3 +158,26 @@ def test_azurite_that_is_not_installed_is_said_so(tmp_path: Path, monkeypatch: p
     with pytest.raises(AzuriteFailed, match="make setup"):
         asyncio.run(missing.start())
     store.close()
+
+
+def test_azurite_that_does_not_start_says_why_once_and_is_not_started_for_every_retry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "broken.js"
+    program.write_text("throw new Error('no space left for blobs')")
+    monkeypatch.setattr(azurite, "PROGRAM", program)
+    told: list[str] = []
+    with LocalCloud(tmp_path / "cloud") as cloud:
+        broken = Azurite(tmp_path / "azurite", cloud.world.storage_accounts)
+        broken.on_failure = told.append
+        front = storage_app(cloud.world, broken)
+        cloud.call(lambda: cloud.gateway._apps.append(("*.blob.core.windows.net", front)))
+        cloud.put_account("stbroken")
+        use(cloud.exports(), monkeypatch)
+        for _ in range(2):
+            with service(cloud, "stbroken") as client, pytest.raises(HttpResponseError) as caught:
+                client.create_container("data")
+            assert caught.value.status_code == 503
+            assert "no space left for blobs" in str(caught.value) and "azurite.log" in str(caught.value)
+        assert len(told) == 1 and "code 1" in told[0]
+        cloud.run(broken.stop())
