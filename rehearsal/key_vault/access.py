@@ -12,10 +12,12 @@ from typing import Any
 from starlette.requests import Request
 
 from rehearsal.entra.directory import InvalidToken, Principal
-from rehearsal.key_vault.secrets import VaultError
+from rehearsal.key_vault.rules import VaultError
 from rehearsal.world import World
 
 AUDIENCES = frozenset({"https://vault.azure.net", "https://vault.azure.net/"})
+# Those of Microsoft's specifications and clients (azure-keyvault-secrets 4.12 asks for the last). Unverified: previews.
+VERSIONS = ("2015-06-01", "2016-10-01", "7.0", "7.1", "7.2", "7.3", "7.4", "7.5", "7.6", "2025-07-01", "2026-04-01")
 VAULTS = "Microsoft.KeyVault/vaults"
 # What an access policy calls the data action of a role.
 POLICY_WORDS = {
@@ -26,6 +28,8 @@ POLICY_WORDS = {
     "secrets/delete": "delete",
     "secrets/recover/action": "recover",
     "secrets/purge/action": "purge",
+    "secrets/backup/action": "backup",
+    "secrets/restore/action": "restore",
 }
 
 
@@ -38,7 +42,10 @@ class Challenge(Exception):
 
 
 def admitted(world: World, name: str, action: str, request: Request) -> dict[str, Any]:
-    """The vault's resource, when the caller may do this on it. Raises Challenge or VaultError."""
+    """The vault's resource, when the caller may do this on it. Raises Challenge or VaultError.
+
+    A role may also be assigned at one secret (…/vaults/<vault>/secrets/<name>).
+    """
     vault = world.resources.find(VAULTS, name)
     if vault is None:
         # Unverified: the name of a vault that does not exist resolves to nothing, so a real client gets no answer at all.
@@ -50,11 +57,24 @@ def admitted(world: World, name: str, action: str, request: Request) -> dict[str
         raise Challenge(_why(invalid, tenant), tenant) from None
     if not vault["properties"].get("enableRbacAuthorization"):
         _check_policies(caller, vault, POLICY_WORDS[action])
-    elif not world.roles.allowed(caller.object_id, str(vault["id"]), f"{VAULTS}/{action}", data=True):
-        raise _forbidden_by_roles(caller, vault, action)
-    if not request.query_params.get("api-version"):
-        raise VaultError(400, "BadParameter", "api-version must be specified")
+    else:
+        secret = request.path_params.get("name")
+        scope = f"{vault['id']}/secrets/{secret}" if secret else str(vault["id"])
+        if not world.roles.allowed(caller.object_id, scope, f"{VAULTS}/{action}", data=True):
+            raise _forbidden_by_roles(caller, vault, scope, action)
+    _check_version(request.query_params.get("api-version"))
     return vault
+
+
+def _check_version(version: str | None) -> None:
+    if not version:
+        raise VaultError(400, "BadParameter", "api-version must be specified")
+    if version not in VERSIONS:  # github.com/Azure/azure-sdk-for-python issue 28595
+        raise VaultError(
+            400,
+            "BadParameter",
+            f"The specified version ({version}) is not recognized. Consider using the latest supported version ({VERSIONS[-1]}).",
+        )
 
 
 def _why(invalid: InvalidToken, tenant: str) -> str:
@@ -74,13 +94,13 @@ def _why(invalid: InvalidToken, tenant: str) -> str:
     )
 
 
-def _forbidden_by_roles(caller: Principal, vault: dict[str, Any], action: str) -> VaultError:
+def _forbidden_by_roles(caller: Principal, vault: dict[str, Any], scope: str, action: str) -> VaultError:
     return VaultError(
         403,
         "Forbidden",
         "Caller is not authorized to perform action on resource.\r\nIf role assignments, deny assignments or role definitions "
         f"were changed recently, please observe propagation time.\r\nCaller: appid={caller.app_id};oid={caller.object_id}\r\n"
-        f"Action: '{VAULTS}/{action}'\r\nResource: '{str(vault['id']).lower()}'\r\nAssignment: (not found)\r\n"
+        f"Action: '{VAULTS}/{action}'\r\nResource: '{scope.lower()}'\r\nAssignment: (not found)\r\n"
         f"DenyAssignmentId: null\r\nDecisionReason: null \r\nVault: {vault['name']};location={vault.get('location')}\r\n",
         inner="ForbiddenByRbac",
     )

@@ -6,10 +6,12 @@ https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -17,10 +19,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rehearsal.key_vault.access import Challenge, admitted
-from rehearsal.key_vault.secrets import Secrets, VaultError
+from rehearsal.key_vault.rules import VaultError
+from rehearsal.key_vault.secrets import LONGEST_RETENTION, Recovery, Secrets
 from rehearsal.world import World
 
 PAGE = 25
+LARGEST_BODY = 256 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,7 @@ class _Asked:
     """An admitted call: of which vault, which secret, with what."""
 
     vault: str
-    protected: bool
+    recovery: Recovery
     request: Request
     body: dict[str, Any]
 
@@ -50,9 +54,9 @@ CALLS: tuple[tuple[str, str, str, Call], ...] = (
         "PUT",
         "/secrets/{name}",
         "secrets/setSecret/action",
-        lambda s, a: s.set(a.vault, a.name, a.body, protected=a.protected),
+        lambda s, a: s.set(a.vault, a.name, a.body, a.recovery),
     ),
-    ("DELETE", "/secrets/{name}", "secrets/delete", lambda s, a: s.delete(a.vault, a.name)),
+    ("DELETE", "/secrets/{name}", "secrets/delete", lambda s, a: s.delete(a.vault, a.name, a.recovery)),
     ("GET", "/secrets/{name}", "secrets/getSecret/action", lambda s, a: s.get(a.vault, a.name)),
     ("GET", "/secrets/{name}/", "secrets/getSecret/action", lambda s, a: s.get(a.vault, a.name)),
     ("PATCH", "/secrets/{name}", "secrets/update/action", lambda s, a: s.update(a.vault, a.name, "", a.body)),
@@ -76,8 +80,10 @@ CALLS: tuple[tuple[str, str, str, Call], ...] = (
         "DELETE",
         "/deletedsecrets/{name}",
         "secrets/purge/action",
-        lambda s, a: s.purge(a.vault, a.name, protected=a.protected),
+        lambda s, a: s.purge(a.vault, a.name, a.recovery),
     ),
+    ("POST", "/secrets/restore", "secrets/restore/action", lambda s, a: s.restore(a.vault, a.body)),
+    ("POST", "/secrets/{name}/backup", "secrets/backup/action", lambda s, a: s.backup(a.vault, a.name)),
     ("POST", "/deletedsecrets/{name}/recover", "secrets/recover/action", lambda s, a: s.recover(a.vault, a.name)),
 )
 
@@ -106,11 +112,9 @@ def create_app(world: World) -> Starlette:
             name = (request.url.hostname or "").split(".")[0]
             try:
                 vault = admitted(world, name, action, request)
-                protected = bool(vault["properties"].get("enablePurgeProtection"))
                 body = await _body(request)
-                answer = call(
-                    secrets, _Asked(vault=str(vault["name"]), protected=protected, request=request, body=body)
-                )
+                asked = _Asked(vault=str(vault["name"]), recovery=_recovery(vault), request=request, body=body)
+                answer = call(secrets, asked)
             except Challenge as challenge:
                 return _challenged(challenge)
             except VaultError as error:
@@ -131,6 +135,11 @@ def create_app(world: World) -> Starlette:
     )
 
 
+def _recovery(vault: dict[str, Any]) -> Recovery:
+    days = vault["properties"].get("softDeleteRetentionInDays") or LONGEST_RETENTION
+    return Recovery(int(days), bool(vault["properties"].get("enablePurgeProtection")))
+
+
 def _challenged(challenge: Challenge) -> Response:
     authority = f"https://login.microsoftonline.com/{challenge.tenant}"
     headers = {"WWW-Authenticate": f'Bearer authorization="{authority}", resource="https://vault.azure.net"'}
@@ -146,12 +155,16 @@ def _error(error: VaultError) -> Response:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    raw = await request.body()
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > LARGEST_BODY:  # unverified: the service's own bound
+            raise VaultError(413, "RequestEntityTooLarge", "The request body is too large.")
     if not raw:
         return {}
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VaultError(400, "BadParameter", "The request body is no JSON.") from error
     if not isinstance(body, dict):
         raise VaultError(400, "BadParameter", "The request body is no JSON object.")
@@ -159,17 +172,34 @@ async def _body(request: Request) -> dict[str, Any]:
 
 
 def _page(request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """A page of a list, with the address of the next one."""
+    """A page of a list, with the address of the next one. It goes on behind the last item that was shown, so that what is
+    added or deleted in the meantime neither hides nor repeats another."""
     query = request.query_params
     size = query.get("maxresults", str(PAGE))
-    start = query.get("$skiptoken", "0")
-    if not (size.isdecimal() and start.isdecimal() and 1 <= int(size) <= PAGE):
+    if not (size.isascii() and size.isdecimal() and 1 <= int(size[:9]) <= PAGE):
         raise VaultError(400, "BadParameter", f"maxresults must be between 1 and {PAGE}.")
-    first, end = int(start), int(start) + int(size)
+    items = sorted(items, key=_order)
+    first = 0
+    if (token := query.get("$skiptoken")) is not None:
+        last = _place(token)
+        first = next((number for number, item in enumerate(items) if _order(item) > last), len(items))
+    end = first + int(size)
     following = None
     if end < len(items):
-        version = query.get("api-version", "7.4")
-        following = (
-            f"https://{request.url.hostname}{request.url.path}?api-version={version}&$skiptoken={end}&maxresults={size}"
-        )
+        version, place = query["api-version"], base64.urlsafe_b64encode(_order(items[end - 1]).encode()).decode()
+        address = f"https://{request.url.hostname}{request.url.path}"
+        following = f"{address}?api-version={version}&$skiptoken={quote(place)}&maxresults={size}"
     return {"value": items[first:end], "nextLink": following}
+
+
+def _order(item: dict[str, Any]) -> str:
+    """What lists are sorted by: names of secrets; versions by their time, then their number."""
+    name, _, version = str(item["id"]).partition("/secrets/")[2].partition("/")
+    return f"{name.lower()}\0{item['attributes']['created']:012}\0{version}"
+
+
+def _place(token: str) -> str:
+    try:
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except ValueError as error:
+        raise VaultError(400, "BadParameter", "$skiptoken has an invalid value.") from error

@@ -234,7 +234,21 @@ def test_a_vault_that_nobody_deployed(cloud: LocalCloud) -> None:
         ("PUT", "/secrets/x?api-version=7.6", [], 400, "object"),
         ("PUT", "/secrets/x", {"value": "x"}, 400, "api-version"),
         ("GET", "/secrets?api-version=7.6&maxresults=26", None, 400, "maxresults"),
-        ("POST", "/secrets/x/backup?api-version=7.6", None, 501, "POST /secrets/x/backup"),
+        ("GET", "/secrets?api-version=7.6&maxresults=0", None, 400, "maxresults"),
+        ("GET", "/secrets?api-version=7.6&maxresults=²", None, 400, "maxresults"),
+        ("GET", "/secrets?api-version=7.6&$skiptoken=%25", None, 400, "skiptoken"),
+        ("GET", "/secrets?api-version=9.9", None, 400, "(9.9) is not recognized"),
+        ("GET", "/secrets/not_allowed?api-version=7.6", None, 400, "not_allowed"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "attributes": {"enabled": "no"}}, 400, "attributes"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "attributes": {"exp": "soon"}}, 400, "attributes"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "attributes": {"nbf": -1}}, 400, "attributes"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "tags": {"a": 1}}, 400, "tags"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "tags": {str(n): "" for n in range(16)}}, 400, "15 tags"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "tags": {"a": "b" * 513}}, 400, "512"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "contentType": "c" * 256}, 400, "contentType"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "x" * 20_000_000}, 413, "too large"),
+        ("POST", "/secrets/restore?api-version=7.6", {"value": "nonsense"}, 400, "Backup blob"),
+        ("POST", "/secrets/rotate-me/rotate?api-version=7.6", None, 501, "POST /secrets/rotate-me/rotate"),
         ("GET", "/keys?api-version=7.6", None, 501, "GET /keys"),
     ],
 )
@@ -246,7 +260,117 @@ def test_nonsense_and_what_the_rehearsal_has_not(
     assert says in answer.json()["error"]["message"]
 
 
+def test_a_backup_brings_all_versions_back_and_shows_no_value(cloud: LocalCloud, client: SecretClient) -> None:
+    secret = name()
+    first = client.set_secret(secret, VALUE)
+    client.set_secret(secret, "two", tags={"a": "b"})
+    blob = client.backup_secret(secret)
+    assert VALUE.encode() not in blob
+    with pytest.raises(ResourceExistsError, match="already exists"):
+        client.restore_secret_backup(blob)
+    client.begin_delete_secret(secret).wait()
+    with pytest.raises(ResourceExistsError, match="deleted but recoverable") as caught:
+        client.restore_secret_backup(blob)
+    assert inner(caught.value) == "ObjectIsDeletedButRecoverable"
+    client.purge_deleted_secret(secret)
+    assert client.restore_secret_backup(blob).tags == {"a": "b"}
+    assert client.get_secret(secret, first.properties.version).value == VALUE
+    assert client.get_secret(secret).value == "two"
+
+
+def test_a_page_goes_on_where_it_ended_whatever_came_or_went_in_between(
+    cloud: LocalCloud, client: SecretClient
+) -> None:
+    prefix = f"zz-{uuid.uuid4()}"
+
+    def page(address: str) -> tuple[list[str], str]:
+        body = requests.get(address, headers=bearer(cloud), timeout=10).json()
+        names = [item["id"].rpartition("/")[2] for item in body["value"]]
+        return [one for one in names if one.startswith(prefix)], body["nextLink"]
+
+    for number in range(8):
+        client.set_secret(f"{prefix}-{number}", "x")
+    address, seen = f"{ADDRESS}/secrets?api-version=7.6&maxresults=3", list[str]()
+    while len(seen) < 3:
+        more, address = page(address)
+        seen += more
+    client.begin_delete_secret(f"{prefix}-0").wait()
+    client.set_secret(f"{prefix}-00", "x")
+    while address:
+        more, address = page(address)
+        seen += more
+    assert seen == [f"{prefix}-{number}" for number in range(8)]
+
+
+def test_many_versions_are_listed_over_pages_without_their_values(cloud: LocalCloud, client: SecretClient) -> None:
+    secret = name()
+    made = {client.set_secret(secret, VALUE).properties.version for _ in range(30)}
+    assert {found.version for found in client.list_properties_of_secret_versions(secret)} == made
+
+
+def test_a_secret_outside_its_time_can_be_read_all_the_same(client: SecretClient) -> None:
+    expired = client.set_secret(name(), "x", expires_on=datetime(2001, 1, 1, tzinfo=UTC))
+    early = client.set_secret(name(), "y", not_before=datetime(2099, 1, 1, tzinfo=UTC))
+    assert client.get_secret(expired.name or "").value == "x"
+    assert client.get_secret(early.name or "").properties.not_before == datetime(2099, 1, 1, tzinfo=UTC)
+
+
+def test_deleted_secrets_go_by_themselves_after_the_vaults_days(cloud: LocalCloud) -> None:
+    cloud.assign(cloud.put_vault("kv-week", softDeleteRetentionInDays=7), "Key Vault Secrets Officer")
+    with SecretClient("https://kv-week.vault.azure.net", cloud.credential()) as client:
+        made = client.set_secret("short", "x")
+        assert (made.properties.recovery_level, made.properties.recoverable_days) == (
+            "CustomizedRecoverable+Purgeable",
+            7,
+        )
+        deleted = client.begin_delete_secret("short").result()
+        assert deleted.deleted_date is not None and deleted.scheduled_purge_date is not None
+        assert (deleted.scheduled_purge_date - deleted.deleted_date).days == 7
+        cloud.clock.ahead = 7 * 86_400 + 1
+        try:
+            with SecretClient("https://kv-week.vault.azure.net", cloud.credential()) as later:
+                assert list(later.list_deleted_secrets()) == []
+                assert later.set_secret("short", "y").value == "y"
+        finally:
+            cloud.clock.ahead = 0.0
+
+
+def test_a_role_at_one_secret_opens_no_other(cloud: LocalCloud) -> None:
+    vault = cloud.put_vault("kv-one-secret")
+    cloud.assign(f"{vault}/secrets/mine", "Key Vault Secrets Officer")
+    with SecretClient("https://kv-one-secret.vault.azure.net", cloud.credential()) as client:
+        client.set_secret("mine", "x")
+        assert client.get_secret("Mine").value == "x"
+        for work in (lambda: client.set_secret("other", "x"), lambda: list(client.list_properties_of_secrets())):
+            with pytest.raises(HttpResponseError) as caught:
+                work()
+            assert inner(caught.value) == "ForbiddenByRbac"
+
+
+@pytest.mark.parametrize("word", ["get", "list", "set", "delete", "recover", "purge", "backup", "restore"])
+def test_each_permission_of_an_access_policy_allows_its_own_calls_alone(cloud: LocalCloud, word: str) -> None:
+    vault = f"kv-may-{word}"
+    policy = {"tenantId": TENANT, "objectId": OBJECT, "permissions": {"secrets": [word]}}
+    cloud.put_vault(vault, enableRbacAuthorization=False, accessPolicies=[policy])
+    calls = {
+        "get": ("GET", "/secrets/x"),
+        "list": ("GET", "/secrets"),
+        "set": ("PUT", "/secrets/x"),
+        "delete": ("DELETE", "/secrets/x"),
+        "recover": ("POST", "/deletedsecrets/x/recover"),
+        "purge": ("DELETE", "/deletedsecrets/x"),
+        "backup": ("POST", "/secrets/x/backup"),
+        "restore": ("POST", "/secrets/restore"),
+    }
+    for other, (method, path) in calls.items():
+        address = f"https://{vault}.vault.azure.net{path}?api-version=7.4"
+        answer = requests.request(method, address, headers=bearer(cloud), timeout=10)
+        assert (answer.status_code == 403) == (other != word), other
+
+
 def test_a_body_that_is_no_json(cloud: LocalCloud) -> None:
+    deep = requests.put(f"{ADDRESS}/secrets/x?api-version=7.6", data=b"[" * 100_000, headers=bearer(cloud), timeout=10)
+    assert (deep.status_code, deep.json()["error"]["code"]) == (400, "BadParameter")
     answer = requests.put(f"{ADDRESS}/secrets/x?api-version=7.6", data=b"{", headers=bearer(cloud), timeout=10)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "BadParameter")
 
