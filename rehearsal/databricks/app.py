@@ -16,10 +16,11 @@ from starlette.routing import Route
 from rehearsal.databricks import authentication
 from rehearsal.databricks.call import Call, Operation, read_values
 from rehearsal.databricks.continuous import Continuous
-from rehearsal.databricks.engine import Engine, Tools
+from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError, not_built
 from rehearsal.databricks.git import Remote, Remotes
 from rehearsal.databricks.known import is_known
+from rehearsal.databricks.launches import start_for_task
 from rehearsal.databricks.routes import (
     clusters,
     dbfs,
@@ -32,6 +33,7 @@ from rehearsal.databricks.routes import (
     secrets,
     workspace_files,
 )
+from rehearsal.databricks.task_process import Tools
 from rehearsal.databricks.vaults import KeyVaults, ListSecrets, ReadSecret
 from rehearsal.databricks.workspace import Workspace
 from rehearsal.databricks.workspaces import Workspaces
@@ -67,6 +69,7 @@ def create_app(
     """
     command = runner or [str(python), "-m", NOTEBOOK_RUNNER]
     engine = Engine(Tools(command=command, environment=run_environment, datasets=datasets, wheelhouse=wheelhouse))
+    engine.start_job = lambda workspace, run, task, identity: start_for_task(workspace, engine, run, task, identity)
     workspaces.use(world.directory.by_object_id, world.directory.by_app_id, KeyVaults(world, vault_secret, vault_names))
     workspaces.use_git(Remotes(git or {}))
     for workspace in workspaces.all():

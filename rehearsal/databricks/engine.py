@@ -1,4 +1,4 @@
-"""Carrying runs out: tasks in the order of their dependencies, notebooks as processes, retries, timeouts, cancellation, queues.
+"""Carrying runs out: tasks in the order of their dependencies, attempts, timeouts, cancellation, queues.
 
 A stand-in for clusters, so without their start-up: a task waits (PENDING) until one of a few places for processes is free.
 """
@@ -7,42 +7,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from rehearsal.databricks import notebook_process, parameters, paths, preflight
+from rehearsal.databricks import control_tasks, preflight, task_process
+from rehearsal.databricks.errors import ApiError
 from rehearsal.databricks.members import Member
-from rehearsal.databricks.outcomes import WORKLOAD_FAILED, end_of_run, verdict
+from rehearsal.databricks.outcomes import End, end_of_run, seen_by, verdict
 from rehearsal.databricks.runs import (
     ENDED,
     INTERNAL_ERROR,
     PENDING,
     QUEUED,
     RUNNING,
+    SKIPPED,
     TERMINATED,
     TERMINATING,
     WAITING_FOR_RETRY,
     Run,
     Task,
     tasks_by_key,
+    unfinished,
 )
+from rehearsal.databricks.task_kinds import CONTROL_KINDS, kind_of
+from rehearsal.databricks.task_process import Tools
 from rehearsal.databricks.workspace import Workspace
 
 MOST_PROCESSES = 2
+DISABLED = End(SKIPPED, "DISABLED", "DISABLED", "SUCCESS", "The task is disabled.")  # life cycle and text unverified
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tools:
-    """What notebooks run with. `command` is what a specification is sent to."""
-
-    command: list[str]
-    environment: Callable[[], Mapping[str, str]]
-    datasets: Path
-    wheelhouse: Path | None
+# Starts a job's run for a run_job_task: of which run, by which task, as whom.
+StartJob = Callable[[Workspace, Run, Task, Member], Run]
 
 
 class Engine:
@@ -55,6 +53,9 @@ class Engine:
         self.closed = False
         # Told when a run is over.
         self.ended: Callable[[Workspace], None] = lambda _: None
+        self.start_job: StartJob
+        # Set when a run is over that a task waits for.
+        self._awaited: dict[tuple[str, int], asyncio.Event] = {}
         # Runs that somebody asked to cancel. Not in the run itself: the work may write its own view of the run once more.
         self._cancelling: set[tuple[str, int]] = set()
 
@@ -99,9 +100,8 @@ class Engine:
                 await self._all_tasks(workspace, run)
         except TimeoutError:
             message = f"Run timed out after {timeout} seconds."  # text unverified
-            for task in run["tasks"]:
-                if task["phase"] not in ENDED:
-                    workspace.runs.end(task, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
+            for task in unfinished(run):
+                workspace.runs.end(task, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
             workspace.runs.end(run, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
         else:
             end = end_of_run(run)
@@ -127,16 +127,21 @@ class Engine:
         """Every attempt of one task whose dependencies have ended."""
         by_key = tasks_by_key(run["tasks"])
         task = by_key[key]
-        dependencies = [by_key[d["task_key"]]["result"] for d in task["settings"].get("depends_on", [])]
-        left_out = verdict(task["settings"]["run_if"], dependencies)
+        left_out = verdict(task["settings"]["run_if"], seen_by(task, by_key))
+        if task["settings"].get("disabled"):
+            left_out = DISABLED
         if left_out:
             workspace.runs.end(task, left_out.phase, left_out.result, left_out.code, left_out.kind, left_out.message)
             workspace.runs.keep(run)
             return
+        await self._until_good(workspace, run, task)
+
+    async def _until_good(self, workspace: Workspace, run: Run, task: Task) -> Task:
+        """Attempt after attempt, as long as the task's settings ask for it; the last one."""
         while True:
             await self._attempt(workspace, run, task)
             if not _again(task):
-                return
+                return task
             wait = task["settings"].get("min_retry_interval_millis", 0) / 1000
             task = workspace.runs.next_attempt(run, task)
             task["phase"] = WAITING_FOR_RETRY
@@ -146,58 +151,69 @@ class Engine:
     async def _attempt(self, workspace: Workspace, run: Run, task: Task) -> None:
         task["phase"] = PENDING
         workspace.runs.keep(run)
-        # The run of a continuous job would keep its place for ever, and others would never get one.
-        async with nullcontext() if run.get("trigger") == "CONTINUOUS" else self._places:
-            identity = workspace.members.by_key(run["run_as"])
-            problem = preflight.problem(workspace, identity, task["settings"])
-            if problem or identity is None:
-                code, message = problem or ("UNAUTHORIZED_ERROR", f"{run['run_as']} is not in the workspace.")
-                workspace.runs.end(task, INTERNAL_ERROR, "FAILED", code, "CLIENT_ERROR", message)
-            else:
-                await self._notebook(workspace, run, task, identity)
+        async with self._place(run, task):
+            timeout = task["settings"]["timeout_seconds"] or None
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._work_on(workspace, run, task)
+            except TimeoutError:
+                message = f"Task timed out after {timeout} seconds."  # text unverified
+                workspace.runs.end(task, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
             workspace.runs.keep(run)
 
-    async def _notebook(self, workspace: Workspace, run: Run, task: Task, identity: Member) -> None:
-        scratch = workspace.folder / "runs" / str(task["run_id"])
-        scratch.mkdir(parents=True, exist_ok=True)
+    def _place(self, run: Run, task: Task) -> AbstractAsyncContextManager[Any]:
+        # The run of a continuous job would keep its place for ever, and others would never get one.
+        free = run.get("trigger") == "CONTINUOUS" or kind_of(task["settings"]) in CONTROL_KINDS
+        return nullcontext() if free else self._places
+
+    async def _work_on(self, workspace: Workspace, run: Run, task: Task) -> None:
+        identity = workspace.members.by_key(run["run_as"])
+        if identity is None:
+            message = f"{run['run_as']} is not in the workspace."
+            workspace.runs.end(task, INTERNAL_ERROR, "FAILED", "UNAUTHORIZED_ERROR", "CLIENT_ERROR", message)
+            return
+        if kind_of(task["settings"]) in CONTROL_KINDS:
+            await self._control(workspace, run, task, identity)
+            return
+        if problem := preflight.problem(workspace, identity, task["settings"]):
+            workspace.runs.end(task, INTERNAL_ERROR, "FAILED", problem[0], "CLIENT_ERROR", problem[1])
+            return
+        self._running(workspace, run, task)
+        await task_process.carry_out(self._tools, workspace, run, task, identity)
+
+    def _running(self, workspace: Workspace, run: Run, task: Task) -> None:
         task |= {"phase": RUNNING, "run_start": workspace.runs.now()}
         workspace.runs.keep(run)
-        specification = self._specification(workspace, run, task, identity, scratch)
-        timeout = task["settings"]["timeout_seconds"] or None
-        try:
-            async with asyncio.timeout(timeout):
-                environment = self._tools.environment()
-                ended = await notebook_process.run(self._tools.command, specification, scratch, environment)
-        except TimeoutError:
-            message = f"Task timed out after {timeout} seconds."  # text unverified
-            workspace.runs.end(task, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
-            return
-        _take_over(workspace, task, ended)
 
-    def _specification(
-        self, workspace: Workspace, run: Run, task: Task, identity: Member, scratch: Path
-    ) -> dict[str, Any]:
-        path = paths.key_of(paths.collapse(task["settings"]["notebook_task"]["notebook_path"]))
-        wheelhouse = self._tools.wheelhouse
-        return {
-            "run_id": task["run_id"],
-            "job_id": run["job_id"],
-            "task_key": task["task_key"],
-            "workspace_host": workspace.host,
-            "workspace_id": workspace.workspace_id,
-            "notebook_path": paths.PREFIX + path,
-            "parameters": parameters.for_task(run, task, workspace.workspace_id, workspace.host),
-            "workspace": str(workspace.folder / "workspace"),
-            "dbfs": str(workspace.folder / "dbfs"),
-            "volumes": str(workspace.folder / "volumes"),
-            "datasets": str(self._tools.datasets),
-            "libraries": task["settings"].get("libraries", []),
-            "wheelhouse": str(wheelhouse) if wheelhouse else None,
-            "secrets": workspace.secrets.readable_by(identity),
-            "task_values": {other["task_key"]: other["values"] for other in run["tasks"] if other["values"]},
-            "job_parameters": {p["name"]: p["value"] for p in run["parameters"]["job"]},
-            "scratch": str(scratch),
-        }
+    async def _control(self, workspace: Workspace, run: Run, task: Task, identity: Member) -> None:
+        kind = kind_of(task["settings"])
+        self._running(workspace, run, task)
+
+        def start() -> Run:
+            child = self.start_job(workspace, run, task, identity)
+            self._awaited[workspace.host, child["run_id"]] = asyncio.Event()
+            return child
+
+        async def over(run_id: int) -> Run | None:
+            child = workspace.runs.get(run_id)
+            try:
+                if child is not None and child["phase"] not in ENDED:
+                    await self._awaited[workspace.host, run_id].wait()
+            finally:
+                self._awaited.pop((workspace.host, run_id), None)
+            return workspace.runs.get(run_id)
+
+        try:
+            if kind == "condition_task":
+                control_tasks.decide(workspace, run, task)
+            elif kind == "for_each_task":
+                await control_tasks.loop(workspace, run, task, lambda one: self._until_good(workspace, run, one))
+            else:
+                await control_tasks.run_job(workspace, task, start, over, lambda child: self.cancel(workspace, child))
+        except control_tasks.CanNotRunError as problem:
+            control_tasks.fail(workspace, task, str(problem), "INVALID_RUN_CONFIGURATION")
+        except ApiError as refusal:
+            control_tasks.fail(workspace, task, refusal.message, "INVALID_RUN_CONFIGURATION")
 
     # -- ends ------------------------------------------------------------------------------------------------------
 
@@ -215,18 +231,23 @@ class Engine:
         elif not work.cancelled() and (error := work.exception()):
             log.error("run %s of %s broke off", run_id, workspace.host, exc_info=error)
             message = f"The rehearsal's own engine failed ({_reason(error)})."
-            for thing in [*(task for task in run["tasks"] if task["phase"] not in ENDED), run]:
+            for thing in [*unfinished(run), run]:
                 workspace.runs.end(thing, INTERNAL_ERROR, "FAILED", "INTERNAL_ERROR", "INTERNAL_ERROR", message)
             workspace.runs.keep(run)
+        self._tell(workspace, run_id)
         self._start_queued(workspace, run["job_id"])
         self.ended(workspace)
 
+    def _tell(self, workspace: Workspace, run_id: int) -> None:
+        if event := self._awaited.get((workspace.host, run_id)):
+            event.set()
+
     def _finish_cancelled(self, workspace: Workspace, run: Run) -> None:
-        for task in run["tasks"]:
-            if task["phase"] not in ENDED:
-                workspace.runs.end(task, TERMINATED, "CANCELED", "USER_CANCELED", "SUCCESS", "Run cancelled.")
+        for task in unfinished(run):
+            workspace.runs.end(task, TERMINATED, "CANCELED", "USER_CANCELED", "SUCCESS", "Run cancelled.")
         workspace.runs.end(run, TERMINATED, "CANCELED", "USER_CANCELED", "SUCCESS", "Run cancelled.")
         workspace.runs.keep(run)
+        self._tell(workspace, run["run_id"])
 
     def _start_queued(self, workspace: Workspace, job_id: int) -> None:
         """A place of the job is free: start the run that has waited longest."""
@@ -238,22 +259,6 @@ class Engine:
             run = waiting[0] | {"phase": PENDING, "queue_reason": ""}
             workspace.runs.keep(run)
             self.start(workspace, run)
-
-
-def _take_over(workspace: Workspace, task: Task, ended: notebook_process.Ended) -> None:
-    """What the process left becomes the task's end and output."""
-    if ended.result is None:
-        message = f"The notebook's process ended with exit code {ended.exit_code} and left no result."
-        task["output"] = {"error": message, "error_trace": ended.last_words}
-        workspace.runs.end(task, INTERNAL_ERROR, "FAILED", "DRIVER_ERROR", "INTERNAL_ERROR", message)
-        return
-    result = ended.result
-    task["output"] = {name: result.get(name) for name in ("result", "truncated", "error", "error_trace")}
-    task["values"] = result.get("task_values") or {}
-    if result["state"] == "SUCCESS":
-        workspace.runs.end(task, TERMINATED, "SUCCESS", "SUCCESS", "SUCCESS", "")
-    else:
-        workspace.runs.end(task, TERMINATED, "FAILED", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", WORKLOAD_FAILED)
 
 
 def _reason(error: BaseException) -> str:

@@ -7,20 +7,19 @@ from typing import Any
 
 from rehearsal.databricks import parameters, paths
 from rehearsal.databricks.access import JOB_LEVELS, highest, rank
+from rehearsal.databricks.control_tasks import MOST_DEPTH, CanNotRunError
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import invalid, lacks, not_simulated
 from rehearsal.databricks.job_settings import complete
 from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.members import Member
-from rehearsal.databricks.runs import PENDING, QUEUED, SKIPPED, Run
+from rehearsal.databricks.runs import PENDING, QUEUED, SKIPPED, Run, Task
 from rehearsal.databricks.workspace import Workspace
 
 LONGEST_TOKEN = 64
 OTHER_PARAMETERS = (
     "jar_params",
-    "python_params",
     "spark_submit_params",
-    "python_named_params",
     "sql_params",
     "dbt_commands",
 )
@@ -35,8 +34,35 @@ def run_now(workspace: Workspace, engine: Engine, member: Member, values: dict[s
     job = workspace.jobs.get(member, _job_id(values), "CAN_MANAGE_RUN")
     if known := _known(workspace, values):
         return known
-    only_notebook_parameters(values, "run-now", "only", "pipeline_params")
-    notebook = parameters.text_map(values.get("notebook_params"), "notebook_params")
+    refuse_other_parameters(values, "run-now", "only", "pipeline_params")
+    if workspace.runs.active(job["job_id"]) and job["settings"].get("continuous"):
+        # Only the answer to two such requests at once is known (409, "already in progress").
+        raise not_simulated("run-now of a continuous job that has an active run; cancel it and a new one starts")
+    return start(workspace, engine, job, values, creator=member.name, token=values.get("idempotency_token"))
+
+
+def start_for_task(workspace: Workspace, engine: Engine, run: Run, task: Task, identity: Member) -> Run:
+    """The run that a run_job_task asks for, as whom the task's own run acts. Raises CanNotRunError, or ApiError as run-now does."""
+    values = task["settings"]["run_job_task"]
+    chain = [*run.get("chain", []), run["job_id"]]
+    if values["job_id"] in chain:
+        raise CanNotRunError(f"Job {values['job_id']} would run itself.")
+    if len(chain) > MOST_DEPTH:
+        raise CanNotRunError(f"Run Job tasks are nested more than {MOST_DEPTH} deep.")
+    known = parameters.references(run, task, workspace.workspace_id, workspace.host)
+    expanded = {name: _expanded(value, known) for name, value in values.items()}
+    refuse_other_parameters(expanded, "run_job_task", "pipeline_params")
+    job = workspace.jobs.get(identity, values["job_id"], "CAN_MANAGE_RUN")
+    return start(workspace, engine, job, expanded, creator=identity.name, trigger="RUN_JOB_TASK", chain=chain)
+
+
+def start_scheduled(workspace: Workspace, engine: Engine, job: Job) -> Run:
+    """The run that a job's schedule asks for."""
+    return start(workspace, engine, job, {}, creator=job["creator"], trigger="PERIODIC")
+
+
+def start(workspace: Workspace, engine: Engine, job: Job, values: Mapping[str, Any], **fields: Any) -> Run:
+    """A run of a job with these parameters, within the job's limit: started, queued or skipped."""
     given = parameters.text_map(values.get("job_parameters"), "job_parameters")
     settings = job["settings"]
     if not settings.get("tasks"):
@@ -44,18 +70,14 @@ def run_now(workspace: Workspace, engine: Engine, member: Member, values: dict[s
     queue = values.get("queue") or settings.get("queue") or {}
     most = settings["max_concurrent_runs"]
     active = workspace.runs.active(job["job_id"])
-    if active and settings.get("continuous"):
-        # Only the answer to two such requests at once is known (409, "already in progress").
-        raise not_simulated("run-now of a continuous job that has an active run; cancel it and a new one starts")
     full = len([run for run in active if run["phase"] != QUEUED]) >= most
     queued = full and bool(queue.get("enabled")) and most > 0
     run = workspace.runs.create(
         **_of_job(workspace, job),
-        creator=member.name,
-        parameters={"notebook": notebook, "job": parameters.job_parameters(settings, given)},
+        parameters={**parameters.given(values), "job": parameters.job_parameters(settings, given)},
         phase=QUEUED if queued else PENDING,
         queue_reason=LIMIT_QUEUED.format(most) if queued else "",
-        token=values.get("idempotency_token"),
+        **fields,
     )
     if full and not queued:
         _skip(workspace, run, most)
@@ -64,13 +86,22 @@ def run_now(workspace: Workspace, engine: Engine, member: Member, values: dict[s
     return run
 
 
+def _expanded(value: Any, known: Mapping[str, str]) -> Any:
+    """The value with the references in it replaced."""
+    if isinstance(value, dict):
+        return {name: _expanded(part, known) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_expanded(part, known) for part in value]
+    return parameters.expand(value, known) if isinstance(value, str) else value
+
+
 def start_continuous(workspace: Workspace, engine: Engine, job: Job) -> Run:
     """The next run of a continuous job, with the settings that it has now."""
     run = workspace.runs.create(
         **_of_job(workspace, job),
         creator=job["creator"],
         trigger="CONTINUOUS",
-        parameters={"notebook": {}, "job": parameters.job_parameters(job["settings"], {})},
+        parameters={**parameters.given({}), "job": parameters.job_parameters(job["settings"], {})},
     )
     engine.start(workspace, run)
     return run
@@ -90,10 +121,10 @@ def _of_job(workspace: Workspace, job: Job) -> dict[str, Any]:
     }
 
 
-def only_notebook_parameters(values: Mapping[str, Any], operation: str, *more: str) -> None:
+def refuse_other_parameters(values: Mapping[str, Any], operation: str, *more: str) -> None:
     """Refuses parameters of tasks that don't run here."""
     if refused := [name for name in (*OTHER_PARAMETERS, *more) if values.get(name)]:
-        raise not_simulated(f"{refused[0]} in {operation}; only notebook tasks run here")
+        raise not_simulated(f"{refused[0]} in {operation}")
 
 
 def _skip(workspace: Workspace, run: Run, most: int) -> None:
@@ -126,7 +157,7 @@ def submit(workspace: Workspace, engine: Engine, member: Member, values: dict[st
         bundled=not listed,
         settings=settings,
         single=settings["format"] == "SINGLE_TASK",
-        parameters={"notebook": {}, "job": []},
+        parameters={**parameters.given({}), "job": []},
         token=values.get("idempotency_token"),
     )
     engine.start(workspace, run)
@@ -144,8 +175,10 @@ def allowed(workspace: Workspace, member: Member, run: Run, level: str) -> bool:
         acl = job["acl"] if job else {}
     if highest(JOB_LEVELS, [acl], member) >= rank(JOB_LEVELS, level):
         return True
-    paths_of = [task["notebook_task"]["notebook_path"] for task in run["settings"].get("tasks", [])]
-    return bool(run.get("bundled")) and all(
+    tasks = run["settings"].get("tasks", [])
+    paths_of = [task["notebook_task"]["notebook_path"] for task in tasks if "notebook_task" in task]
+    only_notebooks = bool(run.get("bundled")) and len(paths_of) == len(tasks)
+    return only_notebooks and all(
         workspace.tree.may(member, paths.key_of(paths.collapse(path)), AS_A_NOTEBOOK[level]) for path in paths_of
     )
 

@@ -1,4 +1,5 @@
-"""One notebook as a process of its own: started with a specification on its standard input, ended by killing its group.
+"""One task as a process of its own: started with a specification on its standard input, ended by killing its group and whatever
+else it started.
 
 Nothing secret touches the disk or a message: the specification goes through a pipe, and what the process says on its error
 output is kept in memory, with the secrets' values taken out.
@@ -20,6 +21,10 @@ from pathlib import Path
 from typing import Any
 
 KEPT_LINES = 60
+# Every process of a run has it from its start, also one that left the group: it says which run it belongs to.
+MARK = "SLIPWAY_REHEARSAL_RUN"
+LONGEST_RESULT = 64 * 1024 * 1024
+PATIENCE_SECONDS = 5.0  # for the last words of a process that has ended
 REPOSITORY = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -37,25 +42,37 @@ class Ended:
 async def run(
     command: list[str], specification: dict[str, Any], scratch: Path, environment: Mapping[str, str]
 ) -> Ended:
-    """Run the command to its end. Cancelling kills the process and everything that it started in its group."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=REPOSITORY,
-        env=dict(environment),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=_die_with_parent if _LIBC else None,
-    )
+    """Run the command to its end. Whatever it started ends with it; cancelling ends all of it too."""
+    mark = str(scratch)
+    heard, said = os.pipe()
     try:
-        words = asyncio.ensure_future(_last_words(process))
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=REPOSITORY,
+            env={**environment, MARK: mark},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            # Not asyncio's own pipe: a child that holds on to it would keep `wait` from seeing that the process has ended.
+            stderr=said,
+            start_new_session=True,
+            preexec_fn=_die_with_parent if _LIBC else None,
+        )
+    except BaseException:
+        os.close(heard)
+        raise
+    finally:
+        os.close(said)
+    words = LastWords()
+    listening = asyncio.ensure_future(words.hear(heard))
+    try:
         await _send(process, json.dumps(specification).encode())
         await process.wait()
-        said = await words
     finally:
-        await _kill(process)
-    return Ended(_result(scratch), process.returncode or 0, _without_secrets(said, specification))
+        await _kill(process, mark)
+        # A process that got away may hold the other end of the pipe.
+        await asyncio.wait([listening], timeout=PATIENCE_SECONDS)
+        listening.cancel()
+    return Ended(_result(scratch), process.returncode or 0, _without_secrets(words.text(), specification))
 
 
 def _die_with_parent() -> None:
@@ -74,27 +91,71 @@ async def _send(process: asyncio.subprocess.Process, data: bytes) -> None:
     process.stdin.close()
 
 
-async def _last_words(process: asyncio.subprocess.Process) -> str:
-    lines: deque[bytes] = deque(maxlen=KEPT_LINES)
-    pending = b""
-    if process.stderr:
-        while piece := await process.stderr.read(65536):
-            *whole, pending = (pending + piece).split(b"\n")
-            lines.extend(whole)
-            pending = pending[-65536:]
-    return b"\n".join([*lines, pending]).decode("utf-8", "replace").strip()
+class LastWords:
+    """The last lines of a pipe, however much it says."""
+
+    def __init__(self) -> None:
+        self._lines: deque[bytes] = deque(maxlen=KEPT_LINES)
+        self._pending = b""
+
+    async def hear(self, pipe: int) -> None:
+        """Listen until every writer is gone; the pipe is closed then, or when this is cancelled."""
+        stream = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(pipe, "rb", buffering=0)
+        )
+        try:
+            while piece := await stream.read(65536):
+                *whole, pending = (self._pending + piece).split(b"\n")
+                self._lines.extend(line[-65536:] for line in whole)
+                self._pending = pending[-65536:]
+        finally:
+            transport.close()
+
+    def text(self) -> str:
+        return b"\n".join([*self._lines, self._pending]).decode("utf-8", "replace").strip()
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: asyncio.subprocess.Process, mark: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    kill_marked(mark)
     if process.returncode is None:
         await process.wait()
 
 
+def kill_marked(mark: str) -> None:
+    """End every process that carries the mark of a run, or of any run below that folder; one that forks while this goes on as well.
+
+    Linux only: elsewhere a process that leaves the run's group outlives it.
+    """
+    for _ in range(20):
+        found = _marked(mark)
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+
+
+def _marked(mark: str) -> list[int]:
+    wanted = f"{MARK}={mark}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            if any(each == wanted or each.startswith(wanted + b"/") for each in variables):
+                found.append(int(folder.name))
+    return found
+
+
 def _result(scratch: Path) -> dict[str, Any] | None:
+    path = scratch / "result.json"
     try:
-        result = json.loads((scratch / "result.json").read_text())
+        if path.stat().st_size > LONGEST_RESULT:
+            return None
+        result = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
     return result if isinstance(result, dict) and result.get("state") in ("SUCCESS", "FAILED") else None

@@ -6,13 +6,13 @@ Sources: SDK docstrings of RunIf and RunResultState; a failed task's legacy stat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rehearsal.databricks.runs import INTERNAL_ERROR, TERMINATED, Run
+from rehearsal.databricks.runs import INTERNAL_ERROR, TERMINATED, Run, Task
 
 WORKLOAD_FAILED = "Workload failed, see run output for details"
-GOOD = ("SUCCESS", "EXCLUDED")
+GOOD = ("SUCCESS", "EXCLUDED", "DISABLED")
 FAILED = ("FAILED", "TIMEDOUT", "UPSTREAM_FAILED")
 CANCELED = ("CANCELED", "UPSTREAM_CANCELED")
 
@@ -28,6 +28,17 @@ class End:
     message: str
 
 
+def seen_by(task: Task, by_key: Mapping[str, Task]) -> list[str]:
+    """The results of the tasks that a task depends on; a condition that came out the other way is as good as excluded."""
+    results = []
+    for dependency in task["settings"].get("depends_on", []):
+        other = by_key[dependency["task_key"]]
+        wanted = dependency.get("outcome")
+        other_way = wanted is not None and other["result"] == "SUCCESS" and other.get("outcome") != wanted
+        results.append("EXCLUDED" if other_way else other["result"])
+    return results
+
+
 def verdict(run_if: str, results: Sequence[str]) -> End | None:
     """The end of a task that does not run because of its dependencies' results, or None when it runs.
 
@@ -36,7 +47,10 @@ def verdict(run_if: str, results: Sequence[str]) -> End | None:
     good = [result for result in results if result == "SUCCESS"]
     bad = [result for result in results if result not in GOOD]
     failed = [result for result in results if result in FAILED]
-    excluded = [result for result in results if result == "EXCLUDED"]
+    excluded = [result for result in results if result in ("EXCLUDED", "DISABLED")]
+    if results and len(excluded) == len(results):
+        # "If all of its dependencies are excluded, it is excluded too, whatever its run_if" (docs, task dependencies).
+        return End(TERMINATED, "EXCLUDED", "SKIPPED", "SUCCESS", "All tasks that it depends on were excluded.")
     if not results or run_if == "ALL_DONE":
         return None
     satisfied = {

@@ -1,4 +1,4 @@
-"""What a notebook is given: base parameters, a run's own, job parameters, and `{{ }}` references. Everything is text.
+"""What a task is given: its own parameters, a run's, the job's, and `{{ }}` references. Everything is text.
 
 Rules: Jobs API docstrings (run-now), docs "What is a dynamic value reference?".
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.databricks.errors import invalid, malformed
 from rehearsal.databricks.runs import Run, Task
 
-MOST_NOTEBOOK_PARAMS = 10_000  # bytes of JSON
+MOST_NOTEBOOK_PARAMS = 10_000  # bytes of JSON, of any kind of parameters that a run is given
 REFERENCE = re.compile(r"\{\{\s*([\w.\-]+)\s*\}\}")
 
 
@@ -28,6 +29,28 @@ def text_map(raw: Any, name: str) -> dict[str, str]:
     return dict(raw)
 
 
+def text_list(raw: Any, name: str) -> list[str] | None:
+    """A list of strings from a request, None when there is none. Raises ApiError 400 for anything else."""
+    if raw is None:
+        return None
+    if not isinstance(raw, list) or not all(isinstance(value, str) for value in raw):
+        raise malformed(f"Could not parse request object: {name} must be a list of strings")
+    if len(json.dumps(raw)) > MOST_NOTEBOOK_PARAMS:
+        raise invalid(f"The JSON representation of {name} is larger than {MOST_NOTEBOOK_PARAMS} bytes")
+    if not all(value.isascii() for value in raw):
+        raise invalid(f"{name} accepts ASCII characters only")  # documented (SDK docstring); text unverified
+    return list(raw)
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request gives the tasks of a run: parameters of notebooks, of scripts, and keyword parameters of wheels."""
+    return {
+        "notebook": text_map(values.get("notebook_params"), "notebook_params"),
+        "python": text_list(values.get("python_params"), "python_params"),
+        "named": text_map(values.get("python_named_params"), "python_named_params"),
+    }
+
+
 def job_parameters(settings: Mapping[str, Any], given: Mapping[str, str]) -> list[dict[str, str]]:
     """Every parameter of the job with default and value, as runs/get lists them; a value that no parameter takes is refused."""
     defined = {str(p["name"]): str(p.get("default", "")) for p in settings.get("parameters", [])}
@@ -36,13 +59,27 @@ def job_parameters(settings: Mapping[str, Any], given: Mapping[str, str]) -> lis
     return [{"name": n, "default": default, "value": given.get(n, default)} for n, default in sorted(defined.items())]
 
 
-def for_task(run: Run, task: Task, workspace_id: str, host: str) -> dict[str, str]:
+def for_task(run: Run, task: Task, known: Mapping[str, str]) -> dict[str, str]:
     """The notebook's parameters: base, over them the run's notebook_params, over all the job's parameters of the same key."""
-    job = {p["name"]: p["value"] for p in run["parameters"]["job"]}
     base = task["settings"]["notebook_task"].get("base_parameters") or {}
-    merged = base | run["parameters"]["notebook"] | job
-    known = references(run, task, workspace_id, host)
+    merged = base | run["parameters"]["notebook"] | _of_job(run)
     return {name: expand(value, known) for name, value in merged.items()}
+
+
+def command_line(run: Run, task: Task, known: Mapping[str, str]) -> list[str]:
+    """The arguments of a script or a wheel. A run's python_params take the place of the task's; the job's parameters are handed on
+    to wheels with keyword parameters only (docs, "Configure task parameters")."""
+    settings = task["settings"].get("spark_python_task") or task["settings"]["python_wheel_task"]
+    named = settings.get("named_parameters")
+    replaced = run["parameters"].get("python")
+    if named is not None and replaced is None:
+        merged = named | run["parameters"].get("named", {}) | _of_job(run)
+        return [f"--{name}={expand(value, known)}" for name, value in merged.items()]
+    return [expand(value, known) for value in (settings.get("parameters") or [] if replaced is None else replaced)]
+
+
+def _of_job(run: Run) -> dict[str, str]:
+    return {p["name"]: p["value"] for p in run["parameters"]["job"]}
 
 
 def expand(text: str, known: Mapping[str, str]) -> str:
@@ -51,12 +88,13 @@ def expand(text: str, known: Mapping[str, str]) -> str:
 
 
 def references(run: Run, task: Task, workspace_id: str, host: str) -> dict[str, str]:
-    """The values that `{{ }}` may name."""
+    """The values that `{{ }}` may name (docs, "What is a dynamic value reference?")."""
     known = {
         "job.id": str(run["job_id"]),
         "job.run_id": str(run["run_id"]),
         "job.name": run["run_name"],
-        "job.start_time.timestamp_ms": str(run["start_time"]),
+        "job.repair_count": str(len(run.get("history", []))),
+        "job.trigger.type": str(run.get("trigger", "ONE_TIME")).lower(),
         "job_id": str(run["job_id"]),
         "run_id": str(task["run_id"]),
         "parent_run_id": str(run["run_id"]),
@@ -66,12 +104,51 @@ def references(run: Run, task: Task, workspace_id: str, host: str) -> dict[str, 
         "task.execution_count": str(task["attempt"] + 1),
         "workspace.id": workspace_id,
         "workspace.url": host,
+        **{f"job.start_time.{name}": value for name, value in _moment(run["start_time"]).items()},
     }
+    known["start_date"], known["start_time"] = known["job.start_time.iso_date"], known["job.start_time.timestamp_ms"]
+    if notebook := task["settings"].get("notebook_task"):
+        known["task.notebook_path"] = notebook["notebook_path"]
     for parameter in run["parameters"]["job"]:
         known[f"job.parameters.{parameter['name']}"] = parameter["value"]
     for other in run["tasks"]:
-        for key, value in other["values"].items():
-            known[f"tasks.{other['task_key']}.values.{key}"] = value if isinstance(value, str) else json.dumps(value)
-        if other["result"]:
-            known[f"tasks.{other['task_key']}.result_state"] = other["result"].lower()
+        known |= _of_task(other)
+    if "input" in task:
+        known |= _of_input(task["input"])
     return known
+
+
+def _of_task(other: Task) -> dict[str, str]:
+    prefix = f"tasks.{other['task_key']}"
+    known = {f"{prefix}.values.{key}": text_of(value) for key, value in other["values"].items()}
+    known |= {f"{prefix}.run_id": str(other["run_id"]), f"{prefix}.execution_count": str(other["attempt"] + 1)}
+    if other["result"]:
+        known[f"{prefix}.result_state"] = other["result"].lower()
+    return known
+
+
+def _of_input(value: Any) -> dict[str, str]:
+    """The element that a for_each_task has come to (docs, "Use a For each task")."""
+    parts = value if isinstance(value, dict) else {}
+    return {"input": text_of(value)} | {f"input.{name}": text_of(part) for name, part in parts.items()}
+
+
+def text_of(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _moment(milliseconds: int) -> dict[str, str]:
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return {
+        "timestamp_ms": str(milliseconds),
+        "iso_date": moment.date().isoformat(),
+        "iso_datetime": moment.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "iso_weekday": str(moment.isoweekday()),
+        "is_weekday": str(moment.isoweekday() < 6).lower(),
+        "year": str(moment.year),
+        "month": str(moment.month),
+        "day": str(moment.day),
+        "hour": str(moment.hour),
+        "minute": str(moment.minute),
+        "second": str(moment.second),
+    }

@@ -1,4 +1,4 @@
-"""What is checked before a notebook starts: whether the run's identity may read it, and the libraries that it asks for."""
+"""What is checked before a task starts: whether the run's identity may read its code, and the libraries that it asks for."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ NOTEBOOK_MISSING = (
     'Unable to access the notebook "{path}" in the workspace. Either it does not exist, or the identity used to run this job, '
     "{identity}, lacks the required permissions."
 )
+FILE_MISSING = (  # by analogy (unverified)
+    "Cannot read the python file {path}. Either it does not exist, or the identity used to run this job, {identity}, lacks the "
+    "required permissions."
+)
 # The beginning was seen in runs that clients quote (astronomer-providers issue 460); the rest is unverified.
 LIBRARY_FAILED = "Library installation failed for library due to user error. Error messages:\n{library}: {reason}"
 FIRST_WITHOUT_DBFS_LIBRARIES = (15, 1)
 
 
-def problem(workspace: Workspace, identity: Member | None, settings: dict[str, Any]) -> tuple[str, str] | None:
+def problem(workspace: Workspace, identity: Member, settings: dict[str, Any]) -> tuple[str, str] | None:
     """Termination code and message of what keeps a task from starting, or None."""
-    path = settings["notebook_task"]["notebook_path"]
-    if identity is None or not _readable(workspace, identity, path, NOTEBOOK):
-        # In the words of a recorded run.
-        return "RESOURCE_NOT_FOUND", NOTEBOOK_MISSING.format(path=path, identity=identity.name if identity else "")
+    if missing := _missing_code(workspace, identity, settings):
+        return "RESOURCE_NOT_FOUND", missing
     for library in settings.get("libraries", []):
         for kind in ("whl", "jar", "requirements"):
             reason = _library(workspace, identity, library.get(kind), settings)
@@ -33,6 +35,23 @@ def problem(workspace: Workspace, identity: Member | None, settings: dict[str, A
                 message = LIBRARY_FAILED.format(library=library[kind], reason=reason)
                 return "LIBRARY_INSTALLATION_ERROR", message
     return None
+
+
+def _missing_code(workspace: Workspace, identity: Member, settings: dict[str, Any]) -> str:
+    """Why the task's code can't be read; empty when it can, or when only the process will know."""
+    if notebook := settings.get("notebook_task"):
+        path = notebook["notebook_path"]
+        # In the words of a recorded run.
+        there = _readable(workspace, identity, path, NOTEBOOK)
+        return "" if there else NOTEBOOK_MISSING.format(path=path, identity=identity.name)
+    path = (settings.get("spark_python_task") or {}).get("python_file", "")
+    if (
+        not path.startswith("/")
+        or path.startswith(("/Volumes/", "/dbfs/"))
+        or _readable(workspace, identity, path, FILE)
+    ):
+        return ""
+    return FILE_MISSING.format(path=path, identity=identity.name)
 
 
 def _library(workspace: Workspace, identity: Member, path: Any, settings: dict[str, Any]) -> str:

@@ -28,11 +28,11 @@ def repair(workspace: Workspace, engine: Engine, member: Member, run: Run, value
     settings = job["settings"]
     if settings.get("continuous") or run.get("trigger") == "CONTINUOUS":
         raise not_simulated("repairs of continuous jobs' runs")
-    launches.only_notebook_parameters(values, "repair", "pipeline_params")
+    launches.refuse_other_parameters(values, "repair", "pipeline_params")
     _check_latest(run, values.get("latest_repair_id"))
     current = {task["task_key"]: task for task in settings.get("tasks", [])}
     keys = _wanted(run, values, current)
-    notebook = parameters.text_map(values.get("notebook_params"), "notebook_params")
+    handed = parameters.given(values)
     given = parameters.text_map(values.get("job_parameters"), "job_parameters")
     # What the run was given stays unless the repair says otherwise (unverified).
     kept = {p["name"]: p["value"] for p in run["parameters"]["job"] if p["value"] != p["default"]}
@@ -42,7 +42,7 @@ def repair(workspace: Workspace, engine: Engine, member: Member, run: Run, value
         run,
         [task for key, task in current.items() if key in keys],
         settings,
-        {"notebook": notebook or run["parameters"]["notebook"], "job": merged},
+        {**run["parameters"], **{name: value for name, value in handed.items() if value}, "job": merged},
     )
     engine.start(workspace, run)
     return repair_id

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rehearsal.databricks.job_settings import LEGACY_TASK_FIELDS
+from rehearsal.databricks import control_tasks, task_process
 from rehearsal.databricks.runs import (
     BLOCKED,
     ENDED,
@@ -19,7 +19,10 @@ from rehearsal.databricks.runs import (
     WAITING_FOR_RETRY,
     Run,
     Task,
+    attempts,
 )
+from rehearsal.databricks.task_kinds import KINDS
+from rehearsal.databricks.task_settings import LEGACY_TASK_FIELDS
 from rehearsal.databricks.workspace import Workspace
 
 STATUS = {
@@ -30,6 +33,7 @@ STATUS = {
     TERMINATING: "TERMINATING",
     WAITING_FOR_RETRY: "WAITING",
 }
+MOST_LOGS = 5 * 1024 * 1024
 
 
 def state(thing: Run | Task) -> dict[str, Any]:
@@ -80,21 +84,31 @@ def run(workspace: Workspace, run: Run, version: str, *, tasks: bool) -> dict[st
         "start_time": run["start_time"],
         **durations(run),
     }
-    if parameters := run["parameters"]["notebook"]:
-        shown["overriding_parameters"] = {"notebook_params": parameters}
+    if overriding := _overriding(run):
+        shown["overriding_parameters"] = overriding
     if parameters := run["parameters"]["job"]:
         shown["job_parameters"] = parameters
     if version == "2.0" and run["single"]:
         only = run["tasks"][0]["settings"]
-        shown["task"] = {"notebook_task": only["notebook_task"]}
+        shown["task"] = {kind: only[kind] for kind in KINDS if kind in only}
         shown["cluster_spec"] = {name: only[name] for name in ("new_cluster", "libraries") if name in only}
     elif tasks:
         # One entry for each attempt, of retries and repairs too (seen on a real workspace: apache/airflow, pull request 69998).
-        attempts = sorted([*run["earlier"], *run["tasks"]], key=lambda task: task["attempt"])
-        shown["tasks"] = [task_of(workspace, run, task) for task in attempts]
+        shown["tasks"] = [task_of(workspace, run, task) for task in _in_order(run, 0)]
         if settings.get("job_clusters"):
             shown["job_clusters"] = settings["job_clusters"]
     return shown
+
+
+def _overriding(run: Run) -> dict[str, Any]:
+    given = run["parameters"]
+    names = {"notebook": "notebook_params", "python": "python_params", "named": "python_named_params"}
+    return {shown: given[name] for name, shown in names.items() if given.get(name)}
+
+
+def _in_order(run: Run, of: int) -> list[Task]:
+    """Every attempt of a run's tasks (of: 0), or of the iterations of one of its loops."""
+    return sorted((task for task in attempts(run) if task.get("of", 0) == of), key=lambda task: int(task["attempt"]))
 
 
 def task_of(workspace: Workspace, run: Run, task: Task) -> dict[str, Any]:
@@ -103,6 +117,10 @@ def task_of(workspace: Workspace, run: Run, task: Task) -> dict[str, Any]:
         name: value for name, value in task["settings"].items() if name in LEGACY_TASK_FIELDS or name == "run_if"
     }
     settings |= {name: task["settings"][name] for name in ("depends_on", "description") if name in task["settings"]}
+    if "condition_task" in settings and task.get("outcome"):
+        settings["condition_task"] = settings["condition_task"] | task["compared"] | {"outcome": task["outcome"]}
+    if "for_each_task" in settings:
+        settings["for_each_task"] = settings["for_each_task"] | {"stats": control_tasks.statistics(run, task)}
     return settings | {
         "run_id": task["run_id"],
         "task_key": task["task_key"],
@@ -122,13 +140,14 @@ def repair_history(run: Run) -> list[dict[str, Any]]:
 
 
 def _repair(run: Run, item: dict[str, Any]) -> dict[str, Any]:
-    attempts = [*run["earlier"], *run["tasks"]]
     shown = {
         "type": "REPAIR" if item["id"] else "ORIGINAL",
         "start_time": item["start_time"],
         "state": state(item),
         "status": status(item),
-        "task_run_ids": sorted(task["run_id"] for task in attempts if task.get("repair", 0) == item["id"]),
+        "task_run_ids": sorted(
+            task["run_id"] for task in attempts(run) if task.get("repair", 0) == item["id"] and "of" not in task
+        ),
     }
     if item["end_time"]:
         shown["end_time"] = item["end_time"]
@@ -167,19 +186,41 @@ def run_of_task(workspace: Workspace, run: Run, task: Task) -> dict[str, Any]:
         "run_type": run["run_type"],
         "trigger": run.get("trigger", "ONE_TIME"),
     }
-    return shown | task_of(workspace, run, task)
+    shown |= task_of(workspace, run, task)
+    if "for_each_task" in task["settings"]:
+        # "The parent for-each task is located in tasks array" (SDK docstring of Run.iterations).
+        shown["tasks"] = [task_of(workspace, run, task)]
+        shown["iterations"] = [task_of(workspace, run, one) for one in _in_order(run, task["run_id"])]
+    return shown
 
 
 def output(workspace: Workspace, run: Run, task: Task) -> dict[str, Any]:
     """jobs/runs/get-output of one task: the notebook's exit value only when it called exit, an error only when there is one."""
     shown: dict[str, Any] = {"metadata": run_of_task(workspace, run, task)}
-    kept = task["output"] or {}
-    if task["phase"] in ENDED:
+    kept, settings = task["output"] or {}, task["settings"]
+    if task["phase"] in ENDED and "notebook_task" in settings:
         shown["notebook_output"] = {"truncated": bool(kept.get("truncated"))}
         if kept.get("result") is not None:
             shown["notebook_output"]["result"] = kept["result"]
+    elif "spark_python_task" in settings or "python_wheel_task" in settings:
+        shown |= _logs(workspace, task)
+    if "child_run_id" in task:
+        shown["run_job_output"] = {"run_id": task["child_run_id"]}
     if task["result"] not in ("", "SUCCESS"):
         shown["error"] = kept.get("error") or task["message"]
         if kept.get("error_trace"):
             shown["error_trace"] = kept["error_trace"]
     return shown
+
+
+def _logs(workspace: Workspace, task: Task) -> dict[str, Any]:
+    """What a script or a wheel printed: the last 5 MB (SDK docstring of RunOutput.logs); nothing of notebooks."""
+    path = task_process.folder_of(workspace, task["run_id"]) / "log.txt"
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - MOST_LOGS))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return {}
+    return {"logs": text, "logs_truncated": size > MOST_LOGS}

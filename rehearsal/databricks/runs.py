@@ -38,7 +38,7 @@ class Runs:
             self._note(runs[key])
 
     def _note(self, run: Run) -> None:
-        for task in [*run["tasks"], *run["earlier"]]:
+        for task in attempts(run):
             self._parents[task["run_id"]] = run["run_id"]
         if run["phase"] in ENDED:
             self._active.pop(run["run_id"], None)
@@ -56,7 +56,7 @@ class Runs:
         run = self.get(self._parents.get(task_run_id, -1))
         if run is None:
             return None
-        return run, next(task for task in [*run["tasks"], *run["earlier"]] if task["run_id"] == task_run_id)
+        return run, next(task for task in attempts(run) if task["run_id"] == task_run_id)
 
     def all(self) -> list[Run]:
         """Every run, newest first."""
@@ -86,7 +86,7 @@ class Runs:
         tasks = [self._task(task, run_id if fields["single"] else self._new_id(), 0) for task in settings["tasks"]]
         run: Run = {"run_id": run_id, "start_time": now, "end_time": 0, "phase": PENDING, "result": "", "message": ""}
         run["trigger"] = "ONE_TIME"
-        run |= {"code": "", "kind": "", "queue_reason": "", "earlier": []}
+        run |= {"code": "", "kind": "", "queue_reason": "", "earlier": [], "iterations": []}
         run |= {name: value for name, value in fields.items() if name != "token"}
         run["tasks"] = tasks
         if fields["single"]:
@@ -108,10 +108,20 @@ class Runs:
         """Put a new attempt in the place of a task; the old one stays readable by its own run id."""
         attempt = self._task(task["settings"], self._new_id(), task["attempt"] + 1)
         attempt |= {name: task.get(name, 0) for name in ("first_attempt", "repair")}
+        attempt |= {name: task[name] for name in ("of", "input") if name in task}
         run["earlier"].append(dict(task))
-        run["tasks"][run["tasks"].index(task)] = attempt
+        siblings = run["iterations"] if "of" in task else run["tasks"]
+        siblings[siblings.index(task)] = attempt
         self.keep(run)
         return attempt
+
+    def iterations(self, run: Run, task: Task, inputs: Iterable[Any]) -> list[Task]:
+        """A task run for each input of a for_each_task."""
+        settings = task["settings"]["for_each_task"]["task"]
+        made = [self._task(settings, self._new_id(), 0) | {"of": task["run_id"], "input": one} for one in inputs]
+        run.setdefault("iterations", []).extend(made)
+        self.keep(run)
+        return made
 
     def again(self, run: Run, tasks: Iterable[dict[str, Any]], settings: dict[str, Any], parameters: Any) -> int:
         """Open an ended run once more for these tasks, with settings of now. Returns the repair's id."""
@@ -140,7 +150,7 @@ class Runs:
 
     def delete(self, run: Run) -> None:
         del self._runs[str(run["run_id"])]
-        for task in [*run["tasks"], *run["earlier"]]:
+        for task in attempts(run):
             self._parents.pop(task["run_id"], None)
 
     def known_token(self, token: str) -> int | None:
@@ -151,14 +161,22 @@ class Runs:
     def lose_active(self) -> None:
         """End every active run: nothing runs any more, the rehearsal was stopped. Called once, at the start."""
         for run in self.active():
-            for task in run["tasks"]:
-                if task["phase"] not in ENDED:
-                    self.end(task, INTERNAL_ERROR, "FAILED", "CLUSTER_ERROR", "CLOUD_FAILURE", STOPPED)
+            for task in unfinished(run):
+                self.end(task, INTERNAL_ERROR, "FAILED", "CLUSTER_ERROR", "CLOUD_FAILURE", STOPPED)
             self.end(run, INTERNAL_ERROR, "FAILED", "CLUSTER_ERROR", "CLOUD_FAILURE", STOPPED)
             self.keep(run)
 
     def now(self) -> int:
         return int(self._clock() * 1000)
+
+
+def attempts(run: Run) -> list[Task]:
+    """Every task run of a run: tasks, iterations, and earlier attempts of both."""
+    return [*run["tasks"], *run.get("iterations", []), *run["earlier"]]
+
+
+def unfinished(run: Run) -> list[Task]:
+    return [task for task in [*run["tasks"], *run.get("iterations", [])] if task["phase"] not in ENDED]
 
 
 def tasks_by_key(tasks: Iterable[Task]) -> dict[str, Task]:

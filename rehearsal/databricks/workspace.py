@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rehearsal.databricks import notebook_process, scratch
 from rehearsal.databricks.git_credentials import GitCredentials
 from rehearsal.databricks.git_folders import GitFolders
 from rehearsal.databricks.jobs import Jobs
@@ -64,5 +65,8 @@ class Workspace:
     def recover(self) -> None:
         """Called once, at the start: end what a stopped rehearsal was running, forget what it was receiving."""
         self.runs.lose_active()
+        notebook_process.kill_marked(str(self.folder / "runs"))
+        for folder in (self.folder / "runs").iterdir():
+            scratch.tidy(folder)
         for upload in (self.folder / "uploads").iterdir():
             upload.unlink()

@@ -31,6 +31,16 @@ class PythonRestarted(BaseException):
     """`dbutils.library.restartPython`: ends the cell; the next one starts with nothing defined."""
 
 
+class OutputTooLarge(BaseException):
+    """A task printed more than the service takes (docs, job run output: 20 MB; then the run is cancelled and marked as failed).
+
+    Not an Exception, so that a notebook does not go on after it. The text is from memory (unverified).
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"The output of the task is too large: {size} characters exceed the limit of {limit} bytes.")
+
+
 class Py4JJavaError(Exception):
     """An error of the service's JVM side, as a notebook sees it.
 
@@ -67,5 +77,5 @@ def widget_not_defined(name: str) -> Py4JJavaError:
     )
 
 
-for _class in (NotebookExit, Py4JJavaError, ExecutionError, WorkflowException, NotInRehearsal, NotebookNotFound):
+for _class in (NotebookExit, OutputTooLarge, Py4JJavaError, ExecutionError, WorkflowException, NotInRehearsal, NotebookNotFound):
     _class.__module__ = "builtins"  # so that traces say `WorkflowException: …`, as on the service, without our module

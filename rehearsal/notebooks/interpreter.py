@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import CodeType
@@ -24,11 +25,15 @@ _SQL_ARGUMENT = re.compile(r"\$\{(\w+)\}")
 
 @dataclass
 class Tools:
-    """What cells need besides their names. pip: runs a %pip line, seen from a folder."""
+    """What cells need besides their names. pip: runs a %pip line, seen from a folder; shell: runs a %sh cell; restart:
+    forgets what was imported.
+    """
 
     tree: NotebookTree
     cells: Cells
     pip: Callable[[str, str], None]
+    shell: Callable[[str], None]
+    restart: Callable[[], None]
 
 
 class Interpreter:
@@ -62,6 +67,7 @@ class Interpreter:
             try:
                 self._run_cell(notebook, cell, code, (*including, notebook.path))
             except PythonRestarted:
+                self._tools.restart()
                 self._restart()
 
     def _run_cell(self, notebook: Notebook, cell: Cell, code: CellCode, including: tuple[str, ...]) -> None:
@@ -73,6 +79,10 @@ class Interpreter:
             self._at(code, lambda: self._include(notebook, cell.text, including))
         elif cell.kind == "pip":
             self._at(code, lambda: self._tools.pip(cell.text, notebook.folder))
+        elif cell.kind == "sh":
+            self._at(code, lambda: self._tools.shell(cell.text))
+        elif cell.kind == "fs":
+            self._at(code, lambda: self._file_system(cell.text))
         elif cell.kind not in ("md", "md-sandbox"):
             self._at(code, lambda: _refuse(f"%{cell.kind} cells"))
 
@@ -115,6 +125,13 @@ class Interpreter:
                     display(result)
 
         self._at(code, run)
+
+    def _file_system(self, text: str) -> None:
+        """`%fs ls /x` is `dbutils.fs.ls('/x')` (docs: magic commands); one command in a cell."""
+        words = shlex.split(text, comments=True)
+        if not words:
+            return
+        show_result(getattr(self._names["dbutils"].fs, words[0])(*words[1:]))
 
     def _include(self, notebook: Notebook, text: str, including: tuple[str, ...]) -> None:
         command = parse_run(text)

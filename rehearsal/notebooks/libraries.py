@@ -130,6 +130,7 @@ class Libraries:
             raise LibraryProblem(f"{shown}: {error}") from None
         if tags.isdisjoint(sys_tags()):
             raise LibraryProblem(f"{shown}: not a wheel for this Python ({sys.version_info[0]}.{sys.version_info[1]})")
+        self._remove(name)
         unpack_wheel(wheel, self._folder, shown)
         self._put_first()
         done = [f"{name} {version}"]
@@ -138,6 +139,14 @@ class Libraries:
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
                 done += self._meet(requirement, f"{name} {version}")
         return done
+
+    def _remove(self, name: str) -> None:
+        """Take away another version of a library that this run installed before."""
+        for distribution in importlib.metadata.distributions(name=name, path=[str(self._folder)]):
+            for file in distribution.files or []:
+                (self._folder / str(file)).unlink(missing_ok=True)
+                for cached in (self._folder / str(file)).parent.glob(f"__pycache__/{Path(str(file)).stem}.*"):
+                    cached.unlink(missing_ok=True)
 
     def _requirements(self, name: str) -> list[str]:
         for distribution in importlib.metadata.distributions(name=name, path=[str(self._folder)]):

@@ -12,6 +12,8 @@ import json
 import threading
 from typing import TextIO
 
+from rehearsal.notebooks.errors import OutputTooLarge
+
 REDACTED = "[REDACTED]"
 
 
@@ -44,11 +46,18 @@ class Redactor:
 
 
 class RedactedStream(io.TextIOBase):
-    """A text stream, for use as standard output and error, that redacts and passes on whole lines at once."""
+    """A text stream, for use as standard output and error, that redacts and passes on whole lines at once.
 
-    def __init__(self, target: TextIO, redactor: Redactor) -> None:
+    limit: how many characters it takes; after that each write raises OutputTooLarge, until `lift`. loses: drop them instead.
+    """
+
+    def __init__(self, target: TextIO, redactor: Redactor, limit: int | None = None, *, loses: bool = False) -> None:
         self._target = target
         self._redactor = redactor
+        self._limit = limit
+        self._loses = loses
+        self._taken = 0
+        self.full = False
         self._pending = ""
         self._lock = threading.RLock()
 
@@ -61,10 +70,20 @@ class RedactedStream(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with self._lock:
+            self._taken += len(text)
+            if self._limit is not None and self._taken > self._limit:
+                self.full = True
+                if self._loses:
+                    return len(text)
+                raise OutputTooLarge(self._taken, self._limit)
             self._pending += text
             if "\n" in text:
                 self._pass_on()
         return len(text)
+
+    def lift(self) -> None:
+        """No limit from here on."""
+        self._limit = None
 
     def _pass_on(self) -> None:
         redacted = self._redactor(self._pending)

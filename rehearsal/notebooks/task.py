@@ -1,10 +1,11 @@
-"""One notebook task: what belongs together for a run, and notebooks that start notebooks."""
+"""One task: what belongs together for a run, and notebooks that start notebooks."""
 
 from __future__ import annotations
 
 import builtins
 import contextlib
 import ctypes
+import importlib
 import sys
 import threading
 import types
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rehearsal.notebooks import programs
 from rehearsal.notebooks.dbutils import DBUtils
 from rehearsal.notebooks.dbutils.files import FileSystem
 from rehearsal.notebooks.dbutils.jobs import Jobs, TaskValues
@@ -26,9 +28,10 @@ from rehearsal.notebooks.paths import Folders
 from rehearsal.notebooks.per_notebook import PerNotebook
 from rehearsal.notebooks.pip_command import pip
 from rehearsal.notebooks.redaction import Redactor
+from rehearsal.notebooks.shell import run_shell
 from rehearsal.notebooks.spark import NotebookSession, Spark
 from rehearsal.notebooks.spark_hooks import hook
-from rehearsal.notebooks.specification import Specification
+from rehearsal.notebooks.specification import PythonFile, PythonWheel, Specification
 from rehearsal.notebooks.trace import Cells, one_line, user_trace
 from rehearsal.notebooks.workspace import Notebook, NotebookTree, full_path, seen_from
 
@@ -48,23 +51,38 @@ class Task:
         self.task_values = TaskValues(specification.task_values)
         self.cells = Cells()
         self.libraries = Libraries(specification.scratch / "libraries", specification.wheelhouse, self._real)
-        self._tools = Tools(NotebookTree(folders.notebooks), self.cells, self._pip)
+        self._tools = Tools(NotebookTree(folders.notebooks), self.cells, self._pip, self._shell, self._forget_modules)
         self._spark = Spark(folders)
         hook(self._spark.find)
         self._utilities: PerNotebook[DBUtils | None] = PerNotebook(None)
         _offer_dbutils_module(self._utilities)
 
     def run(self) -> str | None:
-        """Runs the task's notebook; returns its exit value, None when it ended without one.
+        """Runs the task's notebook or program; returns the notebook's exit value, None when it ended without one.
 
-        Raises NotebookNotFound, or whatever the notebook raises.
+        Raises NotebookNotFound, or whatever the code raises.
         """
-        notebook = self._tools.tree.read(self._specification.notebook_path)
         module = types.ModuleType("__main__")
         sys.modules["__main__"] = module  # so that pickle finds what the notebook defines
+        self._directories.set(self._specification.folder)
+        if self._specification.program is not None:
+            self._run_program(self._specification.program, module.__dict__)
+            return None
+        notebook = self._tools.tree.read(self._specification.notebook_path)
         values = {**self._specification.parameters, **self._specification.job_parameters}
-        self._directories.set(notebook.folder)
         return self._run_notebook(notebook, values, module.__dict__, depth=0)
+
+    def _run_program(self, program: PythonFile | PythonWheel, names: dict[str, Any]) -> None:
+        """A script runs with the names that a notebook has; code of a package gets at Spark by itself (docs: task types)."""
+        path = program.path if isinstance(program, PythonFile) else ""
+        widgets, session = Widgets({}), self._spark.open_session(self._facts())
+        utilities = self._new_utilities(Notebook(path, "python", []), widgets, session, 0)
+        self._utilities.set(utilities)
+        if isinstance(program, PythonWheel):
+            programs.run_wheel(program)
+            return
+        names.update(_names(session, utilities, widgets))
+        programs.run_file(program, self._folders, self.cells, names)
 
     def _run_notebook(
         self, notebook: Notebook, values: Mapping[str, str], names: dict[str, Any], depth: int
@@ -76,18 +94,7 @@ class Task:
         self._utilities.set(utilities)
 
         def fresh() -> dict[str, Any]:
-            no_jvm = "Sail has no JVM: use spark"
-            return {
-                "__name__": "__main__",
-                "__builtins__": builtins,
-                "spark": session.spark,
-                "dbutils": utilities,
-                "display": display,
-                "displayHTML": display_html,
-                "getArgument": widgets.getArgument,
-                "sc": RefusedName("sc", no_jvm),
-                "sqlContext": RefusedName("sqlContext", no_jvm),
-            }
+            return _names(session, utilities, widgets)
 
         try:
             Interpreter(self._tools, names, fresh, widgets).run(notebook)
@@ -170,6 +177,17 @@ class Task:
         place = self._folders.local(path)
         return place.real if place else Path(path)
 
+    def _forget_modules(self) -> None:
+        """Modules of libraries and of the workspace are imported anew; what the rehearsal itself needs stays."""
+        places = (f"{self._specification.scratch}/", f"{self._folders.files}/")
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(places):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+    def _shell(self, text: str) -> None:
+        run_shell(text, self._specification.scratch / "shell")
+
     def _pip(self, command: str, folder: str) -> None:
         installed = pip(command, self.libraries, lambda path: path if path.startswith("/") else f"{folder}/{path}")
         print("\n".join(f"Installed {each}" for each in installed) or "Everything is installed already")
@@ -182,6 +200,22 @@ def cannot_access(path: str) -> str:
         f'Unable to access the notebook "{shown}". Either it does not exist, or the identity used to run this job '
         "lacks the required permissions."
     )
+
+
+def _names(session: NotebookSession, utilities: DBUtils, widgets: Widgets) -> dict[str, Any]:
+    """What code finds defined when it starts."""
+    no_jvm = "Sail has no JVM: use spark"
+    return {
+        "__name__": "__main__",
+        "__builtins__": builtins,
+        "spark": session.spark,
+        "dbutils": utilities,
+        "display": display,
+        "displayHTML": display_html,
+        "getArgument": widgets.getArgument,
+        "sc": RefusedName("sc", no_jvm),
+        "sqlContext": RefusedName("sqlContext", no_jvm),
+    }
 
 
 def _import_from(folder: Path) -> None:

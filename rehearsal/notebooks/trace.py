@@ -15,7 +15,7 @@ _PLUMBING = "/pyspark/sql/connect/client/"
 @dataclass(frozen=True)
 class CellCode:
     """A cell that is being run: its notebook (workspace path), its number, and the source file's line where it
-    begins.
+    begins. Number 0 stands for a whole Python file.
     """
 
     notebook: str
@@ -25,7 +25,7 @@ class CellCode:
     @property
     def filename(self) -> str:
         """What Python knows the cell's code by."""
-        return f"{self.notebook} (cell {self.number})"
+        return f"{self.notebook} (cell {self.number})" if self.number else self.notebook
 
 
 class Cells:
@@ -54,6 +54,8 @@ class Cells:
         cell = self._by_filename.get(filename)
         if cell is None or line is None:
             return ""
+        if not cell.number:
+            return f"{cell.notebook}, line {line}"
         return f"{cell.notebook}, cell {cell.number}, line {line} (line {cell.line + line - 1} of the source file)"
 
 
@@ -71,6 +73,12 @@ def user_trace(error: BaseException) -> str:
     for part in _chain(captured):
         part.stack = traceback.StackSummary.from_list([frame for frame in part.stack if not _hidden(frame.filename)])
     return "".join(captured.format()).rstrip("\n")
+
+
+def of_a_library(error: BaseException, folder: Path) -> bool:
+    """Whether an error passed through code that lies below a folder."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(frame.filename.startswith(f"{folder}/") for frame in frames)
 
 
 def _hidden(filename: str) -> bool:

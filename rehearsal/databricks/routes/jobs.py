@@ -7,9 +7,9 @@ from typing import Any
 
 from rehearsal.databricks.call import Answer, Call, Operation
 from rehearsal.databricks.errors import invalid
-from rehearsal.databricks.job_settings import LEGACY_TASK_FIELDS
 from rehearsal.databricks.jobs import Job, owner_of
 from rehearsal.databricks.members import Member
+from rehearsal.databricks.task_settings import LEGACY_TASK_FIELDS
 
 VERSIONS = ("2.0", "2.1", "2.2")
 PAGE = 100  # tasks, parameters, job_clusters and environments per answer in 2.2 (docs, jobs-api-2-2-updates)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from rehearsal.databricks import launches, repairs, run_views
+from rehearsal.databricks import launches, repairs, run_views, task_process
 from rehearsal.databricks.call import Answer, Call, Operation
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError, invalid
@@ -141,4 +142,5 @@ async def delete(call: Call) -> Answer:
             400, "INVALID_STATE", f"Run {run['run_id']} is still active and can not be deleted."
         )  # text unverified
     call.workspace.runs.delete(run)
+    await asyncio.to_thread(task_process.forget, call.workspace, run)
     return {}

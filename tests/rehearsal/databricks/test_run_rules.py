@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from rehearsal.databricks import outcomes, parameters
 from rehearsal.databricks.app import operations
-from rehearsal.databricks.engine import Engine, Tools
+from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError
-from rehearsal.databricks.job_settings import RUN_IF, complete
+from rehearsal.databricks.job_settings import complete
 from rehearsal.databricks.routes import permissions
+from rehearsal.databricks.task_process import Tools
+from rehearsal.databricks.task_settings import RUN_IF
 from tests.rehearsal.databricks.workbench import CLUSTER
 
 S, F, X, U, C = "SUCCESS", "FAILED", "EXCLUDED", "UPSTREAM_FAILED", "CANCELED"

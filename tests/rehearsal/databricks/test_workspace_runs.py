@@ -175,7 +175,7 @@ def test_what_a_notebook_is_given(site: Site) -> None:
     run_id = submit(site, task(notebook="parameters", notebook_task=parameters))
     given = json.loads(output(site, site.wait(run_id))["notebook_output"]["result"])
     assert given == {"a": str(run_id), "b": "{{ unknown.x }}"}
-    assert set(shown("environment")) <= {"RUN", "LC_CTYPE"}
+    assert set(shown("environment")) <= {"RUN", "LC_CTYPE", "HOME", "TMPDIR", notebook_process.MARK}
 
 
 def test_parameters_of_a_job_win_over_those_of_its_tasks(site: Site) -> None:
@@ -292,6 +292,28 @@ def test_cancel_kills_the_process(site: Site) -> None:
     assert not alive(process)
     site.ok(RELEASE, "POST", "/jobs/runs/cancel", {"run_id": run_id}, "2.2")
     assert site.wait(run_id) == run
+
+
+def test_what_a_run_started_ends_with_it_and_its_folder_is_emptied(site: Site) -> None:
+    site.notebook(f"{FOLDER}/nb", "leave child\nexit done")
+    run = site.wait(submit(site, task()))
+    assert results(run) == {"main": "SUCCESS"}
+    runs = site.folder / "databricks" / HOST / "runs"
+    assert not alive(int((runs / "child").read_text()))
+    assert list((runs / str(run["tasks"][0]["run_id"])).iterdir()) == []
+    site.notebook(f"{FOLDER}/nb", "leave second\nhang")
+    run_id = submit(site, task(timeout_seconds=1))
+    assert results(site.wait(run_id)) == {"main": "TIMEDOUT"}
+    assert not alive(int((runs / "second").read_text()))
+
+
+def test_a_deleted_run_leaves_no_folder(site: Site) -> None:
+    site.notebook(f"{FOLDER}/nb", "exit done")
+    run = site.wait(submit(site, task()))
+    place = site.folder / "databricks" / HOST / "runs" / str(run["tasks"][0]["run_id"])
+    assert place.is_dir()
+    site.ok(RELEASE, "POST", "/jobs/runs/delete", {"run_id": run["run_id"]}, "2.2")
+    assert not place.exists()
 
 
 def test_a_process_that_ends_while_its_run_is_cancelled(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

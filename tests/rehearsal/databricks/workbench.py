@@ -49,8 +49,12 @@ RUNNER = """
 import json, os, pathlib, sys, time
 spec = json.load(sys.stdin)
 scratch = pathlib.Path(spec["scratch"])
-relative = spec["notebook_path"].removeprefix("/Workspace/")
-lines = (pathlib.Path(spec["workspace"]) / "notebooks" / (relative + ".py")).read_text().splitlines()[1:]
+if "program" in spec:
+    (scratch / "log.txt").write_text(json.dumps(spec["program"], sort_keys=True))
+    lines = [argument for argument in spec["program"]["arguments"] if argument.startswith("fail")]
+else:
+    relative = spec["notebook_path"].removeprefix("/Workspace/")
+    lines = (pathlib.Path(spec["workspace"]) / "notebooks" / (relative + ".py")).read_text().splitlines()[1:]
 result = {"state": "SUCCESS", "result": None, "truncated": False, "error": None, "error_trace": None, "task_values": {}}
 for line in lines:
     word, _, rest = line.partition(" ")
@@ -73,6 +77,9 @@ for line in lines:
         if not marker.exists():
             marker.touch()
             result.update(state="FAILED", error="first attempt")
+    elif word == "leave":
+        # A child that leaves the group, and holds on to the pipe.
+        os.fork() or (os.setsid(), (scratch.parent / rest).write_text(str(os.getpid())), time.sleep(60))
     elif word == "hang":
         (scratch / "pid").write_text(str(os.getpid()))
         time.sleep(60)

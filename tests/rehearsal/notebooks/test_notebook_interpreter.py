@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ from rehearsal.notebooks.dbutils.library import Library
 from rehearsal.notebooks.dbutils.widgets import Widgets
 from rehearsal.notebooks.errors import NotebookNotFound, NotInRehearsal
 from rehearsal.notebooks.interpreter import Interpreter, Tools
+from rehearsal.notebooks.shell import run_shell
 from rehearsal.notebooks.trace import Cells, one_line, user_trace
 from rehearsal.notebooks.workspace import NotebookTree, full_path, seen_from
 from tests.rehearsal.notebooks.conftest import Bench
@@ -39,7 +42,14 @@ class Runner:
         self.spark = FakeSpark()
         self.widgets = Widgets({"city": "Bergen"})
         self.pips: list[tuple[str, str]] = []
-        tools = Tools(self.tree, self.cells, lambda command, folder: self.pips.append((command, folder)))
+        shell = bench.root / "shell"
+        tools = Tools(
+            self.tree,
+            self.cells,
+            lambda command, folder: self.pips.append((command, folder)),
+            lambda text: run_shell(text, shell),
+            lambda: None,
+        )
         fresh: Callable[[], dict[str, Any]] = lambda: {  # noqa: E731
             "__name__": "__main__",
             "spark": self.spark,
@@ -137,8 +147,8 @@ def test_a_syntax_error_points_to_its_line(bench: Bench, runner: Runner) -> None
     [
         ("# MAGIC %scala\n# MAGIC val x = 1", "%scala", 1),
         ("# MAGIC %r\n# MAGIC x <- 1", "%r", 1),
-        ("# MAGIC %sh ls", "%sh", 1),
-        ("# MAGIC %fs ls /", "%fs", 1),
+        ("# MAGIC %sh ls /dbfs/tmp", "/dbfs in %sh", 1),
+        ("# MAGIC %sh -x\n# MAGIC ls", "%sh -x", 1),
         ("x = 1\n%timeit x", "%timeit", 2),
         ("!ls", "!ls", 1),
         ("# MAGIC %load_ext autoreload", "%load_ext", 1),
@@ -195,3 +205,27 @@ def test_workspace_paths_are_one_place_with_and_without_the_prefix() -> None:
     assert seen_from("/Workspace/App/notebooks", "../x") == "/Workspace/App/x"
     assert seen_from("/Workspace/App/notebooks", "x") == "/Workspace/App/notebooks/x"
     assert seen_from("/Workspace/App/notebooks", "/App/x") == "/Workspace/App/x"
+
+
+def test_a_shell_cell_runs_in_a_folder_of_its_own_and_fails_only_when_asked(
+    bench: Bench, runner: Runner, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GREETING", "hello")
+    cells = ["# MAGIC %sh\n# MAGIC pwd\n# MAGIC false\n# MAGIC echo $GREETING >&2", "# MAGIC %sh cat nothing | wc -l"]
+    cells += ["# MAGIC %sh -e\n# MAGIC echo before\n# MAGIC exit 3\n# MAGIC echo after"]
+    bench.notebook("App/main", "\n\n# COMMAND ----------\n\n".join(cells))
+    failure = runner.fails("/Workspace/App/main")
+    assert one_line(failure) == (
+        "CalledProcessError: Command 'b'echo before\\nexit 3\\necho after\\n'' returned non-zero exit status 3."
+    )
+    assert "App/main, cell 3, line 1" in runner.cells.place(failure)
+    said = capsys.readouterr().out
+    assert said.startswith(f"{bench.root / 'shell'}\nhello\n")
+    assert said.endswith("0\nbefore\n")
+    assert list((bench.root / "shell").iterdir()) == []
+
+
+def test_what_a_shell_left_in_the_background_does_not_keep_the_cell(bench: Bench, runner: Runner) -> None:
+    bench.notebook("App/main", "# MAGIC %sh\n# MAGIC sleep 300 > /dev/null 2>&1 & echo $! > pid")
+    runner.run("/Workspace/App/main")
+    os.kill(int((bench.root / "shell" / "pid").read_text()), signal.SIGKILL)

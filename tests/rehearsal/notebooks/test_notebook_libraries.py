@@ -136,3 +136,12 @@ def test_other_pip_commands_are_refused_by_name(libraries: Libraries, command: s
 def test_a_requirement_with_an_address_is_refused(libraries: Libraries) -> None:
     with pytest.raises(LibraryProblem, match="downloads nothing"):
         pip("install 'x @ https://example.com/x.whl'", libraries, lambda path: path)
+
+
+def test_another_version_takes_the_place_of_the_first(libraries: Libraries, tmp_path: Path) -> None:
+    make_wheel(tmp_path, NAME, "1.0", {f"{NAME}/__init__.py": "", f"{NAME}/old.py": "", f"{NAME}/both.py": ""})
+    make_wheel(tmp_path, NAME, "2.0", {f"{NAME}/__init__.py": "", f"{NAME}/both.py": ""})
+    for version in ("1.0", "2.0"):
+        libraries.install_wheel(f"/{NAME}-{version}-py3-none-any.whl")
+    assert sorted(path.name for path in (tmp_path / "installed" / NAME).iterdir()) == ["__init__.py", "both.py"]
+    assert libraries.install_requirement(f"{NAME}==2.0") == []
