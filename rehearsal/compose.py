@@ -15,6 +15,7 @@ from rehearsal.azure_devops import AzureDevOps
 from rehearsal.data_factory.service import DataFactory
 from rehearsal.databricks.app import create_app as databricks_app
 from rehearsal.databricks.git import Remote
+from rehearsal.databricks.schedules import Schedules
 from rehearsal.databricks.workspaces import HOST, Workspaces
 from rehearsal.entra.app import create_app as entra_app
 from rehearsal.entra.directory import Directory, Principal
@@ -67,10 +68,16 @@ class LocalAzure:
     devops: AzureDevOps
     workspaces: Workspaces
     factories: DataFactory
+    schedules: Schedules
     admins: Mapping[str, Admin]
     connections: Mapping[str, ServiceConnection]
     exports: dict[str, str]
     closing: Sequence[Callable[[], Awaitable[None]]]
+
+    async def advance(self, to: float) -> None:
+        """Move the clock of all schedules to a moment (seconds since the epoch): those of factories and of workspaces fire."""
+        self.factories.advance(to)
+        await self.schedules.advance(to)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +153,7 @@ def compose(
         devops=devops,
         workspaces=workspaces,
         factories=factories,
+        schedules=workspace_app.state.schedules,
         admins=admins,
         connections=connections,
         exports=exports,

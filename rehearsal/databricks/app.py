@@ -33,6 +33,7 @@ from rehearsal.databricks.routes import (
     secrets,
     workspace_files,
 )
+from rehearsal.databricks.schedules import Schedules
 from rehearsal.databricks.task_process import Tools
 from rehearsal.databricks.vaults import KeyVaults, ListSecrets, ReadSecret
 from rehearsal.databricks.workspace import Workspace
@@ -65,7 +66,7 @@ def create_app(
     vault_secret, vault_names: the data of key vaults by resource id, for scopes that show a vault; permissions are checked here.
     runner: the command that a notebook's specification is sent to, in place of the notebook runner.
     git: repositories of this machine that Git folders are cloned from, by URL.
-    Runs that were active when a rehearsal ended are ended here.
+    Runs that were active when a rehearsal ended are ended here. `state.schedules` fires what is scheduled.
     """
     command = runner or [str(python), "-m", NOTEBOOK_RUNNER]
     engine = Engine(Tools(command=command, environment=run_environment, datasets=datasets, wheelhouse=wheelhouse))
@@ -95,6 +96,7 @@ def create_app(
 
     app = Starlette(routes=[Route("/{path:path}", answer, methods=METHODS)], lifespan=lifespan)
     app.state.engine = engine
+    app.state.schedules = Schedules(engine, workspaces.all)
     return app
 
 

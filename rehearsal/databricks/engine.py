@@ -6,6 +6,7 @@ A stand-in for clusters, so without their start-up: a task waits (PENDING) until
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -190,18 +191,7 @@ class Engine:
         self._running(workspace, run, task)
 
         def start() -> Run:
-            child = self.start_job(workspace, run, task, identity)
-            self._awaited[workspace.host, child["run_id"]] = asyncio.Event()
-            return child
-
-        async def over(run_id: int) -> Run | None:
-            child = workspace.runs.get(run_id)
-            try:
-                if child is not None and child["phase"] not in ENDED:
-                    await self._awaited[workspace.host, run_id].wait()
-            finally:
-                self._awaited.pop((workspace.host, run_id), None)
-            return workspace.runs.get(run_id)
+            return self.start_job(workspace, run, task, identity)
 
         try:
             if kind == "condition_task":
@@ -209,6 +199,7 @@ class Engine:
             elif kind == "for_each_task":
                 await control_tasks.loop(workspace, run, task, lambda one: self._until_good(workspace, run, one))
             else:
+                over = functools.partial(self.over, workspace)
                 await control_tasks.run_job(workspace, task, start, over, lambda child: self.cancel(workspace, child))
         except control_tasks.CanNotRunError as problem:
             control_tasks.fail(workspace, task, str(problem), "INVALID_RUN_CONFIGURATION")
@@ -238,8 +229,15 @@ class Engine:
         self._start_queued(workspace, run["job_id"])
         self.ended(workspace)
 
+    async def over(self, workspace: Workspace, run_id: int) -> Run | None:
+        """A run when it has ended; None when it was deleted."""
+        run = workspace.runs.get(run_id)
+        if run is not None and run["phase"] not in ENDED:
+            await self._awaited.setdefault((workspace.host, run_id), asyncio.Event()).wait()
+        return workspace.runs.get(run_id)
+
     def _tell(self, workspace: Workspace, run_id: int) -> None:
-        if event := self._awaited.get((workspace.host, run_id)):
+        if event := self._awaited.pop((workspace.host, run_id), None):
             event.set()
 
     def _finish_cancelled(self, workspace: Workspace, run: Run) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zoneinfo
 from typing import Any
 
+from rehearsal.databricks import quartz
 from rehearsal.databricks.checks import number, typed, unique
 from rehearsal.databricks.cluster_settings import check_cluster
 from rehearsal.databricks.errors import invalid, malformed, not_simulated
@@ -110,8 +111,13 @@ def _check_schedule(schedule: Any) -> None:
     for field in ("quartz_cron_expression", "timezone_id"):
         if not isinstance(schedule.get(field), str):
             raise invalid(f"Missing required field: settings.schedule.{field}")
-    if len(schedule["quartz_cron_expression"].split()) not in (6, 7):
-        raise invalid(f"Invalid quartz cron expression: {schedule['quartz_cron_expression']}")  # text unverified
+    if schedule.get("sql_condition"):
+        raise not_simulated("schedules with sql_condition")
+    try:
+        quartz.parse(schedule["quartz_cron_expression"])
+    except quartz.NotQuartzError as problem:
+        text = f"Invalid quartz cron expression: {schedule['quartz_cron_expression']} ({problem})."
+        raise invalid(text) from None  # text unverified
     try:
         zoneinfo.ZoneInfo(schedule["timezone_id"])
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):

@@ -25,7 +25,12 @@ class Jobs:
     """The jobs of one workspace. A job: job_id, creator, created, run_as (a member key, or "" for the owner), acl, settings."""
 
     def __init__(
-        self, jobs: Collection, members: Members, new_id: Callable[[], int], clock: Callable[[], float]
+        self,
+        jobs: Collection,
+        members: Members,
+        new_id: Callable[[], int],
+        clock: Callable[[], float],
+        moved_to: Collection,
     ) -> None:
         self._jobs = jobs
         self._members = members
@@ -33,6 +38,8 @@ class Jobs:
         self._clock = clock
         # Jobs that are continuous, paused or not: looked at often.
         self._continuous = {int(key) for key in jobs if jobs[key]["settings"].get("continuous")}
+        # How far the clock was moved for schedules; up to where each has fired lies with the job.
+        self._moved_to = moved_to
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -74,6 +81,22 @@ class Jobs:
         """Continuous jobs that are not paused."""
         found = [job for job_id in sorted(self._continuous) if (job := self.find(job_id))]
         return [job for job in found if job["settings"]["continuous"]["pause_status"] == "UNPAUSED"]
+
+    def scheduled(self) -> builtins.list[Job]:
+        """Jobs whose schedule is not paused."""
+        jobs: builtins.list[Job] = [self._jobs[key] for key in self._jobs]
+        return [job for job in jobs if (job["settings"].get("schedule") or {}).get("pause_status") == "UNPAUSED"]
+
+    def fires_since(self, job: Job) -> float:
+        """Up to where a job's schedule has fired, seconds since the epoch: at first, when it was set or unpaused."""
+        return float(job.get("fired_until") or job["created"] / 1000)
+
+    def fired_until(self, job: Job, moment: float) -> None:
+        self._jobs[str(job["job_id"])] = job | {"fired_until": max(moment, self.fires_since(job))}
+
+    def move(self, moment: float) -> None:
+        """The clock was moved: what is scheduled from here on fires after that."""
+        self._moved_to["moved_to"] = max(moment, self._moved_to.get("moved_to", 0.0))
 
     def run_identity(self, job: Job) -> Member | None:
         """Whom a run of the job acts as: run_as, else the owner."""
@@ -124,6 +147,10 @@ class Jobs:
         self._store(job | {"settings": settings})
 
     def _store(self, job: Job) -> None:
+        before = self.find(job["job_id"])
+        schedule = job["settings"].get("schedule")
+        if schedule and (before is None or before["settings"].get("schedule") != schedule):
+            job["fired_until"] = max(self._clock(), self._moved_to.get("moved_to", 0.0))
         self._jobs[str(job["job_id"])] = job
         note = self._continuous.add if job["settings"].get("continuous") else self._continuous.discard
         note(job["job_id"])

@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from rehearsal.databricks.app import create_app
 from rehearsal.databricks.authentication import DATABRICKS_APPLICATION
 from rehearsal.databricks.git import Remote
+from rehearsal.databricks.schedules import Schedules
 from rehearsal.databricks.workspaces import Workspaces
 from rehearsal.entra.directory import InvalidToken, Principal
 from rehearsal.store import Store
@@ -216,6 +217,7 @@ class Site:
             git=remotes,
             runner=[sys.executable, "-S", "-c", textwrap.dedent(RUNNER)],
         )
+        self.schedules: Schedules = app.state.schedules
         self.client = Door(app)
 
     def close(self) -> None:

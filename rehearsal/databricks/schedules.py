@@ -1,0 +1,55 @@
+"""Schedules of jobs fire when the rehearsal's clock is moved, and at no other time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from rehearsal.databricks import launches, quartz
+from rehearsal.databricks.engine import Engine
+from rehearsal.databricks.jobs import Job
+from rehearsal.databricks.workspace import Workspace
+
+# One move of the clock fires a job so often at most: a run each second and a move of a year are a mistake.
+MOST = 500
+
+
+class Schedules:
+    """The schedules of the jobs of all workspaces."""
+
+    def __init__(self, engine: Engine, workspaces: Callable[[], Iterable[Workspace]]) -> None:
+        self._engine = engine
+        self._workspaces = workspaces
+
+    async def advance(self, to: float) -> list[int]:
+        """Fire every schedule that is not paused for each of its moments since it fired last, up to `to` (seconds since the epoch).
+
+        Before a job is fired again, its run of the moment before has ended: between two moments lies more time than a rehearsal
+        takes. Gives the ids of the runs, in the order of their moments.
+        """
+        due: list[tuple[datetime, Workspace, int]] = []
+        for workspace in self._workspaces():
+            for job in workspace.jobs.scheduled():
+                due += [(moment, workspace, job["job_id"]) for moment in _moments(workspace, job, to)]
+                workspace.jobs.fired_until(job, to)
+            workspace.jobs.move(to)
+        due.sort(key=lambda one: one[0])
+        last: dict[tuple[str, int], int] = {}
+        started = []
+        for _, workspace, job_id in due:
+            key = (workspace.host, job_id)
+            if key in last:
+                await self._engine.over(workspace, last[key])
+            if found := workspace.jobs.find(job_id):
+                last[key] = launches.start_scheduled(workspace, self._engine, found)["run_id"]
+                started.append(last[key])
+        return started
+
+
+def _moments(workspace: Workspace, job: Job, to: float) -> list[datetime]:
+    schedule = job["settings"]["schedule"]
+    begin = datetime.fromtimestamp(workspace.jobs.fires_since(job), UTC)
+    expression, zone = quartz.parse(schedule["quartz_cron_expression"]), ZoneInfo(schedule["timezone_id"])
+    return list(islice(expression.moments(zone, begin, datetime.fromtimestamp(to, UTC)), MOST))
