@@ -48,11 +48,14 @@ JOB_FIELDS = frozenset(
 )
 MOST_TAGS = 25  # job tags become cluster tags (SDK docstring)
 
+KEPT = "kept"  # in the place of a version: settings that are completed once more after a change
+
 
 def complete(raw: Settings, version: str) -> Settings:
     """The settings as the service keeps them: checked, unknown fields dropped, defaults added.
 
-    A job in the shape of API 2.0 (one task, at the top) is kept with one task and `format: SINGLE_TASK`.
+    A job in the shape of API 2.0 (one task, at the top) is kept with one task and `format: SINGLE_TASK`; settings that were kept so
+    stay so.
     Raises ApiError 400 for what the service refuses, 501 for what this stand-in does not run.
     """
     legacy = "tasks" not in raw and any(field in raw for field in LEGACY_TASK_FIELDS)
@@ -65,7 +68,8 @@ def complete(raw: Settings, version: str) -> Settings:
     settings.setdefault("webhook_notifications", {})
     settings.setdefault("timeout_seconds", 0)
     settings.setdefault("max_concurrent_runs", 1)
-    settings["format"] = "SINGLE_TASK" if legacy else "MULTI_TASK"
+    single = legacy or (version == KEPT and settings.get("format") == "SINGLE_TASK")
+    settings["format"] = "SINGLE_TASK" if single else "MULTI_TASK"
     if version == "2.2":
         # "Jobs created by 2.2 have queue enabled by default" (docs, jobs-api-2-2-updates).
         settings.setdefault("queue", {"enabled": True})

@@ -11,8 +11,9 @@ from typing import Any
 
 from rehearsal.databricks.access import JOB_LEVELS, highest, rank, read_request
 from rehearsal.databricks.errors import ApiError, denied, invalid, malformed
-from rehearsal.databricks.job_settings import Settings, complete
+from rehearsal.databricks.job_settings import KEPT, Settings, complete
 from rehearsal.databricks.members import Member, Members
+from rehearsal.databricks.task_settings import LEGACY_TASK_FIELDS
 from rehearsal.store import Collection
 
 Job = dict[str, Any]
@@ -137,8 +138,11 @@ class Jobs:
         settings = _without(job["settings"], removed or [])
         for field, value in raw.items():
             key = {"tasks": "task_key", "job_clusters": "job_cluster_key"}.get(field)
-            settings[field] = _merged(settings.get(field, []), value, key) if key else value
-        self._keep(member, job, complete(settings, ""))
+            if field in LEGACY_TASK_FIELDS:
+                settings["tasks"] = [_single_task(settings) | {field: value}]
+            else:
+                settings[field] = _merged(settings.get(field, []), value, key) if key else value
+        self._keep(member, job, complete(settings, KEPT))
 
     def _keep(self, member: Member, job: Job, settings: Settings) -> None:
         run_as = self.take_run_as(member, settings)
@@ -210,6 +214,17 @@ def owner_of(acl: dict[str, str]) -> str:
     return next((key for key, level in acl.items() if level == "IS_OWNER"), "")
 
 
+def _single_task(settings: Settings) -> Settings:
+    """The only task of a job in the shape of API 2.0, whose fields are the job's. Raises ApiError 400 for any other job."""
+    held: list[Settings] = settings.get("tasks", [])
+    if settings.get("format") != "SINGLE_TASK" or len(held) != 1:
+        # That it is no success is certain, code and text are unverified.
+        raise invalid(
+            "Fields of a task can only be changed within tasks: the job has more than the one task of API 2.0."
+        )
+    return held[0]
+
+
 def _merged(old: list[dict[str, Any]], new: Any, key: str) -> Any:
     """Entries with the same key are replaced whole, others are kept, new ones come after them."""
     if not isinstance(new, list) or not all(isinstance(entry, dict) for entry in new):
@@ -224,7 +239,9 @@ def _without(settings: Settings, removed: list[Any]) -> Settings:
     settings = dict(settings)
     for path in removed:
         field, _, entry = str(path).partition("/")
-        if not entry:
+        if field in LEGACY_TASK_FIELDS:
+            settings["tasks"] = [{name: value for name, value in _single_task(settings).items() if name != field}]
+        elif not entry:
             settings.pop(field, None)
         else:
             key = {"tasks": "task_key", "job_clusters": "job_cluster_key"}.get(field, "name")

@@ -55,7 +55,7 @@ async def run(
             # Not asyncio's own pipe: a child that holds on to it would keep `wait` from seeing that the process has ended.
             stderr=said,
             start_new_session=True,
-            preexec_fn=_die_with_parent if _LIBC else None,
+            preexec_fn=_begin if _LIBC else None,
         )
     except BaseException:
         os.close(heard)
@@ -75,10 +75,13 @@ async def run(
     return Ended(_result(scratch), process.returncode or 0, _without_secrets(words.text(), specification))
 
 
-def _die_with_parent() -> None:
-    """In the child: a rehearsal that is killed takes its notebooks along, as a lost cluster does."""
+def _begin() -> None:
+    """In the child: a rehearsal that is killed takes its notebooks along, as a lost cluster does; and when memory runs out, the
+    system ends the notebook and not the rehearsal."""
     if _LIBC:
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("900")
 
 
 async def _send(process: asyncio.subprocess.Process, data: bytes) -> None:

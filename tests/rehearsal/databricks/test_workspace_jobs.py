@@ -356,3 +356,17 @@ def test_the_older_shape_of_a_single_task(site: Site) -> None:
     old, new = get(site, job_id, "2.0")["settings"], get(site, job_id, "2.1")["settings"]
     assert (old["format"], old["libraries"], "tasks" in old) == ("SINGLE_TASK", [{"whl": "/w.whl"}], False)
     assert (new["format"], new["tasks"][0]["libraries"]) == ("MULTI_TASK", [{"whl": "/w.whl"}])
+
+
+def test_a_single_task_of_the_older_shape_is_updated_in_place(site: Site) -> None:
+    single = {"name": "old", "notebook_task": {"notebook_path": "/x"}, "new_cluster": CLUSTER, "max_retries": 2}
+    job_id = site.ok(RELEASE, "POST", "/jobs/create", single, "2.0")["job_id"]
+    changed = {"timeout_seconds": 60, "notebook_task": {"notebook_path": "/y"}}
+    values = {"job_id": job_id, "new_settings": changed, "fields_to_remove": ["max_retries"]}
+    site.ok(RELEASE, "POST", "/jobs/update", values, "2.0")
+    old = get(site, job_id, "2.0")["settings"]
+    assert (old["format"], old["timeout_seconds"], old["notebook_task"]["notebook_path"]) == ("SINGLE_TASK", 60, "/y")
+    assert "max_retries" not in old
+    several = create(site)
+    refused = site.refused(RELEASE, "POST", "/jobs/update", {"job_id": several, "new_settings": changed}, "2.1")
+    assert refused[0] == 400
