@@ -2,6 +2,7 @@
 # make test           everything that must hold: lint, types, architecture, YAML, tests
 # make test-release   the story of a project, release by release (minutes)
 # make test-faults    releases cut at one request after the other, in storms, two at once (minutes)
+# make test-contract  az, databricks, the vendors' SDKs and curl judge the stand-ins (minutes); ARGS=--record writes down who asked what
 # make test-rules     takes out each rule of docs/rules.md: its test must go red (minutes)
 PYTHON ?= python3
 ARGS ?=
@@ -9,7 +10,7 @@ RUN = .venv/bin/python
 # A file's tests share what they set up, so they stay in one process.
 SIDE_BY_SIDE = -n 2 --dist loadfile
 
-.PHONY: help rehearse test lint unit test-release test-faults test-rules setup format lock
+.PHONY: help rehearse test lint unit test-release test-faults test-contract test-rules setup format lock
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# //'
@@ -40,6 +41,11 @@ test-release: setup
 test-faults: setup
 	$(RUN) -m pytest -m faults --dist load -n 2
 
+# Clients that were written for the real services, in an environment of their own, in front of the stand-ins.
+test-contract:
+	@$(PYTHON) -m rehearsal.setup contract
+	.venv-contract/bin/python -m pytest -m contract -o filterwarnings=default tests/contract $(ARGS)
+
 # Takes the code of each rule out, one after the other, and expects its test to go red.
 test-rules: setup
 	$(RUN) -m tests.faults.mutations
@@ -50,6 +56,6 @@ format: setup
 
 # Needs uv. The locks carry hashes and no addresses, so any registry can serve them.
 lock:
-	cd requirements && for name in release build rehearsal node; do \
+	cd requirements && for name in release build rehearsal node contract; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q $$name.in -o $$name.txt; \
 	done

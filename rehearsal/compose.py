@@ -19,6 +19,8 @@ from rehearsal.databricks.schedules import Schedules
 from rehearsal.databricks.workspaces import HOST, Workspaces
 from rehearsal.entra.app import create_app as entra_app
 from rehearsal.entra.directory import Directory, Principal
+from rehearsal.entra.graph import create_app as graph_app
+from rehearsal.entra.graph import let_read
 from rehearsal.gateway.faults import Faults
 from rehearsal.gateway.gateway import Gateway
 from rehearsal.key_vault.app import create_app as key_vault_app
@@ -136,6 +138,7 @@ def compose(
     storage_front = storage_app(world, azurite)
     apps = [
         ("login.microsoftonline.com", entra_app(world)),
+        ("graph.microsoft.com", graph_app(world)),
         ("management.azure.com", resource_manager_app(world, rules=factories.rules)),
         ("*.vault.azure.net", key_vault_app(world)),
         ("*.blob.core.windows.net", storage_front),
@@ -181,6 +184,7 @@ def _admin(world: World, environment: Environment) -> Admin:
         display_name=ADMIN,
         client_secret=admin.client_secret,
     )
+    let_read(world, _id("admin object", tenant))
     return admin
 
 

@@ -162,10 +162,12 @@ class Rehearsal:
         self.server.stop()
 
     def _write_databricks_profiles(self) -> None:
-        """A profile for each environment in the `databricks` command's own file, with a token of the admin."""
+        """A profile for each environment in the `databricks` command's own file, with a token of the admin. The first one's
+        is the default too: scripts that people wrote name no profile."""
         azure = self.server.azure
         lines: list[str] = []
-        for release in self.releases:
+        named = [(release.environment.name, release) for release in self.releases]
+        for name, release in [("DEFAULT", self.releases[0]), *named]:
             admin = azure.admins[release.environment.azure.tenant_id]
             token = self.server.call(
                 partial(
@@ -177,7 +179,7 @@ class Rehearsal:
                 )
             )
             section = [
-                f"[{release.environment.name}]",
+                f"[{name}]",
                 f"host = {release.environment.databricks.host}",
                 f"token = {token}",
             ]

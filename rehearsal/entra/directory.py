@@ -112,6 +112,11 @@ class Directory:
                 return _principal(record)
         return None
 
+    def principals(self, tenant_id: str) -> list[Principal]:
+        """Everyone in a tenant, in the order in which they were added."""
+        records = [record for record in self._principals.values() if record["tenant_id"] == tenant_id]
+        return [Principal(one["object_id"], one["app_id"], one["display_name"], one["kind"]) for one in records]
+
     def tenant_of(self, object_id: str) -> str | None:
         record = self._principals.get(object_id.lower())
         return record["tenant_id"] if record else None

@@ -189,7 +189,7 @@ class Gateway:
                 self.log.fail(method, host, path, error)
                 await self._failed(scope, noting, begun=status != 0)
             finally:
-                self.log.answered(method, host, path, status, time.monotonic() - started, struck)
+                self.log.answered(scope, status, time.monotonic() - started, struck)
 
         return recorded
 

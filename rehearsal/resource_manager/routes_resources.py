@@ -141,6 +141,12 @@ async def _deleted_vaults(exchange: Exchange) -> Response:
     return page(exchange, _deleted(exchange, "deletedVaults/read").list(exchange.values["subscription"]))
 
 
+async def _deleted_hsms(exchange: Exchange) -> Response:
+    """`az keyvault list-deleted` asks for these too. There are no managed HSMs here, so none was ever deleted."""
+    exchange.operations.check_place(f"/subscriptions/{exchange.values['subscription']}")
+    return page(exchange, [])
+
+
 async def _deleted_vault(exchange: Exchange) -> Response:
     found = _deleted(exchange, "locations/deletedVaults/read").get(exchange.values["name"])
     if found is None:
@@ -168,6 +174,7 @@ async def _name_available(exchange: Exchange) -> Response:
 
 RULES: tuple[Rule, ...] = (
     rule("GET", _VAULTS + r"/deletedVaults", _deleted_vaults),
+    rule("GET", _VAULTS + r"/deletedManagedHSMs", _deleted_hsms),
     rule("GET", _DELETED, _deleted_vault),
     rule("POST", _DELETED + r"/purge", _purge),
     rule("POST", _SUBSCRIPTION + r"/providers/[^/]+/checkNameAvailability", _name_available),

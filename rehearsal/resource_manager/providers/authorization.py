@@ -156,12 +156,18 @@ class RoleDefinition(ResourceType):
     def get(self, resource_id: str) -> dict[str, Json] | None:
         try:
             parsed = parse(resource_id)
-            return self.world.roles.definition(parsed.name).as_json(parsed.scope)
+            return self._shown(parsed.scope, parsed.name)
         except (UnknownRoleError, ValueError):
             return None
 
     def list(self, scope: str) -> list[dict[str, Json]]:
-        return [definition.as_json(scope) for definition in BUILT_IN]
+        return [self._shown(scope, definition.name) for definition in BUILT_IN]
+
+    def _shown(self, scope: str, role: str) -> dict[str, Json]:
+        """With the id by which assignments call it, at whatever scope it is asked for: azure-cli finds names by that id
+        (command_modules/role/custom.py, list_role_assignments)."""
+        definition = self.world.roles.definition(role)
+        return {**definition.as_json(scope), "id": self.world.roles.definition_id(scope, role)}
 
     def check(self, write: Write) -> None:
         raise not_here("custom role definitions (Microsoft.Authorization/roleDefinitions/write)")

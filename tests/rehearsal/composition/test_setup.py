@@ -34,7 +34,7 @@ def test_a_failing_installer_is_shown_without_a_trace() -> None:
         setup._run([sys.executable, "-c", "import sys; sys.exit('is the index down')"], "rehearsal")
 
 
-@pytest.mark.parametrize("name", ["release", "build", "rehearsal", "node"])
+@pytest.mark.parametrize("name", ["release", "build", "rehearsal", "node", "contract"])
 def test_locks_have_a_hash_for_everything_and_no_address(name: str) -> None:
     text = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8")
     pinned = re.findall(

@@ -140,6 +140,21 @@ def test_the_request_log_names_the_request_without_its_query(cloud: LocalCloud) 
     assert stat.S_IMODE(log.stat().st_mode) & 0o077 == 0
 
 
+def test_the_request_log_names_the_client_and_the_operation_of_the_blob_service(cloud: LocalCloud) -> None:
+    query = "restype=container&comp=list&prefix=planted&sig=planted"
+    requests.get(f"{HOST}/data?{query}", headers={"User-Agent": "somebody/1.0 " + "x" * 1000}, timeout=10)
+    requests.get(f"{HOST}/data?comp=Planted-Words", timeout=10)
+    text = (cloud.gateway.folder / "requests.log").read_text()
+    first, second = (json.loads(line) for line in text.splitlines()[-2:])
+    assert (first["operation"], first["agent"][:13], len(first["agent"])) == (
+        "restype=container&comp=list",
+        "somebody/1.0 ",
+        300,
+    )
+    assert "operation" not in second
+    assert "lanted" not in text
+
+
 def test_a_bug_in_a_stand_in_is_a_clear_500_and_is_written_down(cloud: LocalCloud) -> None:
     answer = requests.get(f"{HOST}/fail", timeout=10)
     assert answer.status_code == 500

@@ -1,0 +1,76 @@
+"""Judged from outside: clients that were written for the real services, each with only what a rehearsal prints.
+
+They have an environment of their own, .venv-contract; `make test-contract` makes it and runs these tests in it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.clients import Commands
+from tests.contract.place import ROOT, Place, StandIns, Unusable, azure_place
+
+HERE = Path(__file__).parent
+RECORD = HERE / "exercised.json"
+# In the environment of the stand-ins there are no foreign clients.
+collect_ignore_glob = [] if importlib.util.find_spec("databricks.sdk") else ["test_*.py"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="write down which operation which client exercised")
+    parser.addoption("--azure", action="store_true", help="in a real subscription and workspace; see --names")
+    parser.addoption("--names", type=Path, help="the file that names the subscription and the workspace")
+
+
+@pytest.fixture(scope="session")
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("contract")
+    if request.config.getoption("--azure"):
+        try:
+            yield azure_place(request.config.getoption("--names"), os.environ, folder)
+        except Unusable as error:
+            pytest.exit(f"Azure was not asked anything: {error}", returncode=2)
+        return
+    with StandIns(folder) as stand_ins:
+        found = stand_ins.place()
+        yield found
+    # Half a run exercises half of the operations.
+    if request.config.getoption("--record") and not request.session.testsfailed:
+        command = [str(ROOT / ".venv/bin/python"), "-m", "rehearsal.coverage", "--record", str(found.requests)]
+        subprocess.run(command, cwd=ROOT, check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_what_is_exported(place: Place) -> Iterator[None]:
+    """Clients in this process see what those in processes of their own see."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(place.variables)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def commands(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """Signed in to `az` as the exports say."""
+    signed_in = Commands(place=place, folder=tmp_path_factory.mktemp("commands"))
+    client, secret, tenant = (place.variables[f"AZURE_{name}"] for name in ("CLIENT_ID", "CLIENT_SECRET", "TENANT_ID"))
+    signed_in.az("login", "--service-principal", "-u", client, "-p", secret, "-t", tenant)
+    signed_in.az("account", "set", "--subscription", place.subscription)
+    return signed_in
+
+
+@pytest.fixture(scope="session")
+def group(commands: Commands, place: Place) -> Iterator[str]:
+    """A resource group for the tests' resources, gone afterwards."""
+    name = place.name("tests")
+    commands.az("group", "create", "--name", name, "--location", place.location, "--tags", "made-by=contract-tests")
+    yield name
+    commands.az("group", "delete", "--name", name, "--yes")
