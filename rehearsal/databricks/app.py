@@ -97,6 +97,7 @@ def create_app(
     app = Starlette(routes=[Route("/{path:path}", answer, methods=METHODS)], lifespan=lifespan)
     app.state.engine = engine
     app.state.schedules = Schedules(engine, workspaces.all)
+    app.state.operations = table
     return app
 
 

@@ -5,7 +5,7 @@ Names: databricks-sdk-py services and databricks-cli `sdk/service.py`. A pattern
 
 from __future__ import annotations
 
-_KNOWN = [
+KNOWN = [
     "/jobs/runs/export",
     "/clusters/*",
     "/libraries/*",
@@ -45,7 +45,7 @@ _KNOWN = [
 
 def is_known(path: str) -> bool:
     """Whether a path (without `/api/<version>`) belongs to an operation of the real service."""
-    for pattern in _KNOWN:
+    for pattern in KNOWN:
         prefix = pattern.removesuffix("*")
         if path == pattern or (pattern.endswith("*") and path.startswith(prefix)):
             return True

@@ -71,6 +71,11 @@ class Gateway:
         )
 
     @property
+    def apps(self) -> list[tuple[str, Any]]:
+        """Who owns which hostnames: (pattern, ASGI app)."""
+        return list(self._apps)
+
+    @property
     def requests(self) -> Counter[str]:
         """How many requests arrived for each hostname."""
         return self.log.requests

@@ -49,6 +49,8 @@ def create_app(world: World, *, rules: Sequence[Rule] = (), fetcher: Fetch = now
 
     app = Starlette(routes=[Route("/{path:path}", serve, methods=_METHODS)])
     app.state.deployments = deployments
+    app.state.rules = (*rules, *_RULES)
+    app.state.types = operations.providers.all()
     return app
 
 

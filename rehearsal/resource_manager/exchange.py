@@ -93,15 +93,18 @@ Handler = Callable[[Exchange], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Rule:
-    """Which requests a handler is for: methods, and a pattern over the whole path, without regard to case."""
+    """Which requests a handler is for: methods, and a pattern over the whole path, without regard to case.
+
+    done: not when the handler refuses every request by name."""
 
     methods: frozenset[str]
     pattern: re.Pattern[str]
     handler: Handler
+    done: bool = True
 
 
-def rule(methods: str, pattern: str, handler: Handler) -> Rule:
-    return Rule(frozenset(methods.split()), re.compile(pattern, re.IGNORECASE), handler)
+def rule(methods: str, pattern: str, handler: Handler, *, done: bool = True) -> Rule:
+    return Rule(frozenset(methods.split()), re.compile(pattern, re.IGNORECASE), handler, done)
 
 
 def answer(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -115,5 +115,5 @@ RULES: tuple[Rule, ...] = (
     rule("POST", _ONE + r"/cancel", _cancel),
     rule("POST", _ONE + r"/validate", _validate),
     rule("POST", _ONE + r"/whatIf", _what_if),
-    rule("POST", _ONE + r"/exportTemplate", _export),
+    rule("POST", _ONE + r"/exportTemplate", _export, done=False),
 )

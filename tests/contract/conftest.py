@@ -10,6 +10,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,14 @@ def commands(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Commands
     signed_in.az("login", "--service-principal", "-u", client, "-p", secret, "-t", tenant)
     signed_in.az("account", "set", "--subscription", place.subscription)
     return signed_in
+
+
+@pytest.fixture(scope="session")
+def workspace(place: Place) -> Any:
+    """databricks-sdk's client: with the token of a profile of the exported file, or signed in as ARM_… says."""
+    from databricks.sdk import WorkspaceClient
+
+    return WorkspaceClient(profile=place.profile) if place.profile else WorkspaceClient(host=place.host)
 
 
 @pytest.fixture(scope="session")

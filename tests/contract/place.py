@@ -128,6 +128,9 @@ def azure_place(file: Path | None, environment: Mapping[str, str], home: Path) -
     variables = {**surroundings(home), **{name: environment[name] for name in SIGN_IN}}
     variables |= {"AZURE_CONFIG_DIR": str(home / "azure"), "AZURE_CORE_COLLECT_TELEMETRY": "false"}
     variables |= {"DATABRICKS_CONFIG_FILE": str(home / "databrickscfg")}
+    variables |= {
+        name.replace("AZURE_", "ARM_"): environment[name] for name in SIGN_IN
+    }  # how databricks-sdk calls them
     return Place(
         variables=variables,
         subscription=names["subscription"],

@@ -152,6 +152,7 @@ class RoleDefinition(ResourceType):
     """The built-in roles, to read; custom ones are not part of this rehearsal."""
 
     name = "Microsoft.Authorization/roleDefinitions"
+    requests = ("GET", "LIST")
 
     def get(self, resource_id: str) -> dict[str, Json] | None:
         try:

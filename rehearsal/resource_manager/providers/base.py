@@ -52,13 +52,16 @@ class ResourceType:
     shape: what a body must have at a dotted path (`x[]`: each item of x), beside what all resources have.
     tracked: lives in a group and has a location. read_only: dotted paths that what-if leaves out, as the service does.
     slow: a new one is answered with 202 and a Location, others with created_status. actions: what its permissions are
-    called, where that is not the name.
+    called, where that is not the name. requests, posts: what REST can do with it, for docs/stand-ins.md; the rest is
+    refused by name.
     """
 
     name = ""
     tracked = False
     slow = False
     created_status = 201
+    requests: tuple[str, ...] = ("GET", "LIST", "PUT", "DELETE")
+    posts: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
     shape: ClassVar[Mapping[str, type]] = {}
 

@@ -11,6 +11,7 @@ from rehearsal.resource_manager.providers.base import ResourceType, Write
 class Workspace(ResourceType):
     name = "Microsoft.Databricks/workspaces"
     tracked = True
+    requests = ("GET", "LIST")
 
     def check(self, write: Write) -> None:
         raise not_here(

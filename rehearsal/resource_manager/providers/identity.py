@@ -39,6 +39,7 @@ def assigned(kind: ResourceType, write: Write, resource: dict[str, Json]) -> dic
 class UserAssignedIdentity(ResourceType):
     name = "Microsoft.ManagedIdentity/userAssignedIdentities"
     tracked = True
+    requests = ("GET", "LIST", "PUT", "PATCH", "DELETE")
     read_only = ("properties.principalId", "properties.clientId", "properties.tenantId")
 
     def check(self, write: Write) -> None:

@@ -23,6 +23,7 @@ _DAY = 86_400
 class Vault(ResourceType):
     name = "Microsoft.KeyVault/vaults"
     tracked = True
+    requests = ("GET", "LIST", "PUT", "PATCH", "DELETE")
     shape: ClassVar[Mapping[str, type]] = {
         **NETWORK_SHAPE,
         "properties.sku": dict,

@@ -49,6 +49,8 @@ class StorageAccount(ResourceType):
     name = "Microsoft.Storage/storageAccounts"
     tracked = True
     slow = True
+    requests = ("GET", "LIST", "PUT", "PATCH", "DELETE")
+    posts = ("listKeys",)
     shape: ClassVar[Mapping[str, type]] = {
         **NETWORK_SHAPE,
         "properties.isHnsEnabled": bool,
@@ -195,6 +197,7 @@ class BlobService(ResourceType):
     """The one blob service of an account, `default`."""
 
     name = "Microsoft.Storage/storageAccounts/blobServices"
+    requests = ("GET", "LIST", "PUT")
     created_status = 200
 
     def check(self, write: Write) -> None:
@@ -210,6 +213,7 @@ class BlobService(ResourceType):
 
 class Container(ResourceType):
     name = "Microsoft.Storage/storageAccounts/blobServices/containers"
+    requests = ("GET", "LIST", "PUT", "PATCH", "DELETE")
     read_only = (
         "etag",
         "properties.deleted",
