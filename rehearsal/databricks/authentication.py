@@ -42,6 +42,8 @@ def authenticate(world: World, workspace: Workspace, request: Request) -> Member
     """The member who calls. Raises RefusedError with the service's own answer."""
     principal = _verify(world, request.headers.get("Authorization"))
     if member := workspace.members.by_object_id(principal.object_id):
+        if not member.active:
+            raise RefusedError(HTMLResponse(_page(403, "User not authorized."), 403))  # text by analogy (unverified)
         return member
     return _let_in(world, workspace, request, principal)
 

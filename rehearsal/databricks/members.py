@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ class Member:
     kind: str
     groups: frozenset[str]
     entitlements: tuple[str, ...] = ("workspace-access",)
+    active: bool = True
 
     @property
     def admin(self) -> bool:
@@ -99,12 +101,29 @@ class Members:
             kind=entry["kind"],
             groups=frozenset({*entry["groups"], USERS}),
             entitlements=tuple(entry.get("entitlements") or ("workspace-access",)),
+            active=entry.get("active", True),
         )
 
     def entitle(self, object_id: str, entitlements: Iterable[str]) -> Member:
         """Note what a member may do, beside workspace-access. That it may is not looked at."""
         entry = self._members[object_id]
         return self._keep(object_id, entry | {"entitlements": sorted({"workspace-access", *entitlements})}, ())
+
+    def add_user(self, name: str, display_name: str) -> Member:
+        """A user by name. The tenant of a rehearsal has no users, so nobody signs in as one: it can be given permissions."""
+        object_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"user:{name.lower()}"))
+        entry = self._entry(object_id) | {"name": name, "display_name": display_name, "kind": "User"}
+        return self._keep(object_id, entry, ())
+
+    def change(self, member: Member, **changes: Any) -> Member:
+        """Set `display_name`, `active`, or `groups` (names, in place of those that it is in)."""
+        entry = self._members[member.object_id] | changes
+        self._members[member.object_id] = entry | {"groups": sorted({*entry["groups"]} - {USERS})}
+        return self._member(member.object_id, self._members[member.object_id])
+
+    def remove(self, member: Member) -> None:
+        """Out of the workspace. Access lists keep its name."""
+        del self._members[member.object_id]
 
     def by_object_id(self, object_id: str) -> Member | None:
         entry = self._members.get(object_id)
@@ -116,6 +135,29 @@ class Members:
     def by_key(self, key: str) -> Member | None:
         """The member that `user:<name>` or `sp:<application id>` means; application ids in any case."""
         return next((member for member in self.all() if member.key.lower() == key.lower()), None)
+
+    def create_group(self, name: str) -> None:
+        self._ensure_group(name)
+
+    def delete_group(self, name: str) -> None:
+        """The group, and everybody's membership in it. Access lists keep its name."""
+        for member in self.all():
+            if name in member.groups:
+                self.change(member, groups=[*member.groups - {name}])
+        del self._groups[name]
+
+    def rename_group(self, old: str, new: str) -> None:
+        members = [member for member in self.all() if old in member.groups]
+        self._groups[new] = self._groups[old]
+        for member in members:
+            self.change(member, groups=[*member.groups - {old}, new])
+        del self._groups[old]
+
+    def group_entitlements(self, name: str) -> list[str]:
+        return list(self._groups[name].get("entitlements", []))
+
+    def entitle_group(self, name: str, entitlements: Iterable[str]) -> None:
+        self._groups[name] = self._groups[name] | {"entitlements": sorted(set(entitlements))}
 
     def groups(self) -> dict[str, str]:
         """Group names with their ids."""

@@ -15,6 +15,7 @@ from rehearsal.databricks.members import Member, Members
 from rehearsal.store import Collection
 
 NAME = re.compile(r"[\w.@_/-]{1,128}", re.ASCII)
+KEY = re.compile(r"[\w.-]{1,128}", re.ASCII)
 LONGEST_VALUE = 128 * 1024
 MOST_SECRETS = 1000
 MOST_SCOPES = 1000
@@ -81,7 +82,7 @@ class Secrets:
 
     def put(self, member: Member, scope_name: str, key: str, value: bytes) -> None:
         scope = self._writable(member, scope_name)
-        if not NAME.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise invalid(
                 "Secret key must consist of alphanumeric characters, dashes, underscores and periods, and be at most 128 long"
             )

@@ -81,6 +81,7 @@ def test_scopes_that_can_not_be_made(site: Site, values: dict[str, Any], code: s
         ({"key": "k", "string_value": "a", "bytes_value": "YQ=="}, "MALFORMED_REQUEST"),
         ({"string_value": "a"}, "INVALID_PARAMETER_VALUE"),
         ({"key": "a b", "string_value": "a"}, "INVALID_PARAMETER_VALUE"),
+        ({"key": "a/b@c", "string_value": "a"}, "INVALID_PARAMETER_VALUE"),
         ({"key": "k" * 129, "string_value": "a"}, "INVALID_PARAMETER_VALUE"),
         ({"key": "k", "string_value": "a" * (128 * 1024 + 1)}, "RESOURCE_LIMIT_EXCEEDED"),
         ({"key": "k", "string_value": ["a"]}, "MALFORMED_REQUEST"),

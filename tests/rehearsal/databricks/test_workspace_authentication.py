@@ -117,7 +117,9 @@ def test_discovery_needs_no_token(site: Site) -> None:
         ("GET", "/api/9.9/workspace/get-status", 404, "ENDPOINT_NOT_FOUND"),
         ("GET", "/nothing", 404, "ENDPOINT_NOT_FOUND"),
         ("POST", "/api/2.1/clusters/create", 501, "NOT_IMPLEMENTED"),
+        ("POST", "/api/2.0/instance-pools/create", 501, "NOT_IMPLEMENTED"),
         ("GET", "/api/2.2/jobs/runs/export", 501, "NOT_IMPLEMENTED"),
+        ("GET", "/api/2.1/unity-catalog/catalogs", 501, "NOT_IMPLEMENTED"),
     ],
 )
 def test_what_is_not_there_is_refused_by_name(site: Site, method: str, path: str, status: int, code: str) -> None:
