@@ -63,10 +63,15 @@ class Call:
         return int(value)
 
     def flag(self, name: str, default: bool = False) -> bool:
+        """Yes or no, also as the text of a query or a form."""
         value = self.values.get(name)
         if value is None or value == "":
             return default
-        return value is True or str(value).lower() in ("true", "1")
+        if isinstance(value, bool):
+            return value
+        if not isinstance(value, str) or value.lower() not in ("true", "false", "1", "0"):
+            raise malformed(f"Could not parse request object: {name} must be true or false")
+        return value.lower() in ("true", "1")
 
     def decoded(self, name: str) -> bytes:
         """A base64 value."""
