@@ -16,6 +16,7 @@ Acl = Mapping[str, str]
 
 OBJECT_LEVELS = ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE")
 JOB_LEVELS = ("CAN_VIEW", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER")
+POLICY_LEVELS = ("CAN_USE",)
 SECRET_LEVELS = ("READ", "WRITE", "MANAGE")
 
 FIELDS = {"user": "user_name", "sp": "service_principal_name", "group": "group_name"}

@@ -27,10 +27,12 @@ from rehearsal.databricks.routes import (
     files,
     jobs,
     permissions,
+    policies,
     repos,
     runs,
     scim,
     secrets,
+    tokens,
     workspace_files,
 )
 from rehearsal.databricks.schedules import Schedules
@@ -114,6 +116,8 @@ def operations(engine: Engine, datasets: Path) -> list[Operation]:
         *dbfs.operations(datasets),
         *files.OPERATIONS,
         *repos.OPERATIONS,
+        *tokens.OPERATIONS,
+        *policies.OPERATIONS,
     ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from rehearsal.databricks import tokens
 from rehearsal.databricks.members import ADMINS, Member
 from rehearsal.databricks.workspace import Workspace
 from rehearsal.entra.directory import InvalidToken, Principal
@@ -40,12 +41,27 @@ class RefusedError(Exception):
 
 def authenticate(world: World, workspace: Workspace, request: Request) -> Member:
     """The member who calls. Raises RefusedError with the service's own answer."""
+    if personal := tokens.presented(request.headers.get("Authorization")):
+        return _owner(workspace, personal)
     principal = _verify(world, request.headers.get("Authorization"))
     if member := workspace.members.by_object_id(principal.object_id):
         if not member.active:
             raise RefusedError(HTMLResponse(_page(403, "User not authorized."), 403))  # text by analogy (unverified)
         return member
     return _let_in(world, workspace, request, principal)
+
+
+def by_personal_token(request: Request) -> bool:
+    """Whether somebody came in with a personal access token."""
+    return tokens.presented(request.headers.get("Authorization")) is not None
+
+
+def _owner(workspace: Workspace, personal: str) -> Member:
+    object_id = workspace.tokens.owner(personal)
+    member = workspace.members.by_object_id(object_id) if object_id else None
+    if member is None or not member.active:
+        raise RefusedError(_refusal(InvalidToken("signature", "no such personal access token")))
+    return member
 
 
 def _verify(world: World, header: str | None) -> Principal:

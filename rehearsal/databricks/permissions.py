@@ -1,4 +1,4 @@
-"""The Permissions API's rules over jobs and workspace objects (`/api/2.0/permissions/*`).
+"""The Permissions API's rules over jobs, cluster policies and workspace objects (`/api/2.0/permissions/*`).
 
 Shapes: terraform-provider-databricks fixtures; rules: databricks/cli acceptance tests, terraform provider issues 1241 and 2269.
 """
@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.databricks import paths
-from rehearsal.databricks.access import JOB_LEVELS, OBJECT_LEVELS, Acl, read_request, show
-from rehearsal.databricks.errors import ApiError, denied, invalid, missing, not_simulated
+from rehearsal.databricks.access import JOB_LEVELS, OBJECT_LEVELS, POLICY_LEVELS, Acl, read_request, show
+from rehearsal.databricks.errors import ApiError, denied, invalid, lacks, missing, not_simulated
 from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.members import Member
+from rehearsal.databricks.policies import Policy
 from rehearsal.databricks.tree import DIRECTORY, FILE, NOTEBOOK, REPO, Node
 from rehearsal.databricks.workspace import Workspace
 
@@ -24,9 +25,9 @@ OBJECTS = {
     "repos": ("repo", REPO),
 }
 JOBS = "jobs"
+POLICIES = "cluster-policies"
 NOT_BUILT = [
     "clusters",
-    "cluster-policies",
     "instance-pools",
     "pipelines",
     "experiments",
@@ -51,25 +52,31 @@ DESCRIPTIONS = {
     "CAN_VIEW": "Can view the job",
     "CAN_MANAGE_RUN": "Can start and cancel runs",
     "IS_OWNER": "Is owner of the job",
+    "CAN_USE": "Can use the policy",
 }
 
 
 @dataclass
 class Subject:
-    """What a permissions request is about: a job, or an object of the tree."""
+    """What a permissions request is about: a job, a cluster policy, or an object of the tree."""
 
     request_type: str
     job: Job | None = None
     node: Node | None = None
+    policy: Policy | None = None
 
     @property
     def levels(self) -> tuple[str, ...]:
+        if self.policy is not None:
+            return POLICY_LEVELS
         return JOB_LEVELS if self.job is not None else OBJECT_LEVELS
 
     @property
     def acl(self) -> dict[str, str]:
         if self.job is not None:
             return dict(self.job["acl"])
+        if self.policy is not None:
+            return dict(self.policy["acl"])
         return dict(self.node.acl) if self.node else {}
 
 
@@ -77,6 +84,11 @@ def find(workspace: Workspace, member: Member, request_type: str, object_id: str
     """The object, if the member manages it. Raises ApiError."""
     if request_type == JOBS:
         return Subject(request_type, job=_job(workspace, member, object_id))
+    if request_type == POLICIES:
+        policy = workspace.policies.find(object_id)
+        if not member.admin:
+            raise lacks(member.name, "Manage", f"cluster policy {object_id}")  # text by analogy (unverified)
+        return Subject(request_type, policy=policy)
     if request_type in NOT_BUILT:
         raise not_simulated(f"permissions of {request_type}")
     if request_type not in OBJECTS:
@@ -106,6 +118,8 @@ def render(workspace: Workspace, subject: Subject) -> dict[str, Any]:
     inherited = list(_inherited(workspace, subject))
     if subject.job is not None:
         object_id, object_type = f"/jobs/{subject.job['job_id']}", "job"
+    elif subject.policy is not None:
+        object_id, object_type = f"/{POLICIES}/{subject.policy['policy_id']}", "cluster-policy"
     else:
         object_id = f"/{subject.request_type}/{subject.node.id if subject.node else ''}"
         object_type = OBJECTS[subject.request_type][0]
@@ -116,6 +130,8 @@ def render(workspace: Workspace, subject: Subject) -> dict[str, Any]:
 def _inherited(workspace: Workspace, subject: Subject) -> list[tuple[str, Acl]]:
     if subject.job is not None:
         return [("/jobs/", {"group:admins": "CAN_MANAGE"})]
+    if subject.policy is not None:
+        return []
     found: list[tuple[str, Acl]] = []
     for path in paths.ancestors(subject.node.path) if subject.node else []:
         for folder in workspace.tree.walk(path):
@@ -129,6 +145,10 @@ def change(workspace: Workspace, member: Member, subject: Subject, raw: Any, *, 
     asked = {workspace.members.check_key(key): level for key, level in read_request(raw or [], subject.levels).items()}
     if subject.job is not None:
         _change_job(workspace, member, subject, asked, replace=replace)
+    elif subject.policy is not None:
+        acl = asked if replace else subject.acl | asked
+        workspace.policies.set_acl(subject.policy["policy_id"], acl)
+        subject.policy = workspace.policies.find(subject.policy["policy_id"])
     elif subject.node is not None:
         _change_node(workspace, subject.node, asked, replace=replace)
 

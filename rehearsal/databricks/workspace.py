@@ -11,9 +11,11 @@ from rehearsal.databricks.git_credentials import GitCredentials
 from rehearsal.databricks.git_folders import GitFolders
 from rehearsal.databricks.jobs import Jobs
 from rehearsal.databricks.members import Member, Members
+from rehearsal.databricks.policies import Policies
 from rehearsal.databricks.runs import Runs
 from rehearsal.databricks.secrets import Secrets
 from rehearsal.databricks.streams import Streams
+from rehearsal.databricks.tokens import Tokens
 from rehearsal.databricks.tree import Tree
 from rehearsal.databricks.volumes import Volumes
 from rehearsal.store import Store
@@ -53,6 +55,8 @@ class Workspace:
         self.git_credentials = GitCredentials(store.collection(f"{prefix}/git-credentials"), object_id)
         repos = store.collection(f"{prefix}/repos")
         self.git_folders = GitFolders(repos, self.tree, self.git_credentials, self.folder / "git")
+        self.tokens = Tokens(store.collection(f"{prefix}/tokens"), clock)
+        self.policies = Policies(store.collection(f"{prefix}/policies"), clock)
         self.streams = Streams(self.folder / "uploads", clock)
         self.volumes = Volumes(self.folder / "volumes", store.collection(f"{prefix}/volumes"), clock)
         for part in ("dbfs", "volumes", "uploads", "runs"):

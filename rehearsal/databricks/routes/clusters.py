@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from rehearsal.databricks.call import Answer, Call, Operation
+from rehearsal.databricks.errors import invalid
 
 VERSIONS = ("2.0", "2.1")
 RUNTIMES = {
@@ -43,12 +44,21 @@ async def node_types(_: Call) -> Answer:
 
 
 async def list_clusters(_: Call) -> Answer:
-    """Job clusters end with their runs, all-purpose clusters can't be made: there is never one to show."""
+    """Job clusters end with their runs; all-purpose clusters and pools can't be made: there is never one to show."""
     return {}
+
+
+async def get_cluster(call: Call) -> Answer:
+    """400, as both SDKs' override tables have it (databricks-sdk-py `errors/overrides.py`)."""
+    call.required("cluster_id")
+    raise invalid(f"Cluster {call.text('cluster_id')} does not exist")
 
 
 OPERATIONS = [
     Operation("GET", "/clusters/spark-versions", spark_versions, VERSIONS),
     Operation("GET", "/clusters/list-node-types", node_types, VERSIONS),
     Operation("GET", "/clusters/list", list_clusters, VERSIONS),
+    Operation("GET", "/clusters/get", get_cluster, VERSIONS),
+    Operation("GET", "/libraries/all-cluster-statuses", list_clusters, VERSIONS),
+    Operation("GET", "/instance-pools/list", list_clusters),
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from rehearsal.databricks.authentication import by_personal_token
 from rehearsal.databricks.call import Answer, Call, Operation
-from rehearsal.databricks.errors import malformed
+from rehearsal.databricks.errors import invalid, malformed
 from rehearsal.databricks.secrets import DATABRICKS, KEY_VAULT, one_value
 
 
@@ -16,6 +17,9 @@ async def create_scope(call: Call) -> Answer:
     if vault is not None and not isinstance(vault, dict):
         raise malformed("Could not parse request object: backend_azure_keyvault must be an object")
     backend = call.text("scope_backend_type", DATABRICKS) or DATABRICKS
+    if backend == KEY_VAULT and by_personal_token(call.request):
+        # azure-docs issues 82429 and 114543
+        raise invalid("Scope with Azure KeyVault must have userAADToken defined!")
     manager = call.text("initial_manage_principal")
     call.workspace.secrets.create_scope(call.caller, call.text("scope"), manager, backend, vault)
     return {}
