@@ -80,6 +80,8 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         log=log,
         port=arguments.port,
         git=git,
+        templates=_mappings(arguments.map_templates),
+        accept_unknown_resources=arguments.accept_unknown_resources,
     )
     _cancel_on_signals(rehearsal.cancel)
     try:
@@ -167,6 +169,14 @@ def _faults(file: Path | None) -> list[Fault]:
         raise Refused(f"--faults {file}: {error.strerror}") from error
     except ValueError as error:
         raise Refused(f"--faults {file}: {error}. docs/faults.md says what may stand there") from error
+
+
+def _mappings(given: Sequence[str]) -> list[tuple[str, Path]]:
+    pairs = [each.partition("=") for each in given]
+    for beginning, _mark, folder in pairs:
+        if not folder or not Path(folder).is_dir():
+            raise Refused(f"--map-templates {beginning}: write it as ADDRESS=FOLDER, with a folder that is there")
+    return [(beginning, Path(folder).resolve()) for beginning, _mark, folder in pairs]
 
 
 def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
@@ -260,6 +270,14 @@ def _parser() -> argparse.ArgumentParser:
         "--folder", type=Path, metavar="DIR", help=f"where a rehearsal keeps its things (default: {FOLDER})"
     )
     parser.add_argument("--port", type=int, default=0, help="port of the gateway (default: a free one)")
+    parser.add_argument(
+        "--map-templates", action="append", default=[], metavar="ADDRESS=FOLDER", help="where linked templates lie"
+    )
+    parser.add_argument(
+        "--accept-unknown-resources",
+        action="store_true",
+        help="keep resources of types that are not known here as they are",
+    )
     parser.add_argument("--repository", type=Path, default=ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true", help="every line of every step, in the terminal too")
     return parser

@@ -25,8 +25,10 @@ from rehearsal.gateway.faults import Faults
 from rehearsal.gateway.gateway import Gateway
 from rehearsal.key_vault.app import create_app as key_vault_app
 from rehearsal.key_vault.app import read_secret, secret_names
+from rehearsal.key_vault.secrets import Secrets
 from rehearsal.pipelines.host import ServiceConnection
 from rehearsal.resource_manager.app import create_app as resource_manager_app
+from rehearsal.resource_manager.links import first_of, from_storage, mapped
 from rehearsal.resource_manager.resources import Resources
 from rehearsal.resource_manager.roles import Roles
 from rehearsal.storage.accounts import StorageAccounts
@@ -99,14 +101,18 @@ def compose(
     role_delay_seconds: float,
     port: int = 0,
     git: Mapping[str, Remote] | None = None,
+    templates: Sequence[tuple[str, Path]] = (),
+    accept_unknown_resources: bool = False,
 ) -> LocalAzure:
     """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `git`: repositories
     of this machine that Git folders are cloned from, by URL.
 
+    templates: beginnings of addresses, each with the folder that stands for it, for linked templates.
     Raises DamagedStore when the folder's store cannot be read.
     """
     store = Store(folder / "store.sqlite")
     directory = Directory(store, clock)
+    workspaces = Workspaces(store, folder, clock)
     world = World(
         folder=folder,
         store=store,
@@ -115,9 +121,11 @@ def compose(
         roles=Roles(store, clock, delay_seconds=role_delay_seconds),
         resources=Resources(store),
         storage_accounts=StorageAccounts(folder, store),
+        vault_secrets=Secrets(store, clock),
+        workspaces=workspaces,
+        accept_unknown_resources=accept_unknown_resources,
     )
     devops = AzureDevOps(directory, store, clock)
-    workspaces = Workspaces(store, folder, clock)
     azurite = Azurite(folder / "azurite", world.storage_accounts)
     faults = Faults()
     exports: dict[str, str] = {}
@@ -136,10 +144,11 @@ def compose(
         world, databricks=workspace_app, vault_secret=lambda vault, name: read_secret(world, vault, name)
     )
     storage_front = storage_app(world, azurite)
+    linked = first_of(mapped(templates), from_storage(storage_front))
     apps = [
         ("login.microsoftonline.com", entra_app(world)),
         ("graph.microsoft.com", graph_app(world)),
-        ("management.azure.com", resource_manager_app(world, rules=factories.rules)),
+        ("management.azure.com", resource_manager_app(world, rules=factories.rules, fetcher=linked)),
         ("*.vault.azure.net", key_vault_app(world)),
         ("*.blob.core.windows.net", storage_front),
         ("*.dfs.core.windows.net", storage_front),

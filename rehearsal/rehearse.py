@@ -25,6 +25,7 @@ from rehearsal.pipelines.run import run_pipeline
 from rehearsal.recorder import Recorder
 from rehearsal.report import model
 from rehearsal.report.factory import factory_from, is_definition
+from rehearsal.resource_manager.providers.unknown import accepted
 from rehearsal.scripts import Scripts, child_environment
 from rehearsal.server import Server
 from rehearsal.setup import environment_folder
@@ -65,6 +66,8 @@ class Rehearsal:
     log: Log
     port: int = 0
     git: Mapping[str, Remote] = field(default_factory=dict)
+    templates: Sequence[tuple[str, Path]] = ()
+    accept_unknown_resources: bool = False
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -155,7 +158,7 @@ class Rehearsal:
             issues=self.recorder.issues,
             requests=dict(self.server.call(lambda: sorted(gateway.requests.items()))),
             refusals=dict(self.server.call(lambda: sorted((gateway.refused + gateway.unimplemented).items()))),
-            notes=[f"Data: {self.dataset.note}."],
+            notes=[f"Data: {self.dataset.note}.", *self._unknown_resources()],
         )
 
     def stop(self) -> None:
@@ -210,6 +213,8 @@ class Rehearsal:
             role_delay_seconds=ROLE_DELAY_SECONDS,
             port=self.port,
             git=self.git,
+            templates=self.templates,
+            accept_unknown_resources=self.accept_unknown_resources,
         )
 
     def _host(self, number: int) -> AgentHost:
@@ -261,6 +266,11 @@ class Rehearsal:
         azure = environment.azure
         scope = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.resource_group}"
         return list(self.server.azure.world.resources.below(scope))
+
+    def _unknown_resources(self) -> list[str]:
+        """A note for the report: what was taken as it is."""
+        ids = self.server.call(lambda: accepted(self.server.azure.world))
+        return [f"Kept as they are written, with no rules of their own: {', '.join(ids)}."] if ids else []
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began

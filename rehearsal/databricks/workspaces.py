@@ -75,6 +75,12 @@ class Workspaces:
         for object_id in admins:
             workspace.members.add_object_id(object_id, [ADMINS])
 
+    def remove(self, host: str) -> None:
+        """Take a workspace away; it does not answer any more. What it held stays in the rehearsal's folder."""
+        name = _name(host)
+        self._known.pop(name, None)
+        self._open.pop(name, None)
+
     def add_principal(self, host: str, principal: Principal, groups: Iterable[str] = ()) -> Member:
         """Put a principal into a workspace and into groups ("admins", or any name). Idempotent.
 

@@ -134,6 +134,12 @@ class Directory:
         if record not in known:
             self._federations[app_id.lower()] = [*known, record]
 
+    def remove_federation(self, *, app_id: str, issuer: str, subject: str) -> None:
+        known = self._federations.get(app_id.lower()) or []
+        kept = [record for record in known if (record["issuer"], record["subject"]) != (issuer, subject)]
+        if kept != known:
+            self._federations[app_id.lower()] = kept
+
     def federations(self, app_id: str) -> list[dict[str, str]]:
         return list(self._federations.get(app_id.lower()) or [])
 

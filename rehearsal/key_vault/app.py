@@ -20,8 +20,8 @@ from starlette.routing import Route
 
 from rehearsal.key_vault.access import Challenge, admitted
 from rehearsal.key_vault.rules import VaultError
-from rehearsal.key_vault.secrets import LONGEST_RETENTION, Recovery, Secrets
-from rehearsal.world import World
+from rehearsal.key_vault.secrets import Secrets
+from rehearsal.world import Recovery, World
 
 PAGE = 25
 LARGEST_BODY = 256 * 1024
@@ -113,7 +113,7 @@ def create_app(world: World) -> Starlette:
             try:
                 vault = admitted(world, name, action, request)
                 body = await _body(request)
-                asked = _Asked(vault=str(vault["name"]), recovery=_recovery(vault), request=request, body=body)
+                asked = _Asked(vault=str(vault["name"]), recovery=Recovery.of(vault), request=request, body=body)
                 answer = call(secrets, asked)
             except Challenge as challenge:
                 return _challenged(challenge)
@@ -133,11 +133,6 @@ def create_app(world: World) -> Starlette:
             Route("/{path:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]
     )
-
-
-def _recovery(vault: dict[str, Any]) -> Recovery:
-    days = vault["properties"].get("softDeleteRetentionInDays") or LONGEST_RETENTION
-    return Recovery(int(days), bool(vault["properties"].get("enablePurgeProtection")))
 
 
 def _challenged(challenge: Challenge) -> Response:

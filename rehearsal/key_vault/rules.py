@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from rehearsal.world import VaultRefusal
+
 NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
 LARGEST_VALUE = 25_000
 MOST_TAGS = 15
@@ -19,7 +21,7 @@ LONGEST_CONTENT_TYPE = 255
 LATEST_TIME = 253_402_300_799  # 9999-12-31
 
 
-class VaultError(Exception):
+class VaultError(VaultRefusal):
     """A refusal: HTTP status, Key Vault's code, its sentence, and the code of an inner error where there is one."""
 
     def __init__(self, status: int, code: str, message: str, *, inner: str = "") -> None:

@@ -10,27 +10,13 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rehearsal.key_vault.rules import VaultError, check_body, check_name, check_value, missing, settable
 from rehearsal.store import Store
+from rehearsal.world import LONGEST_RETENTION, USUAL, Recovery
 
 DAY = 86_400
-LONGEST_RETENTION = 90
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """How a vault keeps what was deleted: for so many days, and with purge protection or not."""
-
-    days: int = LONGEST_RETENTION
-    protected: bool = False
-
-    def attributes(self) -> dict[str, Any]:
-        """https://learn.microsoft.com/rest/api/keyvault/secrets/set-secret/set-secret, DeletionRecoveryLevel."""
-        level = "Recoverable" if self.days >= LONGEST_RETENTION else "CustomizedRecoverable"
-        return {"recoveryLevel": level if self.protected else f"{level}+Purgeable", "recoverableDays": self.days}
 
 
 class Secrets:
@@ -42,7 +28,7 @@ class Secrets:
         self._backups = store.collection("key_vault/backups")
         self._clock = clock
 
-    def set(self, vault: str, name: str, body: Mapping[str, Any], recovery: Recovery = Recovery()) -> dict[str, Any]:
+    def set(self, vault: str, name: str, body: Mapping[str, Any], recovery: Recovery = USUAL) -> dict[str, Any]:
         """A new version. Raises VaultError (bad name or value; a deleted secret has the name)."""
         check_name(name)
         value = check_value(body)
@@ -82,6 +68,17 @@ class Secrets:
             return None
         return str(versions[-1]["value"])
 
+    def latest(self, vault: str, name: str) -> dict[str, Any] | None:
+        """The latest version without its value, disabled or not; None when there is no such secret."""
+        versions = self._live.get(_key(vault, name))
+        return self._shown(vault, versions[-1], with_value=False) if versions else None
+
+    def forget(self, vault: str) -> None:
+        """Everything of a vault that was purged."""
+        for kept in (self._live, self._deleted):
+            for key in [key for key in kept if key.startswith(_key(vault, ""))]:
+                del kept[key]
+
     def update(self, vault: str, name: str, version: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Change attributes, tags or content type of a version ("" = the latest). Raises VaultError."""
         versions = self._versions(vault, name)
@@ -104,7 +101,7 @@ class Secrets:
     def versions(self, vault: str, name: str) -> list[dict[str, Any]]:
         return [self._shown(vault, version, with_value=False) for version in self._versions(vault, name)]
 
-    def delete(self, vault: str, name: str, recovery: Recovery = Recovery()) -> dict[str, Any]:
+    def delete(self, vault: str, name: str, recovery: Recovery = USUAL) -> dict[str, Any]:
         """Soft delete. Raises VaultError."""
         versions = self._versions(vault, name)
         now = int(self._clock())
@@ -135,7 +132,7 @@ class Secrets:
         self._live[_key(vault, name)] = record["versions"]
         return self._shown(vault, record["versions"][-1], with_value=False)
 
-    def purge(self, vault: str, name: str, recovery: Recovery = Recovery()) -> None:
+    def purge(self, vault: str, name: str, recovery: Recovery = USUAL) -> None:
         """Delete for good. Raises VaultError."""
         self.deleted(vault, name)
         if recovery.protected:  # sentence as reported at github.com/microsoft/AzureTRE, issue 1951

@@ -21,7 +21,7 @@ from rehearsal.resource_manager.identifiers import ResourceId, fold, group_id, p
 from rehearsal.resource_manager.links import Fetch
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.base import ResourceType
-from rehearsal.resource_manager.resources import Resources
+from rehearsal.resource_manager.resources import Resources, new_group, subscription_of_tenant
 from rehearsal.resource_manager.roles import Roles
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError, UnresolvedError
 from rehearsal.resource_manager.template.errors import Path as Place
@@ -101,9 +101,7 @@ async def evaluate(
 
 def _world(where: Where, *, accept_unknown: bool) -> World:
     store = Store(None)
-    resources = _Resources(store)
-    resources.add_subscription(where.subscription, tenant_id=where.tenant)
-    resources.default = where
+    resources = _Resources(store, where)
     if where.group:
         resources.put_group(where.subscription, where.group, location=where.location, tags={})
     return World(
@@ -135,16 +133,18 @@ class _Directory:
 class _Resources(Resources):
     """Every subscription and group that is asked for is there."""
 
-    default: Where
+    def __init__(self, store: Store, where: Where) -> None:
+        super().__init__(store)
+        self._where = where
 
     def subscription(self, subscription_id: str) -> dict[str, Json] | None:
-        if super().subscription(subscription_id) is None:
-            self.add_subscription(subscription_id, tenant_id=self.default.tenant)
-        return super().subscription(subscription_id)
+        found = super().subscription(subscription_id)
+        return found or subscription_of_tenant(subscription_id, self._where.tenant)
 
     def group(self, subscription_id: str, name: str) -> dict[str, Json] | None:
         found = super().group(subscription_id, name)
-        return found or self.put_group(subscription_id, name, location=self.default.location, tags={})
+        # Not kept: the template may be the one that makes it.
+        return found or new_group(subscription_id, name, location=self._where.location, tags={})
 
 
 class _Operations(Operations):
@@ -174,8 +174,10 @@ class _Answers(Answers):
                 raise ExpressionError(f"{error.code}: {error.message}") from error
             raise UnresolvedError from error
         found = super().reference(resource_id, api_version, full=full)
-        kind = self.operations.providers
-        return partial(found) if not kind.has_rules(parse(resource_id).type) else found
+        kind = parse(resource_id).type
+        if kind.lower() == DEPLOYMENT:
+            return found
+        return partial(found) if self.operations.providers.kind(kind).partial else found
 
     def invoke(self, function: str, resource_id: str, _api_version: str, body: Json) -> Json:
         raise UnresolvedError

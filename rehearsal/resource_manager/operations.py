@@ -7,9 +7,10 @@ from typing import Any
 
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.access import require
+from rehearsal.resource_manager.api_versions import check_supported
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_found
 from rehearsal.resource_manager.identifiers import ResourceId, group_of, parse, subscription_of
-from rehearsal.resource_manager.providers.base import ResourceType, Write, check_shape, locked
+from rehearsal.resource_manager.providers.base import ResourceType, Write, check_shape, location, locked, spelled
 from rehearsal.resource_manager.providers.registry import Providers
 from rehearsal.world import World
 
@@ -24,14 +25,17 @@ class Operations:
         self.world = world
         self.providers = Providers(world)
 
-    def get(self, resource_id: str, caller: Principal) -> dict[str, Json]:
-        """Raises ServiceError: 403, 404, 501."""
+    def get(self, resource_id: str, caller: Principal, api_version: str = "") -> dict[str, Json]:
+        """Raises ServiceError: 400, 403, 404, 501."""
         parsed, kind = self.identify(resource_id)
+        self._check_version(kind, api_version, resource_id)
         require(self.world, caller, resource_id, f"{kind.actions}/read")
         return self._existing(parsed, kind)
 
-    def list(self, scope: str, resource_type: str, caller: Principal) -> list[dict[str, Json]]:
+    def list(self, scope: str, resource_type: str, caller: Principal, api_version: str = "") -> list[dict[str, Json]]:
         kind = self.providers.kind(resource_type)
+        if api_version:
+            check_supported(kind.name, api_version, self.world.clock())
         self.check_place(scope)
         require(self.world, caller, scope, f"{kind.actions}/read")
         return kind.list(scope)
@@ -47,6 +51,8 @@ class Operations:
     ) -> tuple[ResourceType, Write]:
         """A write with its type, not yet checked. Raises ServiceError 501 for an unknown type."""
         parsed, kind = self.identify(resource_id, resource_type)
+        self._check_version(kind, api_version, resource_id, body)
+        body = spelled(body, (*kind.shape, *kind.words))
         check_shape(body, kind.shape)
         write = Write(
             id=parsed,
@@ -133,6 +139,18 @@ class Operations:
                 f"Failed to perform 'write' on resource(s) of type '{short}', because the parent resource '{parent}' could "
                 "not be found.",
             )
+
+    def _check_version(
+        self, kind: ResourceType, api_version: str, resource_id: str, body: Mapping[str, Json] | None = None
+    ) -> None:
+        """Raises ServiceError 400 for an api-version that the type has not."""
+        if not api_version or not self.providers.has_rules(kind.name):
+            return
+        place = (body or {}).get("location")
+        subscription, group = subscription_of(resource_id), group_of(resource_id)
+        if place is None and subscription is not None and group is not None:
+            place = (self.world.resources.group(subscription, group) or {}).get("location")
+        check_supported(kind.name, api_version, self.world.clock(), location(place) or "global")
 
     def _existing(self, parsed: ResourceId, kind: ResourceType) -> dict[str, Json]:
         self.check_place(str(parsed))

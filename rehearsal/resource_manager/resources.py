@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.resource_manager.identifiers import contains, fold, group_id, group_of, parse, subscription_of
 from rehearsal.store import Store
 
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
+
+
+def subscription_of_tenant(subscription_id: str, tenant_id: str, display_name: str = "Rehearsal") -> dict[str, Any]:
+    """A subscription as GET returns it."""
+    return {
+        "id": f"/subscriptions/{subscription_id}",
+        "subscriptionId": subscription_id,
+        "tenantId": tenant_id,
+        "displayName": display_name,
+        "state": "Enabled",
+        "subscriptionPolicies": {
+            "locationPlacementId": "Public_2014-09-01",
+            "quotaId": "PayAsYouGo_2014-09-01",
+            "spendingLimit": "Off",
+        },
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+    }
+
+
+def new_group(subscription_id: str, name: str, *, location: str, tags: dict[str, str] | None) -> dict[str, Any]:
+    """A resource group as GET returns it."""
+    return {
+        "id": group_id(subscription_id, name),
+        "type": GROUP_TYPE,
+        "name": name,
+        "location": location,
+        **({"tags": tags} if tags is not None else {}),
+        "properties": {"provisioningState": "Succeeded"},
+    }
 
 
 class Resources:
@@ -22,19 +53,10 @@ class Resources:
 
     def add_subscription(self, subscription_id: str, *, tenant_id: str, display_name: str = "Rehearsal") -> None:
         """Make a subscription known; Resource Manager answers SubscriptionNotFound for any other. Idempotent."""
+        before = self._subscriptions.get(subscription_id.lower()) or {}
         self._subscriptions[subscription_id.lower()] = {
-            "id": f"/subscriptions/{subscription_id}",
-            "subscriptionId": subscription_id,
-            "tenantId": tenant_id,
-            "displayName": display_name,
-            "state": "Enabled",
-            "subscriptionPolicies": {
-                "locationPlacementId": "Public_2014-09-01",
-                "quotaId": "PayAsYouGo_2014-09-01",
-                "spendingLimit": "Off",
-            },
-            "authorizationSource": "RoleBased",
-            "managedByTenants": [],
+            **subscription_of_tenant(subscription_id, tenant_id, display_name),
+            **({"tags": before["tags"]} if "tags" in before else {}),
         }
 
     def subscription(self, subscription_id: str) -> dict[str, Any] | None:
@@ -49,6 +71,12 @@ class Resources:
 
     def subscriptions(self) -> list[dict[str, Any]]:
         return list(self._subscriptions.values())
+
+    def tag_subscription(self, subscription_id: str, tags: Mapping[str, str]) -> None:
+        self._subscriptions[subscription_id.lower()] = {
+            **self._subscriptions[subscription_id.lower()],
+            "tags": dict(tags),
+        }
 
     def get(self, resource_id: str) -> dict[str, Any] | None:
         """The full resource (or resource group) JSON as GET returns it, or None."""
@@ -87,14 +115,7 @@ class Resources:
         self, subscription_id: str, name: str, *, location: str, tags: dict[str, str] | None = None
     ) -> dict[str, Any]:
         """Make a resource group, or set the tags of one that is there; the group as GET returns it."""
-        group = {
-            "id": group_id(subscription_id, name),
-            "type": GROUP_TYPE,
-            "name": name,
-            "location": location,
-            **({"tags": tags} if tags is not None else {}),
-            "properties": {"provisioningState": "Succeeded"},
-        }
+        group = new_group(subscription_id, name, location=location, tags=tags)
         self.put(group)
         return group
 

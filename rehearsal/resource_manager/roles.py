@@ -1,23 +1,24 @@
-"""Who may do what: role assignments over the built-in roles, which take effect late, as they do in Azure."""
+"""Who may do what: role assignments over built-in and custom roles, which take effect late, as they do in Azure."""
 
 from __future__ import annotations
 
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from rehearsal.resource_manager.identifiers import contains, fold
-from rehearsal.resource_manager.role_definitions import BY_NAME, BY_ROLE_NAME, RoleDefinition
+from rehearsal.resource_manager.role_definitions import BUILT_IN, BY_NAME, BY_ROLE_NAME, RoleDefinition
 from rehearsal.store import Store
 
 _NAMES = uuid.UUID("6f1a1c5e-6a63-4e6a-9f3c-2d2f2c3a4b5d")  # our own namespace for names that a caller does not give
 
 
 class UnknownRoleError(Exception):
-    """No built-in role of that name or id is known here."""
+    """No role of that name or id is known here."""
 
 
 class Roles:
@@ -34,10 +35,15 @@ class Roles:
         self.delay_seconds = delay_seconds
         self._assignments: dict[str, dict[str, Any]] = {key: self._records[key] for key in self._records}
         self._ghosts: dict[str, dict[str, Any]] = {key: self._removed[key] for key in self._removed}
+        self._defined = store.collection("resource_manager/role_definitions")
+        self._custom = {key: _from_json(self._defined[key]) for key in self._defined}
 
     def definition(self, role: str) -> RoleDefinition:
-        """The built-in role of that name, GUID or definition id. Raises UnknownRoleError."""
-        found = BY_ROLE_NAME.get(role.lower()) or BY_NAME.get(fold(role).rsplit("/", 1)[-1])
+        """The role of that name, GUID or definition id. Raises UnknownRoleError."""
+        key = fold(role).rsplit("/", 1)[-1]
+        found = BY_ROLE_NAME.get(role.lower()) or BY_NAME.get(key) or self._custom.get(key)
+        if found is None:
+            found = next((one for one in self._custom.values() if one.role_name.lower() == role.lower()), None)
         if found is None:
             raise UnknownRoleError(f"no role {role!r} is known here")
         return found
@@ -45,6 +51,31 @@ class Roles:
     def definition_id(self, scope: str, role: str) -> str:
         """The id that assignments at `scope` call a role by. Raises UnknownRoleError."""
         return str(self.definition(role).as_json(_subscription(scope))["id"])
+
+    def definitions(self, scope: str) -> list[RoleDefinition]:
+        """The built-in roles, and the custom ones that can be assigned at a scope or in it."""
+        custom = self._custom.values()
+        near = [
+            one
+            for one in custom
+            if any(contains(there, scope) or contains(scope, there) for there in one.assignable_scopes)
+        ]
+        return [*BUILT_IN, *near]
+
+    def define(self, definition: RoleDefinition) -> None:
+        """Make a custom role, or change one."""
+        self._custom[definition.name] = definition
+        self._defined[definition.name] = asdict(definition)
+
+    def undefine(self, name: str) -> None:
+        """Take a custom role away; a built-in one stays."""
+        if self._custom.pop(name.lower(), None) is not None:
+            del self._defined[name.lower()]
+
+    def uses(self, name: str) -> bool:
+        """Whether a role is assigned anywhere."""
+        held = (record["assignment"]["properties"]["roleDefinitionId"] for record in self._assignments.values())
+        return any(fold(one).rsplit("/", 1)[-1] == name.lower() for one in held)
 
     def assign(
         self,
@@ -142,7 +173,11 @@ class Roles:
             properties = record["assignment"]["properties"]
             if properties["principalId"].lower() != principal_id.lower() or record["effective_at"] > now:
                 continue
-            if contains(properties["scope"], scope) and _permits(properties["roleDefinitionId"], action, data=data):
+            if not contains(properties["scope"], scope):
+                continue
+            name = properties["roleDefinitionId"].rsplit("/", 1)[-1]
+            definition = BY_NAME.get(name) or self._custom.get(name)
+            if definition is not None and _permits(definition, action, data=data):
                 return True
         return False
 
@@ -158,6 +193,11 @@ class Roles:
         record = {"assignment": assignment, "effective_at": effective_at}
         self._records[fold(assignment["id"])] = record
         self._assignments[fold(assignment["id"])] = record
+
+
+def _from_json(kept: dict[str, Any]) -> RoleDefinition:
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in kept.items()}
+    return RoleDefinition(**values)
 
 
 def _subscription(scope: str) -> str:
@@ -183,8 +223,7 @@ def _assignment(name: str, given: dict[str, Any], created_by: str, moment: str) 
 
 
 @lru_cache(maxsize=4096)
-def _permits(role_definition_id: str, action: str, *, data: bool) -> bool:
-    definition = BY_NAME[role_definition_id.rsplit("/", 1)[-1]]
+def _permits(definition: RoleDefinition, action: str, *, data: bool) -> bool:
     granted = definition.data_actions if data else definition.actions
     withheld = definition.not_data_actions if data else definition.not_actions
     return any(_matches(pattern, action) for pattern in granted) and not any(_matches(p, action) for p in withheld)

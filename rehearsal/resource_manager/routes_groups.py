@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from rehearsal.resource_manager.access import require
+from rehearsal.resource_manager.api_versions import LOCATIONS, provider, zones
 from rehearsal.resource_manager.errors import ServiceError, group_not_found
 from rehearsal.resource_manager.exchange import Exchange, Later, Rule, answer, nothing, page, rule
 from rehearsal.resource_manager.identifiers import contains, group_id, group_of
@@ -17,22 +18,6 @@ Json = Any
 _SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)"
 _GROUP = _SUBSCRIPTION + r"/resourcegroups/(?P<group>[^/]+)"
 _ACTIONS = "Microsoft.Resources/subscriptions/resourceGroups"
-_LOCATIONS = {
-    "westeurope": "West Europe",
-    "northeurope": "North Europe",
-    "germanywestcentral": "Germany West Central",
-    "eastus": "East US",
-    "westus2": "West US 2",
-}
-_API_VERSIONS = {
-    "Microsoft.Authorization": ["2022-04-01", "2020-05-01", "2018-01-01-preview"],
-    "Microsoft.DataFactory": ["2018-06-01"],
-    "Microsoft.Databricks": ["2024-05-01", "2023-02-01"],
-    "Microsoft.KeyVault": ["2024-11-01", "2023-07-01", "2022-07-01"],
-    "Microsoft.ManagedIdentity": ["2024-11-30", "2023-01-31"],
-    "Microsoft.Resources": ["2025-04-01", "2021-04-01"],
-    "Microsoft.Storage": ["2025-01-01", "2024-01-01", "2023-05-01"],
-}
 
 
 def _visible(exchange: Exchange, subscription_id: str) -> bool:
@@ -64,8 +49,12 @@ async def _locations(exchange: Exchange) -> Response:
             "type": "Region",
             "displayName": shown,
             "regionalDisplayName": shown,
+            # In Azure each subscription has a mapping of its own; here all have this one.
+            "availabilityZoneMappings": [
+                {"logicalZone": zone, "physicalZone": f"{name}-az{zone}"} for zone in zones(name)
+            ],
         }
-        for name, shown in _LOCATIONS.items()
+        for name, shown in LOCATIONS.items()
     ]
     return page(exchange, found)
 
@@ -100,18 +89,7 @@ def _provider(exchange: Exchange, namespace: str) -> dict[str, Json]:
     kinds = [kind.name for kind in exchange.operations.providers.all() if kind.name.startswith(namespace + "/")]
     return {
         "id": f"/subscriptions/{exchange.values['subscription']}/providers/{namespace}",
-        "namespace": namespace,
-        "registrationState": "Registered",
-        "registrationPolicy": "RegistrationRequired",
-        "resourceTypes": [
-            {
-                "resourceType": kind.split("/", 1)[1],
-                "locations": list(_LOCATIONS.values()),
-                "apiVersions": _API_VERSIONS[namespace],
-                "capabilities": "None",
-            }
-            for kind in kinds
-        ],
+        **provider(namespace, kinds),
     }
 
 

@@ -10,8 +10,9 @@ from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.exchange import Exchange, Later, Rule, answer, nothing, page, rule
 from rehearsal.resource_manager.identifiers import fold
-from rehearsal.resource_manager.providers.base import check_location
+from rehearsal.resource_manager.providers.base import check_location, check_shape
 from rehearsal.resource_manager.providers.key_vault import DeletedVaults
+from rehearsal.resource_manager.providers.tags import Tags
 
 Json = Any
 _SUBSCRIPTION = r"/subscriptions/(?P<subscription>[^/]+)"
@@ -28,12 +29,12 @@ def _names_a_resource(exchange: Exchange) -> bool:
 async def _get(exchange: Exchange) -> Response:
     if not _names_a_resource(exchange):
         return await _list(exchange)
-    return answer(exchange.operations.get(exchange.path, exchange.caller))
+    return answer(exchange.operations.get(exchange.path, exchange.caller, exchange.api_version))
 
 
 async def _head(exchange: Exchange) -> Response:
     try:
-        exchange.operations.get(exchange.path, exchange.caller)
+        exchange.operations.get(exchange.path, exchange.caller, exchange.api_version)
     except ServiceError as error:
         if error.status != 404:
             raise
@@ -47,7 +48,7 @@ async def _list(exchange: Exchange) -> Response:
     if len(rest) == 1:
         scope = head
     resource_type = "/".join((namespace, *rest[0::2]))
-    found = exchange.operations.list(scope, resource_type, exchange.caller)
+    found = exchange.operations.list(scope, resource_type, exchange.caller, exchange.api_version)
     return page(exchange, [one for one in found if _wanted(one, scope, exchange.filters())])
 
 
@@ -87,6 +88,19 @@ async def _patch(exchange: Exchange) -> Response:
     kind, write = operations.prepare(exchange.path, merged, exchange.api_version, exchange.caller)
     if kind.tracked:
         check_location(write)
+    return answer(operations.put(kind, write))
+
+
+async def _patch_tags(exchange: Exchange) -> Response:
+    """Tags - Update At Scope: Replace, Merge or Delete some of them."""
+    kind = exchange.operations.providers.kind("Microsoft.Resources/tags")
+    body, operations = exchange.object(), exchange.operations
+    check_shape(body, kind.shape)
+    if isinstance(kind, Tags):
+        given = (body.get("properties") or {}).get("tags") or {}
+        changed = kind.changed(exchange.path, str(body.get("operation", "")).lower(), given)
+        body = {"properties": {"tags": changed}}
+    kind, write = operations.prepare(exchange.path, body, exchange.api_version, exchange.caller)
     return answer(operations.put(kind, write))
 
 
@@ -182,6 +196,7 @@ RULES: tuple[Rule, ...] = (
     rule("GET", _ANY, _get),
     rule("HEAD", _ANY, _head),
     rule("PUT", _ANY, _put),
+    rule("PATCH", r".*/providers/Microsoft\.Resources/tags/default", _patch_tags),
     rule("PATCH", _ANY, _patch),
     rule("DELETE", _ANY, _delete),
     rule("POST", _ANY, _post),

@@ -26,6 +26,16 @@ class StorageAccounts:
         first, second = self._accounts[name]
         return first, second
 
+    def renew(self, name: str, index: int) -> None:
+        """A new key in the place of the first (0) or the second (1)."""
+        keys = list(self.ensure(name))
+        keys[index] = base64.b64encode(secrets.token_bytes(64)).decode()
+        self._accounts[name] = keys
+        self.on_change()
+
+    def all_keys(self) -> dict[str, tuple[str, str]]:
+        return {name: (first, second) for name, (first, second) in self._accounts.items()}
+
     def keys(self, name: str) -> tuple[str, str] | None:
         if name not in self._accounts:
             return None

@@ -12,7 +12,7 @@ import shutil
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Azurite:
         self._folder = folder.absolute()
         self._accounts = accounts
         self._process: asyncio.subprocess.Process | None = None
-        self._served: list[str] = []
+        self._served: dict[str, tuple[str, str]] = {}
         self._changing = asyncio.Lock()
         self._in_use = 0
         self._idle = asyncio.Event()
@@ -110,13 +110,13 @@ class Azurite:
 
     def _current(self) -> bool:
         alive = self._process is not None and self._process.returncode is None
-        return alive and self._served == self._accounts.names()
+        return alive and self._served == self._accounts.all_keys()
 
     async def _start(self) -> None:
         node = _node()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await self._predecessor_gone()
-        names, port = self._accounts.names(), _free_port()
+        accounts, port = self._accounts.all_keys(), _free_port()
         words, trust = self._certificate()
         command = [
             node,
@@ -137,7 +137,7 @@ class Azurite:
                 "--skipApiVersionCheck",
                 "--disableTelemetry",
                 "--silent",
-                env={"PATH": os.environ.get("PATH", ""), "AZURITE_ACCOUNTS": self._account_list(names)},
+                env={"PATH": os.environ.get("PATH", ""), "AZURITE_ACCOUNTS": self._account_list(accounts)},
                 stdin=asyncio.subprocess.PIPE,  # its end tells Azurite that this process ended
                 stdout=log,
                 stderr=log,
@@ -149,7 +149,7 @@ class Azurite:
         self._client = httpx.AsyncClient(
             base_url=f"https://{LOOPBACK}:{port}", timeout=TIMEOUT, limits=LIMITS, verify=trust, trust_env=False
         )
-        self._served = names
+        self._served = accounts
         self.starts += 1
 
     async def _listening(self, process: asyncio.subprocess.Process, port: int) -> None:
@@ -168,7 +168,7 @@ class Azurite:
         raise AzuriteFailed(f"Azurite did not listen within {START_LIMIT_SECONDS:.0f} s; its log is {self.log}")
 
     async def _stop(self) -> None:
-        process, client, self._served, self._client = self._process, self._client, [], None
+        process, client, self._served, self._client = self._process, self._client, {}, None
         if client is not None:
             await client.aclose()
         if process is None or process.returncode is not None:
@@ -209,9 +209,9 @@ class Azurite:
         trust = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
         return ["--cert", str(certificate), "--key", str(key)], trust
 
-    def _account_list(self, names: list[str]) -> str:
+    def _account_list(self, accounts: Mapping[str, tuple[str, str]]) -> str:
         # With no list Azurite serves devstoreaccount1, which exists nowhere in Azure.
-        pairs = [f"{name}:{':'.join(self._accounts.ensure(name))}" for name in names]
+        pairs = [f"{name}:{':'.join(keys)}" for name, keys in accounts.items()]
         return ";".join(pairs) or f"none:{'A' * 86}=="
 
 

@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.entra.directory import Principal
-from rehearsal.resource_manager.deployments.request import DeploymentRequest, given_parameters
+from rehearsal.resource_manager.api_versions import provider, zones
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, linked_parameters
+from rehearsal.resource_manager.deployments.secret_parameters import with_secrets
 from rehearsal.resource_manager.environment import AZURE_CLOUD
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_here
 from rehearsal.resource_manager.identifiers import group_of, subscription_of
 from rehearsal.resource_manager.links import Links, address
+from rehearsal.resource_manager.providers.registry import TYPE_NAMES
 from rehearsal.resource_manager.template.context import Target
-from rehearsal.resource_manager.template.errors import Source, TemplateError
+from rehearsal.resource_manager.template.errors import ExpressionError, Source, TemplateError
 from rehearsal.resource_manager.template.evaluate import Pending
 from rehearsal.resource_manager.template.graph import order
 from rehearsal.resource_manager.template.program import Given, Program, Resource, load, load_outer
@@ -125,7 +128,7 @@ class Planner:
     def _parameters(self, parent: Plan, resource: Resource, properties: dict[str, Json]) -> Mapping[str, Json]:
         """A nested deployment's parameters, in place or linked."""
         if properties.get("parametersLink"):
-            return given_parameters(self._links.read(self._address(parent, resource, properties, "parametersLink")))
+            return linked_parameters(self._links.read(self._address(parent, resource, properties, "parametersLink")))
         return properties.get("parameters") or {}
 
     def _address(self, parent: Plan, resource: Resource, properties: dict[str, Json], key: str) -> str:
@@ -158,7 +161,7 @@ class Planner:
     def _given(self, target: Target, parameters: Any) -> Given:
         return Given(
             target=target,
-            parameters=parameters,
+            parameters=with_secrets(self._world, self._caller, parameters),
             now=datetime.fromtimestamp(self._world.clock(), UTC),
             new_guid=lambda: str(uuid.uuid4()),
         )
@@ -189,6 +192,8 @@ class Planner:
                 "userPrincipalName": "" if self._caller.kind == "ServicePrincipal" else self._caller.display_name,
             },
             environment=AZURE_CLOUD,
+            providers=_provider,
+            zones=zones,
         )
 
     @staticmethod
@@ -205,6 +210,14 @@ class Planner:
         if group_of(scope) is None:
             found["location"] = request.location
         return found
+
+
+def _provider(namespace: str) -> dict[str, Json]:
+    """What providers() gives. Raises ExpressionError."""
+    kinds = [kind for kind in TYPE_NAMES if kind.lower().startswith(namespace.lower() + "/")]
+    if not kinds:
+        raise ExpressionError(f"The resource provider '{namespace}' is not part of this rehearsal.")
+    return provider(kinds[0].split("/")[0], kinds)
 
 
 def _coming_group(scope: str, name: str) -> dict[str, Json]:

@@ -115,7 +115,10 @@ def parameters(program: Program) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for declared in program.parameters.declared.values():
         entry: dict[str, Json] = {"type": TYPES[declared.type]}
-        if not declared.secure:
+        reference = program.parameters.reference_of(declared)
+        if reference is not None:
+            entry["reference"] = reference
+        elif not declared.secure:
             entry["value"] = plain(program.parameters.lookup(declared.name))
         found[declared.name] = entry
     return found

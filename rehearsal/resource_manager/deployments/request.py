@@ -126,6 +126,11 @@ def given_parameters(given: Json) -> Mapping[str, Json]:
     return given
 
 
+def linked_parameters(content: Json) -> Mapping[str, Json]:
+    """The values of a linked parameter file."""
+    return given_parameters(content.get("parameters") if isinstance(content, dict) else content)
+
+
 def refused(error: TemplateError | ExpressionError, request: DeploymentRequest) -> ServiceError:
     """A template's error as the service answers it, with line, column and path."""
     if isinstance(error, ExpressionError):

@@ -11,7 +11,7 @@ from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.deployments import preflight, records
 from rehearsal.resource_manager.deployments.planning import Plan, Planner, check_group, deployment_id
-from rehearsal.resource_manager.deployments.request import DeploymentRequest, given_parameters, refused
+from rehearsal.resource_manager.deployments.request import DeploymentRequest, linked_parameters, refused
 from rehearsal.resource_manager.deployments.runner import Runner, planned
 from rehearsal.resource_manager.deployments.what_if import what_if
 from rehearsal.resource_manager.errors import ServiceError, not_here
@@ -144,7 +144,7 @@ class Deployments:
                 await request.links.fetch(str(link["uri"]), self._fetcher)
         try:
             if request.parameters_link is not None:
-                parameters = given_parameters(request.links.read(str(request.parameters_link["uri"])))
+                parameters = linked_parameters(request.links.read(str(request.parameters_link["uri"])))
                 request = replace(request, parameters=parameters)
             if request.template_link is not None:
                 uri = str(request.template_link["uri"])

@@ -50,7 +50,7 @@ def _resource(
     place = {"resourceGroup": group} if group else {}
     desired = without(kind.build(write), kind.read_only)
     if write.existing is None:
-        after = {**head, **_asked(write.body), **_identity(desired), **place}
+        after = {**head, **without(_asked(write.body), kind.write_only), **_identity(desired), **place}
         return _told(resource.id, plan, "Create", after=after)
     current = without(write.existing, kind.read_only)
     changed = delta(current, desired)

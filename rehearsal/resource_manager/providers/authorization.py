@@ -1,7 +1,5 @@
 """Microsoft.Authorization: role assignments, role definitions, locks (learn.microsoft.com/rest/api/authorization)."""
 
-# ruff: noqa: ARG002 - every type answers to the same calls, whether it needs their arguments or not
-
 from __future__ import annotations
 
 import re
@@ -10,9 +8,10 @@ from typing import Any, ClassVar
 
 from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.errors import ServiceError, not_here
-from rehearsal.resource_manager.identifiers import fold, parse
+from rehearsal.resource_manager.identifiers import contains, fold, parse
 from rehearsal.resource_manager.providers.base import ResourceType, Write
-from rehearsal.resource_manager.role_definitions import BUILT_IN
+from rehearsal.resource_manager.role_definitions import BY_NAME, OTHER_BUILT_IN
+from rehearsal.resource_manager.role_definitions import RoleDefinition as Definition
 from rehearsal.resource_manager.roles import UnknownRoleError
 from rehearsal.resource_manager.template.evaluate import Pending
 
@@ -56,21 +55,24 @@ class RoleAssignment(ResourceType):
                 raise ServiceError(400, "InvalidCreateRoleAssignmentRequest", f"The property '{key}' is required.")
         role = given["roleDefinitionId"]
         if not isinstance(role, Pending):
-            self._check_role(str(role))
+            self._check_role(str(role), write.id.scope or "/")
         principal = given["principalId"]
         if isinstance(principal, Pending):
             return
         self._check_principal(write, str(principal))
         self._check_unique(write, str(principal), str(role))
 
-    def _check_role(self, role: str) -> None:
+    def _check_role(self, role: str, scope: str) -> None:
+        name = role.rsplit("/", 1)[-1]
         try:
-            self.world.roles.definition(role)
+            definition = self.world.roles.definition(role)
         except UnknownRoleError as error:
-            name = role.rsplit("/", 1)[-1]
-            raise ServiceError(
-                400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{name}' does not exist."
-            ) from error
+            if name.lower() in OTHER_BUILT_IN:
+                raise not_here(f"built-in role '{OTHER_BUILT_IN[name.lower()]}' ({name})") from error
+            raise _no_such_role(name) from error
+        if not any(contains(there, scope) for there in definition.assignable_scopes):
+            # Outside of its scopes a custom role is not seen (the code is unverified).
+            raise _no_such_role(name)
 
     def _check_principal(self, write: Write, principal_id: str) -> None:
         if not _GUID.fullmatch(principal_id):
@@ -148,11 +150,25 @@ class RoleAssignment(ResourceType):
         self.world.roles.remove(resource_id)
 
 
+def _no_such_role(name: str) -> ServiceError:
+    return ServiceError(
+        400, "RoleDefinitionDoesNotExist", f"The specified role definition with ID '{name}' does not exist."
+    )
+
+
 class RoleDefinition(ResourceType):
-    """The built-in roles, to read; custom ones are not part of this rehearsal."""
+    """The built-in roles, to read, and custom ones (learn.microsoft.com/azure/role-based-access-control/custom-roles)."""
 
     name = "Microsoft.Authorization/roleDefinitions"
-    requests = ("GET", "LIST")
+    shape: ClassVar[Mapping[str, type]] = {
+        "properties.roleName": str,
+        "properties.description": str,
+        "properties.permissions": list,
+        "properties.permissions[]": dict,
+        "properties.assignableScopes": list,
+        "properties.assignableScopes[]": str,
+    }
+    read_only = tuple(f"properties.{key}" for key in ("createdBy", "createdOn", "updatedBy", "updatedOn", "type"))
 
     def get(self, resource_id: str) -> dict[str, Json] | None:
         try:
@@ -162,7 +178,7 @@ class RoleDefinition(ResourceType):
             return None
 
     def list(self, scope: str) -> list[dict[str, Json]]:
-        return [self._shown(scope, definition.name) for definition in BUILT_IN]
+        return [self._shown(scope, definition.name) for definition in self.world.roles.definitions(scope or "/")]
 
     def _shown(self, scope: str, role: str) -> dict[str, Json]:
         """With the id by which assignments call it, at whatever scope it is asked for: azure-cli finds names by that id
@@ -171,10 +187,84 @@ class RoleDefinition(ResourceType):
         return {**definition.as_json(scope), "id": self.world.roles.definition_id(scope, role)}
 
     def check(self, write: Write) -> None:
-        raise not_here("custom role definitions (Microsoft.Authorization/roleDefinitions/write)")
+        given, name = write.properties, write.id.name
+        if not _GUID.fullmatch(name):
+            raise _invalid_role(f"The role definition ID '{name}' is not valid: it must be a GUID.")
+        if name.lower() in BY_NAME:
+            raise ServiceError(
+                403, "RoleDefinitionUpdateNotPermitted", "A built-in role can't be changed."
+            )  # unverified
+        for key in ("roleName", "permissions", "assignableScopes"):
+            if not given.get(key):
+                raise _invalid_role(f"The property '{key}' of a role definition is required.")
+        if len(given["permissions"]) != 1:
+            raise not_here("custom roles with more than one entry in `permissions`")
+        for scope in given["assignableScopes"]:
+            if not isinstance(scope, Pending):
+                # "You must have permission in all assignable scopes": …/custom-roles#who-can-create.
+                require(self.world, write.caller, scope, "Microsoft.Authorization/roleDefinitions/write")
+        taken = self._named(given["roleName"])
+        if taken is not None and taken.name != name.lower():
+            raise ServiceError(
+                409,
+                "RoleDefinitionWithSameNameExists",
+                f"A custom role with the name '{given['roleName']}' exists already.",
+            )
+
+    def _named(self, role_name: Json) -> Definition | None:
+        try:
+            return self.world.roles.definition(str(role_name))
+        except UnknownRoleError:
+            return None
+
+    def _definition(self, write: Write) -> Definition:
+        given = write.properties
+        permissions = (given.get("permissions") or [{}])[0]
+        before = ((write.existing or {}).get("properties")) or {}
+        now = (self.moment(), write.caller.object_id)
+
+        def words(key: str) -> tuple[str, ...]:
+            return tuple(str(word) for word in permissions.get(key) or [])
+
+        return Definition(
+            name=write.id.name.lower(),
+            role_name=str(given.get("roleName")),
+            description=str(given.get("description") or ""),
+            actions=words("actions"),
+            not_actions=words("notActions"),
+            data_actions=words("dataActions"),
+            not_data_actions=words("notDataActions"),
+            assignable_scopes=tuple(str(scope) for scope in given.get("assignableScopes") or []),
+            kind="CustomRole",
+            made=(before["createdOn"], before["createdBy"]) if before else now,
+            changed=now,
+        )
+
+    def build(self, write: Write) -> dict[str, Json]:
+        return self._definition(write).as_json(write.id.scope)
+
+    def put(self, write: Write) -> dict[str, Json]:
+        self.world.roles.define(self._definition(write))
+        return self.build(write)
 
     def delete(self, resource_id: str) -> None:
-        raise not_here("custom role definitions (Microsoft.Authorization/roleDefinitions/delete)")
+        name = parse(resource_id).name
+        if name.lower() in BY_NAME:
+            raise ServiceError(
+                403, "RoleDefinitionDeleteNotPermitted", "A built-in role can't be deleted."
+            )  # unverified
+        if self.world.roles.uses(name):
+            # learn.microsoft.com/azure/role-based-access-control/troubleshooting#custom-roles
+            raise ServiceError(
+                400,
+                "RoleDefinitionHasAssignments",
+                f"There are existing role assignments referencing role (code: RoleDefinitionHasAssignments): '{name}'.",
+            )
+        self.world.roles.undefine(name)
+
+
+def _invalid_role(text: str) -> ServiceError:
+    return ServiceError(400, "InvalidRoleDefinition", text)  # code and sentence unverified
 
 
 class Lock(ResourceType):

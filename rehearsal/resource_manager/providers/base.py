@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -50,7 +50,9 @@ class ResourceType:
     """One type. A subclass names itself and its rules; reading and keeping are the same for most.
 
     shape: what a body must have at a dotted path (`x[]`: each item of x), beside what all resources have.
-    tracked: lives in a group and has a location. read_only: dotted paths that what-if leaves out, as the service does.
+    words: further paths that are read without regard to case.
+    tracked: lives in a group and has a location. read_only: dotted paths that what-if leaves out, as the service does;
+    write_only: those that are secret. partial: `build` can't tell all that there will be.
     slow: a new one is answered with 202 and a Location, others with created_status. actions: what its permissions are
     called, where that is not the name. requests, posts: what REST can do with it, for docs/stand-ins.md; the rest is
     refused by name.
@@ -58,12 +60,15 @@ class ResourceType:
 
     name = ""
     tracked = False
+    partial = False
     slow = False
     created_status = 201
     requests: tuple[str, ...] = ("GET", "LIST", "PUT", "DELETE")
     posts: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()
+    write_only: tuple[str, ...] = ()
     shape: ClassVar[Mapping[str, type]] = {}
+    words: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -176,6 +181,21 @@ NETWORK_SHAPE: Mapping[str, type] = {
 _NAMES = {str: "String", dict: "Object", list: "Array", bool: "Boolean", int: "Int32"}
 
 
+def spelled(body: Mapping[str, Json], paths: Iterable[str]) -> dict[str, Json]:
+    """A copy of a body whose keys are spelled as the dotted paths have them: providers read keys without regard to case."""
+    found = dict(copy.deepcopy(dict(body)))
+    for path in sorted({*_SHAPE, *paths}, key=lambda one: one.count(".")):
+        *parents, last = path.replace("[]", "").split(".")
+        place: Json = found
+        for step in parents:
+            place = place.get(step) if isinstance(place, dict) else None
+        if isinstance(place, dict) and last not in place:
+            known = next((key for key in place if key.lower() == last.lower()), None)
+            if known is not None:
+                place[last] = place.pop(known)
+    return found
+
+
 def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
     """Raises ServiceError 400 when a part of a body is of another kind than its provider can read. Outer paths come first."""
     for path, kind in {**_SHAPE, **shape}.items():
@@ -189,6 +209,25 @@ def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
                     "The request content was invalid and could not be deserialized: 'Error converting value "
                     f"{shown} to type '{_NAMES[kind]}'. Path '{path}'.'.",
                 )
+    check_tags(body.get("tags") or {} if not isinstance(body.get("tags"), Pending) else {})
+
+
+def check_tags(tags: Mapping[str, Json]) -> None:
+    """Raises ServiceError for too many tags, or ones that are too long or have characters that tags can't have.
+
+    learn.microsoft.com/azure/azure-resource-manager/management/tag-resources#limitations; codes and sentences unverified.
+    """
+    if len(tags) > 50:
+        raise ServiceError(400, "TooManyTags", "The number of tags cannot exceed '50'.")
+    for name, value in tags.items():
+        if not name or len(name) > 512 or any(character in "<>%&\\?/" for character in name):
+            raise ServiceError(
+                400, "InvalidTagNameCharacters", f"The tag name '{name}' is empty, too long or has reserved characters."
+            )
+        if not isinstance(value, str) or (len(value) > 256 and not isinstance(value, Pending)):
+            raise ServiceError(
+                400, "InvalidTagValueLength", f"The value of the tag '{name}' must be a text of at most 256."
+            )
 
 
 def check_location(write: Write) -> None:

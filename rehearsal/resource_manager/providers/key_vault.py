@@ -33,6 +33,16 @@ class Vault(ResourceType):
         "properties.enablePurgeProtection": bool,
         "properties.softDeleteRetentionInDays": int,
     }
+    words = (
+        "properties.createMode",
+        "properties.enabledForDeployment",
+        "properties.enabledForDiskEncryption",
+        "properties.enabledForTemplateDeployment",
+        "properties.enableSoftDelete",
+        "properties.publicNetworkAccess",
+        "properties.sku.family",
+        "properties.sku.name",
+    )
     read_only = ("properties.vaultUri", "properties.provisioningState", "systemData")
 
     def check(self, write: Write) -> None:
@@ -210,6 +220,8 @@ class DeletedVaults:
                 f"Operation DeletedVaultPurge is not allowed on vault '{name}' because purge protection is enabled.",
             )
         del self._kept[name.lower()]
+        if self._world.vault_secrets is not None:
+            self._world.vault_secrets.forget(name)
 
 
 def _network(given: Json) -> dict[str, Json]:

@@ -12,12 +12,30 @@ from rehearsal.resource_manager.providers import (
     identity,
     key_vault,
     storage,
+    storage_services,
+    tags,
     unknown,
+    vault_contents,
 )
 from rehearsal.resource_manager.providers.base import ResourceType
 from rehearsal.world import World
 
-_MODULES = (authorization, data_factory, factory_definitions, databricks, groups, identity, key_vault, storage)
+_MODULES = (
+    authorization,
+    data_factory,
+    factory_definitions,
+    databricks,
+    groups,
+    identity,
+    key_vault,
+    vault_contents,
+    storage,
+    storage_services,
+    tags,
+)
+
+
+TYPE_NAMES = tuple(kind.name for module in _MODULES for kind in module.TYPES)
 
 
 class Providers:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from rehearsal.entra.directory import Principal
 from rehearsal.resource_manager.errors import ServiceError, not_found, not_here
 from rehearsal.resource_manager.identifiers import fold, group_of, parse
+from rehearsal.resource_manager.providers.account_sas import account_sas
 from rehearsal.resource_manager.providers.base import NETWORK_SHAPE, ResourceType, Write, check_location, chosen
 from rehearsal.resource_manager.template.evaluate import Pending
 
@@ -58,6 +59,12 @@ class StorageAccount(ResourceType):
         "properties.supportsHttpsTrafficOnly": bool,
         "properties.minimumTlsVersion": str,
     }
+    words = (
+        "properties.accessTier",
+        "properties.encryption",
+        "properties.publicNetworkAccess",
+        "properties.accountType",
+    )
     read_only = (
         "sku.tier",
         "properties.creationTime",
@@ -138,7 +145,7 @@ class StorageAccount(ResourceType):
         made = before.get("creationTime") or self.moment()
         resource["properties"] |= {
             "creationTime": made,
-            "keyCreationTime": {"key1": made, "key2": made},
+            "keyCreationTime": before.get("keyCreationTime") or {"key1": made, "key2": made},
             "encryption": before.get("encryption") or _encryption(made),
             "primaryEndpoints": {
                 service: f"https://{account}.{service}.core.windows.net/"
@@ -178,19 +185,43 @@ class StorageAccount(ResourceType):
         self.world.storage_accounts.remove(parse(resource_id).name)
 
     def action(self, name: str, resource_id: str, body: Json, caller: Principal) -> Json:
-        if name.lower() != "listkeys":
-            raise not_here(f"operation {self.name}/{name}")
         resource = self.get(resource_id)
         if resource is None:
             raise not_found(self.name, parse(resource_id).name, group_of(resource_id))
-        made = resource["properties"]["creationTime"]
+        if name.lower() == "regeneratekey":
+            return self._regenerate(resource, body)
+        if name.lower() == "listaccountsas":
+            return {"accountSasToken": account_sas(resource["name"], self._key(resource, body), body or {})}
+        if name.lower() != "listkeys":
+            raise not_here(f"operation {self.name}/{name}")
+        return self._keys(resource)
+
+    def _keys(self, resource: Mapping[str, Json]) -> dict[str, Json]:
+        made = resource["properties"]["keyCreationTime"]
         keys = self.world.storage_accounts.ensure(resource["name"])
         return {
             "keys": [
-                {"creationTime": made, "keyName": f"key{number}", "value": value, "permissions": "FULL"}
+                {"creationTime": made[f"key{number}"], "keyName": f"key{number}", "value": value, "permissions": "FULL"}
                 for number, value in enumerate(keys, start=1)
             ]
         }
+
+    def _regenerate(self, resource: dict[str, Json], body: Json) -> dict[str, Json]:
+        """…/storage-accounts/regenerate-key: a new key in the place of one of the two."""
+        wanted = str((body if isinstance(body, dict) else {}).get("keyName", "")).lower()
+        if wanted not in ("key1", "key2"):
+            raise ServiceError(
+                400, "InvalidValuesForRequestParameters", "Values for request parameters are invalid: keyName."
+            )
+        self.world.storage_accounts.renew(resource["name"], int(wanted[-1]) - 1)
+        resource["properties"]["keyCreationTime"][wanted] = self.moment()
+        self.world.resources.put(resource)
+        return self._keys(resource)
+
+    def _key(self, resource: Mapping[str, Json], body: Json) -> str:
+        """The key that a SAS is to be signed with."""
+        wanted = str((body if isinstance(body, dict) else {}).get("keyToSign") or "key1").lower()
+        return self.world.storage_accounts.ensure(resource["name"])[1 if wanted == "key2" else 0]
 
 
 class BlobService(ResourceType):

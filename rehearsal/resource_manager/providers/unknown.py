@@ -16,6 +16,7 @@ COLLECTION = "resource_manager/unknown_resources"
 
 
 class Unknown(ResourceType):
+    partial = True
     read_only = ("identity.principalId", "identity.tenantId", "properties.provisioningState")
 
     def __init__(self, world: World, name: str) -> None:

@@ -26,6 +26,7 @@ class Runtime(Protocol):
 class Target:
     """Where a deployment goes, and who runs it.
 
+    providers: by namespace, what providers() gives; raises ExpressionError for one that is not here. zones: of a region.
     scope: "" for the tenant, "/subscriptions/…", or a resource group's id. group and subscription: as their functions
     return them, None where the scope has none.
     """
@@ -37,6 +38,8 @@ class Target:
     deployment: Json = None
     deployer: Json = None
     environment: Json = None
+    providers: Lookup | None = None
+    zones: Callable[[str], tuple[str, ...]] = lambda _location: ()
 
 
 @dataclass(frozen=True, kw_only=True)

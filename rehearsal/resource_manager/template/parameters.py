@@ -88,6 +88,11 @@ class Parameters:
             )
         return self._value(declared)
 
+    def reference_of(self, declared: Declared) -> Json:
+        """The secret that a parameter's value was read from, or None."""
+        entry = self._given.get(declared.name.lower())
+        return entry.get("reference") if isinstance(entry, dict) else None
+
     def _declare(self, name: str, definition: Json) -> Declared:
         where = (*self._path, "parameters", name)
         if not isinstance(definition, dict):
@@ -122,11 +127,6 @@ class Parameters:
 
     def _compute(self, declared: Declared) -> Json:
         entry = self._given.get(declared.name.lower())
-        if isinstance(entry, dict) and "reference" in entry:
-            raise TemplateError(
-                f"This rehearsal has no parameters by Key Vault reference: parameter '{declared.name}'.",
-                code="NotImplementedInRehearsal",
-            )
         if isinstance(entry, dict) and "value" in entry:
             return entry["value"]
         where = (*self._path, "parameters", declared.name)

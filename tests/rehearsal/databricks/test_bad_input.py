@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from rehearsal.databricks.app import operations
 from rehearsal.databricks.call import Operation
-from rehearsal.databricks.engine import Engine, Tools
+from rehearsal.databricks.engine import Engine
+from rehearsal.databricks.task_process import Tools
 from tests.rehearsal.databricks.workbench import ADMIN, HOST, READER, Site, token
 
 ENGINE = Engine(Tools(command=[], environment=dict, datasets=Path(), wheelhouse=None))

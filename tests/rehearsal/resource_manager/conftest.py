@@ -10,7 +10,9 @@ import pytest
 from anyio.from_thread import start_blocking_portal
 
 from rehearsal.entra.directory import Directory
+from rehearsal.key_vault.secrets import Secrets
 from rehearsal.resource_manager.app import create_app
+from rehearsal.resource_manager.links import mapped
 from rehearsal.resource_manager.resources import Resources
 from rehearsal.resource_manager.roles import Roles
 from rehearsal.storage.accounts import StorageAccounts
@@ -24,6 +26,7 @@ from tests.rehearsal.resource_manager.local_azure import (
     Clock,
     FakeAccounts,
     FakeDirectory,
+    FakeWorkspaces,
     Wire,
 )
 
@@ -31,6 +34,7 @@ from tests.rehearsal.resource_manager.local_azure import (
 @pytest.fixture
 def azure(tmp_path: Path) -> Iterator[Azure]:
     store, clock, directory, accounts = Store(tmp_path / "store.sqlite"), Clock(), FakeDirectory(), FakeAccounts()
+    workspaces, mappings = FakeWorkspaces(), list[tuple[str, Path]]()
     world = World(
         folder=tmp_path,
         store=store,
@@ -39,13 +43,15 @@ def azure(tmp_path: Path) -> Iterator[Azure]:
         roles=Roles(store, clock, delay_seconds=0),
         resources=Resources(store),
         storage_accounts=cast(StorageAccounts, accounts),
+        vault_secrets=Secrets(store, clock),
+        workspaces=workspaces,
     )
     world.resources.add_subscription(SUBSCRIPTION, tenant_id=TENANT)
     admin = directory.add("admin")
     world.roles.assign(scope=SUBSCRIPTION_ID, principal_id=admin.object_id, role_name="Owner", immediately=True)
     with start_blocking_portal() as portal:
-        app = create_app(world)
+        app = create_app(world, fetcher=mapped(mappings))
         wire = Wire(portal, app)
-        yield Azure(world, wire, clock, admin, directory, accounts, app)
+        yield Azure(world, wire, clock, admin, directory, accounts, app, workspaces, mappings)
         wire.close()
     store.close()

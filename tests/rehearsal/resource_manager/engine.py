@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from rehearsal.resource_manager.api_versions import provider, zones
 from rehearsal.resource_manager.environment import AZURE_CLOUD
 from rehearsal.resource_manager.template.context import Target
 from rehearsal.resource_manager.template.outputs import evaluate_outputs
@@ -19,6 +20,8 @@ TARGET = Target(
     deployment={"name": "main", "properties": {"mode": "Incremental"}},
     deployer={"objectId": "o", "tenantId": TENANT, "userPrincipalName": ""},
     environment=AZURE_CLOUD,
+    providers=lambda namespace: provider(namespace, [f"{namespace}/storageAccounts"]),
+    zones=zones,
 )
 MOMENT = datetime(2026, 8, 24, 14, 5, 9, tzinfo=UTC)
 

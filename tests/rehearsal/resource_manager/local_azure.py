@@ -34,6 +34,7 @@ class FakeDirectory:
 
     def __init__(self) -> None:
         self._principals: dict[str, Principal] = {}
+        self.federations: list[tuple[str, str, str, str]] = []
 
     def add(self, name: str) -> Principal:
         object_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
@@ -48,6 +49,12 @@ class FakeDirectory:
     def by_object_id(self, object_id: str) -> Principal | None:
         return self._principals.get(object_id)
 
+    def add_federation(self, *, app_id: str, issuer: str, subject: str, audience: str) -> None:
+        self.federations.append((app_id, issuer, subject, audience))
+
+    def remove_federation(self, *, app_id: str, issuer: str, subject: str) -> None:
+        self.federations = [one for one in self.federations if one[:3] != (app_id, issuer, subject)]
+
     def verify(
         self, authorization_header: str | None, audiences: Collection[str], *, tenant: str | None = None
     ) -> Principal:
@@ -60,17 +67,35 @@ class FakeDirectory:
 class FakeAccounts:
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.renewed: list[tuple[str, int]] = []
 
     def ensure(self, name: str) -> tuple[str, str]:
         if name not in self.names:
             self.names.append(name)
-        return f"{name}-1", f"{name}-2"
+        first, second = (f"{name}-{number}{'n' * self.renewed.count((name, number - 1))}" for number in (1, 2))
+        return first, second
+
+    def renew(self, name: str, index: int) -> None:
+        self.renewed.append((name, index))
 
     def keys(self, name: str) -> tuple[str, str] | None:
         return self.ensure(name) if name in self.names else None
 
     def remove(self, name: str) -> None:
         self.names.remove(name)
+
+
+class FakeWorkspaces:
+    """Databricks workspaces by host."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, str] = {}
+
+    def add(self, host: str, workspace_resource_id: str, workspace_id: str | None = None) -> None:
+        self.hosts[host] = workspace_resource_id
+
+    def remove(self, host: str) -> None:
+        del self.hosts[host]
 
 
 class Clock:
@@ -147,12 +172,16 @@ class Azure:
     directory: FakeDirectory
     accounts: FakeAccounts
     app: Any
+    workspaces: FakeWorkspaces
+    mappings: list[tuple[str, Path]]
     headers: dict[str, str] = field(default_factory=dict)
 
     def call(
-        self, method: str, path: str, body: Any = None, *, caller: Principal | None = None, version: str = "2024-03-01"
+        self, method: str, path: str, body: Any = None, *, caller: Principal | None = None, version: str = ""
     ) -> tuple[int, Any]:
+        """version: of the api; left out, one that the provider in the path has."""
         caller = caller or self.admin
+        version = version or version_of(path)
         mark = "&" if "?" in path else "?"
         content = body if isinstance(body, str) else None if body is None else json.dumps(body)
         response = self.client.request(
@@ -210,6 +239,19 @@ class Azure:
             "subscription_id": SUBSCRIPTION,
             "transport": RequestsTransport(session=self.session(), session_owner=False),
         }
+
+
+def version_of(path: str) -> str:
+    provider = path.lower().rsplit("/providers/", 1)[-1].split("/")[0]
+    versions = {
+        "microsoft.authorization": "2022-04-01",
+        "microsoft.databricks": "2024-05-01",
+        "microsoft.datafactory": "2018-06-01",
+        "microsoft.keyvault": "2023-07-01",
+        "microsoft.managedidentity": "2023-01-31",
+        "microsoft.storage": "2023-05-01",
+    }
+    return "2020-05-01" if "/locks" in path.lower() else versions.get(provider, "2024-03-01")
 
 
 def deployment(scope: str, name: str) -> str:

@@ -86,7 +86,7 @@ def test_request_mistakes(azure: Azure) -> None:
     ("method", "path", "named"),
     [
         ("GET", f"{GROUP_ID}/providers/Microsoft.Web/sites/x", "Microsoft.Web/sites"),
-        ("PUT", f"{GROUP_ID}/providers/Microsoft.Databricks/workspaces/x", "Microsoft.Databricks/workspaces/write"),
+        ("PUT", f"{GROUP_ID}/providers/Microsoft.KeyVault/vaults/kv-one/keys/k", "Microsoft.KeyVault/vaults/keys"),
         ("POST", f"{GROUP_ID}/providers/Microsoft.KeyVault/vaults/kv-one/rotate", "Microsoft.KeyVault/vaults/rotate"),
         ("GET", "/somewhere/else", "GET /somewhere/else"),
         ("POST", f"{GROUP_ID}/providers/Microsoft.Resources/deployments/d/exportTemplate", "exportTemplate"),

@@ -169,6 +169,19 @@ def test_secure_values_are_not_printed(tmp_path: Path, capsys: pytest.CaptureFix
     assert code == 0 and "hunter-two" not in out + said and json.loads(out)["resources"][0]["tags"] == {"t": "x-***"}
 
 
+def test_a_parameter_by_reference_stays_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = template(
+        {**ACCOUNT, "name": "stdata", "tags": {"t": "[concat('x-', parameters('p'))]"}},
+        parameters={"p": {"type": "secureString"}},
+    )
+    vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv"
+    reference = {"keyVault": {"id": vault}, "secretName": "password"}
+    parameters = write(tmp_path, {"parameters": {"p": {"reference": reference}}}, "p.json")
+    code, found, said = run(capsys, write(tmp_path, document), "--parameters", parameters)
+    assert code == 0, said
+    assert found["resources"][0]["tags"]["t"] == f"[concat('x-', keyVaultSecret('{vault}', 'password'))]"
+
+
 def nested(**properties: Any) -> dict[str, Any]:
     return {
         "type": "Microsoft.Resources/deployments",

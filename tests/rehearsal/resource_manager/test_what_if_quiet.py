@@ -26,6 +26,7 @@ from tests.rehearsal.resource_manager.local_azure import (
     Clock,
     FakeAccounts,
     FakeDirectory,
+    version_of,
 )
 
 WORDS = st.text(alphabet="abcDE-1", min_size=1, max_size=6)
@@ -109,9 +110,9 @@ def test_a_second_time_changes_nothing(case: tuple[str, dict[str, Any]]) -> None
         caller = cast(FakeDirectory, service.world.directory).add("admin")
         service.world.roles.assign(scope=SUBSCRIPTION_ID, principal_id=caller.object_id, role_name="Owner")
         resource_id = f"{GROUP_ID}/providers/{path}"
-        first = service.put(*service.prepare(resource_id, body, "2024-01-01", caller))
+        first = service.put(*service.prepare(resource_id, body, version_of(resource_id), caller))
         cast(Clock, service.world.clock).now += 100
-        kind, write = service.prepare(resource_id, body, "2024-01-01", caller)
+        kind, write = service.prepare(resource_id, body, version_of(resource_id), caller)
         assert delta(without(first, kind.read_only), without(kind.build(write), kind.read_only)) == []
         assert service.put(kind, write) == first
         service.world.store.close()

@@ -8,7 +8,7 @@ from rehearsal.resource_manager.identifiers import build
 from rehearsal.resource_manager.role_definitions import BY_ROLE_NAME
 from rehearsal.resource_manager.template.context import Context
 from rehearsal.resource_manager.template.errors import ExpressionError, UnresolvedError
-from rehearsal.resource_manager.template.functions.function import Evaluate, Function, invalid, text
+from rehearsal.resource_manager.template.functions.function import Evaluate, Function, array, integer, invalid, text
 from rehearsal.resource_manager.template.syntax import Call
 
 Json = Any
@@ -178,6 +178,68 @@ def _role_definitions(_context: Context, arguments: list[Json]) -> Json:
     return {"id": path, "roleDefinitionId": found.name}
 
 
+def _providers(context: Context, arguments: list[Json]) -> Json:
+    """providers(namespace, [type]): deprecated, and still there (template-functions-resource#providers)."""
+    namespace = text("providers", arguments[0])
+    if context.target.providers is None:
+        raise ExpressionError("The template function 'providers' is not expected at this location.")
+    found = context.target.providers(namespace)
+    kinds = [
+        {key: kind[key] for key in ("resourceType", "locations", "apiVersions")} for kind in found["resourceTypes"]
+    ]
+    if len(arguments) == 1:
+        return {"namespace": found["namespace"], "resourceTypes": kinds}
+    wanted = text("providers", arguments[1])
+    for kind in kinds:
+        if kind["resourceType"].lower() == wanted.lower():
+            return kind
+    raise ExpressionError(
+        f"The template function 'providers' is not valid: the provider '{namespace}' has no resource type '{wanted}'."
+    )
+
+
+def _pick_zones(context: Context, arguments: list[Json]) -> Json:
+    """pickZones(namespace, type, location, [number], [offset]): [] where the region has none
+    (template-functions-resource#pickzones). Zonal and zone-redundant types are not told apart here."""
+    _namespace, _kind, location = (text("pickZones", one) for one in arguments[:3])
+    number = integer("pickZones", arguments[3]) if len(arguments) > 3 else 1
+    offset = integer("pickZones", arguments[4]) if len(arguments) > 4 else 0
+    there = list(context.target.zones(location))
+    if not there:
+        return []
+    if not 1 <= number <= len(there) or not 0 <= offset <= len(there) - number:
+        raise invalid("pickZones", f"can't pick {number} of {len(there)} zones from offset {offset} on.")
+    return there[offset : offset + number]
+
+
+def _zone(name: str, location: Json, zone: Json, context: Context) -> str:
+    """The mapping of this Azure: logical zone n is physical zone <region>-azn, in every subscription."""
+    region = text(name, location).replace(" ", "").lower()
+    pairs = {one: f"{region}-az{one}" for one in context.target.zones(region)}
+    if name.startswith("toLogical"):
+        pairs = {physical: logical for logical, physical in pairs.items()}
+    found = pairs.get(text(name, zone))
+    if found is None:
+        raise invalid(name, f"finds no zone '{zone}' in '{location}'.")
+    return found
+
+
+def _one_zone(name: str) -> Function:
+    return Function(name, 3, 3, eager=lambda context, given: _zone(name, given[1], given[2], context))
+
+
+def _many_zones(name: str) -> Function:
+    def convert(context: Context, given: list[Json]) -> Json:
+        return [_zone(name, given[1], zone, context) for zone in array(name, given[2])]
+
+    return Function(name, 3, 3, eager=convert)
+
+
+def _management_group(_context: Context, _arguments: list[Json]) -> Json:
+    # Only deployments to a management group have one, and those are not part of this rehearsal.
+    raise ExpressionError("The template function 'MANAGEMENTGROUP' is not expected at this location.")
+
+
 def _refused(name: str) -> Function:
     def refuse(_context: Context, _arguments: list[Json]) -> Json:
         raise ExpressionError(f"The template function '{name}' is not part of this rehearsal.")
@@ -197,17 +259,10 @@ FUNCTIONS = (
     Function("reference", 1, 3, lazy=_reference),
     Function("references", 1, 2, lazy=_references),
     Function("roleDefinitions", 1, 1, eager=_role_definitions),
-    *(
-        _refused(name)
-        for name in (
-            "like",
-            "managementGroup",
-            "pickZones",
-            "providers",
-            "toLogicalZone",
-            "toLogicalZones",
-            "toPhysicalZone",
-            "toPhysicalZones",
-        )
-    ),
+    Function("providers", 1, 2, eager=_providers),
+    Function("pickZones", 3, 5, eager=_pick_zones),
+    *(_one_zone(name) for name in ("toLogicalZone", "toPhysicalZone")),
+    *(_many_zones(name) for name in ("toLogicalZones", "toPhysicalZones")),
+    Function("managementGroup", 0, 0, eager=_management_group),
+    _refused("like"),
 )
