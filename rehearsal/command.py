@@ -82,6 +82,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         git=git,
         templates=_mappings(arguments.map_templates),
         accept_unknown_resources=arguments.accept_unknown_resources,
+        rate_limits=arguments.rate_limits,
     )
     _cancel_on_signals(rehearsal.cancel)
     try:
@@ -265,6 +266,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--faults", type=Path, metavar="FILE", help="troubles that the release shall meet, as JSON (docs/faults.md)"
+    )
+    parser.add_argument(
+        "--rate-limits",
+        action="store_true",
+        help="workspaces answer 429 beyond the request rates that Azure Databricks allows",
     )
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help=f"where a rehearsal keeps its things (default: {FOLDER})"

@@ -103,9 +103,10 @@ def compose(
     git: Mapping[str, Remote] | None = None,
     templates: Sequence[tuple[str, Path]] = (),
     accept_unknown_resources: bool = False,
+    rate_limits: bool = False,
 ) -> LocalAzure:
     """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `git`: repositories
-    of this machine that Git folders are cloned from, by URL.
+    of this machine that Git folders are cloned from, by URL. `rate_limits`: workspaces answer 429 where the service would.
 
     templates: beginnings of addresses, each with the folder that stands for it, for linked templates.
     Raises DamagedStore when the folder's store cannot be read.
@@ -135,6 +136,7 @@ def compose(
         run_environment=lambda: notebook_environment(exports),
         datasets=datasets,
         git=git,
+        rate_limits=rate_limits,
         wheelhouse=None,
         python=Path(sys.executable),
         vault_secret=lambda vault, name: read_secret(world, vault, name),

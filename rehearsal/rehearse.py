@@ -68,6 +68,7 @@ class Rehearsal:
     git: Mapping[str, Remote] = field(default_factory=dict)
     templates: Sequence[tuple[str, Path]] = ()
     accept_unknown_resources: bool = False
+    rate_limits: bool = False
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -215,6 +216,7 @@ class Rehearsal:
             git=self.git,
             templates=self.templates,
             accept_unknown_resources=self.accept_unknown_resources,
+            rate_limits=self.rate_limits,
         )
 
     def _host(self, number: int) -> AgentHost:

@@ -21,6 +21,7 @@ from rehearsal.databricks.errors import ApiError, not_built
 from rehearsal.databricks.git import Remote, Remotes
 from rehearsal.databricks.known import is_known
 from rehearsal.databricks.launches import start_for_task
+from rehearsal.databricks.rates import Rates
 from rehearsal.databricks.routes import (
     clusters,
     dbfs,
@@ -60,6 +61,7 @@ def create_app(
     vault_names: ListSecrets | None = None,
     runner: list[str] | None = None,
     git: Mapping[str, Remote] | None = None,
+    rate_limits: bool = False,
 ) -> Starlette:
     """The app for all hosts `adb-*.azuredatabricks.net`.
 
@@ -67,7 +69,7 @@ def create_app(
     as /databricks-datasets; wheelhouse: wheels that notebooks may install beside the release's; python: what runs notebooks.
     vault_secret, vault_names: the data of key vaults by resource id, for scopes that show a vault; permissions are checked here.
     runner: the command that a notebook's specification is sent to, in place of the notebook runner.
-    git: repositories of this machine that Git folders are cloned from, by URL.
+    git: repositories of this machine that Git folders are cloned from, by URL. rate_limits: answer 429 where the service would.
     Runs that were active when a rehearsal ended are ended here. `state.schedules` fires what is scheduled.
     """
     command = runner or [str(python), "-m", NOTEBOOK_RUNNER]
@@ -79,6 +81,7 @@ def create_app(
         workspace.recover()
     continuous = Continuous(engine, workspaces.get)
     table = operations(engine, datasets)
+    rates = Rates(world.clock) if rate_limits else None
 
     async def answer(request: Request) -> Response:
         workspace = workspaces.get(request.url.hostname or "")
@@ -87,7 +90,7 @@ def create_app(
             text = f"<html><title>There is no workspace {request.url.hostname} in this rehearsal</title></html>"
             return HTMLResponse(text, 404)
         continuous.tick(workspace)
-        response = await _answer(world, table, workspace, request)
+        response = await _answer(world, table, rates, workspace, request)
         continuous.tick(workspace)
         return response
 
@@ -121,11 +124,13 @@ def operations(engine: Engine, datasets: Path) -> list[Operation]:
     ]
 
 
-async def _answer(world: World, table: list[Operation], workspace: Workspace, request: Request) -> Response:
+async def _answer(
+    world: World, table: list[Operation], rates: Rates | None, workspace: Workspace, request: Request
+) -> Response:
     if request.url.path == "/.well-known/databricks-config":
         return JSONResponse({"oidc_endpoint": f"https://{workspace.host}/oidc", "workspace_id": workspace.workspace_id})
     try:
-        response = await _operate(world, table, workspace, request)
+        response = await _operate(world, table, rates, workspace, request)
     except authentication.RefusedError as refused:
         response = refused.response
     except ApiError as error:
@@ -134,10 +139,14 @@ async def _answer(world: World, table: list[Operation], workspace: Workspace, re
     return response
 
 
-async def _operate(world: World, table: list[Operation], workspace: Workspace, request: Request) -> Response:
+async def _operate(
+    world: World, table: list[Operation], rates: Rates | None, workspace: Workspace, request: Request
+) -> Response:
     caller = authentication.authenticate(world, workspace, request)
     # Not the URL's path: that ends where a name has a ? or #.
     version, operation, names = _find(table, request.method, request.scope["path"])
+    if rates:
+        rates.count(workspace.workspace_id, operation.method, re.sub(r"^/api/[\d.]+", "", request.scope["path"]))
     call = Call(workspace, caller, version, request, names)
     if not operation.raw_body:
         call.values = await read_values(request)
@@ -161,4 +170,4 @@ def _find(table: list[Operation], method: str, url_path: str) -> tuple[str, Oper
 
 
 def _error(error: ApiError) -> Response:
-    return JSONResponse(error.body(), error.status)
+    return JSONResponse(error.body(), error.status, error.headers)

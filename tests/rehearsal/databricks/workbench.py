@@ -177,8 +177,9 @@ class IntoApp(BaseAdapter):
 class Site:
     """The app with its workspaces, and clients for it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, rate_limits: bool = False) -> None:
         self.folder = folder
+        self.rate_limits = rate_limits
         self.roles = FakeRoles()
         self.now = 1_760_000_000.0
         self.vault: dict[str, dict[str, str]] = {}
@@ -215,6 +216,7 @@ class Site:
             vault_secret=lambda vault, name: self.vault.get(vault, {}).get(name),
             vault_names=lambda vault: list(self.vault.get(vault, {})),
             git=remotes,
+            rate_limits=self.rate_limits,
             runner=[sys.executable, "-S", "-c", textwrap.dedent(RUNNER)],
         )
         self.schedules: Schedules = app.state.schedules
