@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -154,6 +155,25 @@ def test_a_service_principal_is_renamed_entitled_put_out_of_action_and_removed(s
     assert answer.status_code == 403
     patch(site, place, {"op": "replace", "path": "active", "value": True})
     site.ok(JOBS, "GET", f"{SCIM}/Me")
+
+
+def test_groups_by_name_with_the_databricks_command(site: Site, databricks_command: Callable[..., str]) -> None:
+    databricks_command("groups", "create", "--group-name", "team")
+    databricks_command("groups", "add-member", "--parent-name", "team", "--user-name", "ada@example.org")
+    assert "team" in databricks_command("groups", "list")
+    assert "ada@example.org" in databricks_command("groups", "list-members", "--group-name", "team")
+    assert "team" in databricks_command("groups", "list-parents", "--user-name", "ada@example.org")
+    me = site.ok(READER, "GET", f"{SCIM}/Me")
+    assert [each["display"] for each in me["groups"]] == ["team", "users"]
+    databricks_command("groups", "remove-member", "--parent-name", "team", "--user-name", "ada@example.org")
+    assert "ada@example.org" not in databricks_command("groups", "list-members", "--group-name", "team")
+    databricks_command("groups", "delete", "--group-name", "team")
+    missing = site.refused(ADMIN, "GET", "/groups/list-members", {"group_name": "team"})
+    assert missing[:2] == (404, "RESOURCE_DOES_NOT_EXIST")
+    for verb in ("create", "delete"):
+        assert site.refused(READER, "POST", f"/groups/{verb}", {"group_name": "admins"})[0] == 403
+    assert site.refused(ADMIN, "POST", "/groups/create", {"group_name": "Admins"})[1] == "RESOURCE_ALREADY_EXISTS"
+    assert site.refused(ADMIN, "POST", "/groups/delete", {"group_name": "admins"})[0] == 400
 
 
 def test_lists_are_filtered_cut_into_pages_and_trimmed(site: Site) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rehearsal.databricks.app import operations
-from rehearsal.databricks.engine import Engine, Tools
+from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.rates import LIMITS
+from rehearsal.databricks.task_process import Tools
 from tests.rehearsal.databricks.workbench import ADMIN, HOST, OTHER_HOST, Site, token
 
 

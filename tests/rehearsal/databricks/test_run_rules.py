@@ -15,7 +15,6 @@ from rehearsal.databricks.app import operations
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError
 from rehearsal.databricks.job_settings import complete
-from rehearsal.databricks.routes import permissions
 from rehearsal.databricks.task_process import Tools
 from rehearsal.databricks.task_settings import RUN_IF
 from tests.rehearsal.databricks.workbench import CLUSTER
@@ -130,15 +129,21 @@ def test_no_settings_break_the_service(changed: dict[str, Any], task_changed: di
 
 def test_the_page_of_coverage_names_every_operation() -> None:
     engine = Engine(Tools(command=[], environment=dict, datasets=Path(), wheelhouse=None))
-    served = [each for each in operations(engine, Path()) if each not in permissions.OPERATIONS]
     rows = {
         row.split("|")[1].split()[0]: row.split("|")[2]
         for row in COVERAGE.read_text().splitlines()
-        if row.startswith("| ")
+        if row.startswith("| ") and not row.startswith("| service")
     }
-    for operation in served:
-        path = re.sub(r"/\{\w+\*?\}$", "", operation.path.removeprefix("/"))
+    served: dict[str, list[tuple[str, str]]] = {name: [] for name in rows}
+    for operation in operations(engine, Path()):
+        path = operation.path.removeprefix("/")
         service = max((name for name in rows if f"{path}/".startswith(f"{name}/")), key=len)
-        named = path.removeprefix(service).removeprefix("/") or operation.method
-        assert re.search(rf"(^|[ (]){re.escape(named)}\b", rows[service]), operation.path
-    assert len(permissions.OPERATIONS) == 4
+        served[service].append((operation.method, path.removeprefix(service).removeprefix("/")))
+    for service, found in served.items():
+        # Calls are named alone, resources with the method.
+        calls = not any("{" in path for _, path in found)
+        names = {path if calls else f"{method} {path}".strip() for method, path in found}
+        if service.startswith("jobs"):
+            assert all(re.search(rf"(^|[ (]){re.escape(name)}\b", rows[service]) for name in names), service
+        else:
+            assert set(re.findall(r"`([^`]+)`", rows[service])) == names, service
