@@ -88,6 +88,16 @@ async def delete_directory(call: Call) -> Answer:
     return Response(status_code=204)
 
 
+async def upload_in_parts(call: Call) -> Answer:
+    """An upload in parts begins, and ends at the first part's link (see below): older SDKs fall back only there."""
+    if call.request.query_params.get("action") != "initiate-upload":
+        return await not_enabled(call)
+    call.workspace.volumes.target(
+        call.names["path"], call.request.query_params.get("overwrite", "true").lower() != "false"
+    )
+    return {"multipart_upload": {"session_token": uuid.uuid4().hex}}
+
+
 async def not_enabled(_: Call) -> Answer:
     """Uploads and downloads by links into the storage are not there, as in workspaces where they are switched off: clients
     fall back to one request for the whole file (databricks-sdk-py `mixins/files.py`)."""
@@ -119,13 +129,15 @@ OPERATIONS = [
     Operation("GET", FILE, download),
     Operation("HEAD", FILE, download),
     Operation("DELETE", FILE, delete),
-    Operation("POST", FILE, not_enabled, raw_body=True),
+    Operation("POST", FILE, upload_in_parts, raw_body=True),
     Operation("PUT", DIRECTORY, make_directory),
     Operation("GET", DIRECTORY, list_directory),
     Operation("HEAD", DIRECTORY, has_directory),
     Operation("DELETE", DIRECTORY, delete_directory),
     Operation("POST", "/fs/create-download-url", not_enabled),
     Operation("POST", "/fs/create-upload-part-urls", not_enabled),
+    Operation("POST", "/fs/create-resumable-upload-url", not_enabled),
+    Operation("POST", "/fs/create-abort-upload-url", not_enabled),
     Operation("POST", VOLUMES, create_volume, ("2.1",)),
     Operation("GET", VOLUMES, list_volumes, ("2.1",)),
     Operation("GET", VOLUMES + "/{name}", get_volume, ("2.1",)),

@@ -139,8 +139,15 @@ def test_no_path_leaves_the_volume(site: Site) -> None:
 
 
 def test_links_into_the_storage_are_not_enabled(site: Site) -> None:
-    answer = ask(site, "POST", "files", f"{VOLUME}/x", params={"action": "initiate-upload"})
-    assert refusal(answer) == (403, "PERMISSION_DENIED", "FILES_API_API_IS_NOT_ENABLED")
+    begun = ask(site, "POST", "files", f"{VOLUME}/x", params={"action": "initiate-upload"})
+    assert begun.json()["multipart_upload"]["session_token"]
+    disabled = (403, "PERMISSION_DENIED", "FILES_API_API_IS_NOT_ENABLED")
+    assert refusal(ask(site, "POST", "create-upload-part-urls", "", json={"path": f"{VOLUME}/x"})) == disabled
+    assert refusal(ask(site, "POST", "create-download-url", "", params={"path": f"{VOLUME}/x"})) == disabled
+    assert refusal(ask(site, "POST", "files", f"{VOLUME}/x", params={"action": "complete-upload"})) == disabled
+    ask(site, "PUT", "files", f"{VOLUME}/x", content=b"1")
+    there = ask(site, "POST", "files", f"{VOLUME}/x", params={"action": "initiate-upload", "overwrite": "false"})
+    assert there.status_code == 409
 
 
 def test_volumes_are_made_listed_and_deleted(site: Site) -> None:
