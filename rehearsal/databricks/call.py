@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
@@ -74,9 +75,9 @@ class Call:
         return value.lower() in ("true", "1")
 
     def decoded(self, name: str) -> bytes:
-        """A base64 value."""
+        """A base64 value, line breaks left out. Anything else in it would be lost without a word."""
         try:
-            return base64.b64decode(self.text(name), validate=False)
+            return base64.b64decode("".join(self.text(name).split()), validate=True)
         except (binascii.Error, ValueError):
             raise malformed(f"{name} is not valid base64") from None
 
@@ -96,10 +97,16 @@ class Operation:
 
     def match(self, path: str) -> dict[str, str] | None:
         """The names in the path when it is this operation's: `{name}` is one part of it, `{name*}` all that follows."""
-        pattern = re.sub(r"/\{(\w+)\*\}", r"(?P<\1>/.*)", self.path)
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern)
-        found = re.fullmatch(pattern, path, re.DOTALL)
+        if "{" not in self.path:
+            return {} if path == self.path else None
+        found = _pattern(self.path).fullmatch(path)
         return found.groupdict() if found else None
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    pattern = re.sub(r"/\{(\w+)\*\}", r"(?P<\1>/.*)", path)
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern), re.DOTALL)
 
 
 async def read_values(request: Request) -> dict[str, Any]:

@@ -85,12 +85,30 @@ def test_scopes_that_can_not_be_made(site: Site, values: dict[str, Any], code: s
         ({"key": "k" * 129, "string_value": "a"}, "INVALID_PARAMETER_VALUE"),
         ({"key": "k", "string_value": "a" * (128 * 1024 + 1)}, "RESOURCE_LIMIT_EXCEEDED"),
         ({"key": "k", "string_value": ["a"]}, "MALFORMED_REQUEST"),
+        ({"key": "k", "bytes_value": "no base64!"}, "MALFORMED_REQUEST"),
+        ({"key": "k", "bytes_value": "YQ"}, "MALFORMED_REQUEST"),
     ],
 )
 def test_secrets_that_can_not_be_put(site: Site, values: dict[str, Any], code: str) -> None:
     scope(site)
     assert site.refused(RELEASE, "POST", "/secrets/put", {"scope": "team", **values})[:2] == (400, code)
     assert site.ok(RELEASE, "GET", "/secrets/list", {"scope": "team"}) == {}
+
+
+def test_a_scope_has_room_for_so_many_secrets_and_a_workspace_for_so_many_scopes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rehearsal.databricks.secrets.MOST_SECRETS", 2)
+    monkeypatch.setattr("rehearsal.databricks.secrets.MOST_SCOPES", 1)
+    scope(site)
+    put = {"scope": "team", "string_value": "v"}
+    for key in ("a", "b", "B"):
+        site.ok(RELEASE, "POST", "/secrets/put", put | {"key": key})
+    limit = (400, "RESOURCE_LIMIT_EXCEEDED")
+    assert site.refused(RELEASE, "POST", "/secrets/put", put | {"key": "c"})[:2] == limit
+    assert site.refused(RELEASE, "POST", "/secrets/scopes/create", {"scope": "other"})[:2] == limit
+    longest = {"scope": "team", "key": "a", "string_value": "x" * 128 * 1024}
+    site.ok(RELEASE, "POST", "/secrets/put", longest)
 
 
 def test_readers_read_writers_write_managers_manage(site: Site) -> None:
