@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rehearsal.setup import ROOT, environment_folder
 
-# First word -> the module whose main() it is; with any other, the rehearsal itself.
+# First word -> the module whose main() it is; with any other, a release is rehearsed.
 COMMANDS = {
+    "pipeline": "rehearsal.pipelines.preview_command",
     "template": "rehearsal.resource_manager.template_command",
 }
 
@@ -25,12 +26,10 @@ def _use_own_environment() -> None:
 
 
 _use_own_environment()
-if sys.argv[1:2] and sys.argv[1] in COMMANDS:
-    sys.exit(import_module(COMMANDS[sys.argv[1]]).main(sys.argv[2:]))
-
 # The release code is installed nowhere: scripts run from the folder that they lie in.
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "library" / "src")]
 
-from rehearsal.command import main  # noqa: E402
-
-sys.exit(main())
+command = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+if command is None:
+    sys.exit(import_module("rehearsal.command").main())
+sys.exit(import_module(command).main(sys.argv[2:]))

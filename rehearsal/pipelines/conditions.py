@@ -9,15 +9,24 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rehearsal.pipelines.events import Result
-from rehearsal.pipelines.expressions import Context, ExpressionError, Node, Value, evaluate, parse, to_text, truth
+from rehearsal.pipelines.expressions import (
+    Context,
+    ExpressionError,
+    ExpressionSyntaxError,
+    Node,
+    Value,
+    evaluate,
+    parse,
+    to_text,
+    truth,
+)
+from rehearsal.pipelines.expressions.functions import STATUS_FUNCTIONS
 from rehearsal.pipelines.expressions.parser import Call, Index, Literal, Name
 
 GOOD: Collection[Result] = ("succeeded", "succeededWithIssues")
-NAMES_BY_LEVEL: Mapping[str, tuple[str, ...]] = {
-    "stage": ("variables", "dependencies"),
-    "job": ("variables", "dependencies", "stageDependencies"),
-    "step": ("variables",),
-}
+# What the service's preview took, as PGielniak/azdo-pipeline-emulator measured it (research/E02-expressions.md).
+_OF_A_GRAPH = ("variables", "dependencies", "stageDependencies", "pipeline")
+NAMES_BY_LEVEL: Mapping[str, tuple[str, ...]] = {"stage": _OF_A_GRAPH, "job": _OF_A_GRAPH, "step": ("variables",)}
 # What `dependencies.x.result` says: learn.microsoft.com/azure/devops/pipelines/process/expressions#dependencies
 RESULT_NAMES: Mapping[Result, str] = {
     "succeeded": "Succeeded",
@@ -28,29 +37,58 @@ RESULT_NAMES: Mapping[Result, str] = {
 }
 
 
-def check_condition(text: str, level: str, dependencies: Collection[str] = ()) -> str | None:
-    """What is wrong with a condition of a stage, job or step, or None.
-
-    dependencies: names in `dependsOn`; a condition sees only those.
-    """
+def check_condition(text: str, level: str) -> str | None:
+    """What the service refuses in a condition of a stage or a job, or None."""
     try:
         tree = parse(text)
     except ExpressionError as error:
         return str(error)
+    return _unknown_name(tree, level)
+
+
+def _unknown_name(tree: Node, level: str) -> str | None:
     for node in _walk(tree):
         if isinstance(node, Name) and node.name.lower() not in [name.lower() for name in NAMES_BY_LEVEL[level]]:
             return f"Unrecognized value: '{node.name}'. A condition of a {level} knows {' and '.join(NAMES_BY_LEVEL[level])}"
-    known = {name.lower() for name in dependencies}
-    context = "stagedependencies" if level == "job" else "dependencies"
-    for node in _walk(tree):
-        match node:
-            case Index(Name(name), Literal(str(item))) if level == "stage" and name.lower() == context:
-                if item.lower() not in known:
-                    return f"The condition asks for '{item}', which is not in 'dependsOn'"
-            case Index(Name(name), Literal(str(item))) if level == "job" and name.lower() == "dependencies":
-                if item.lower() not in known:
-                    return f"The condition asks for '{item}', which is not in 'dependsOn'"
+        if isinstance(node, Call) and node.function.name == "counter":
+            return "Unrecognized value: 'counter'. It can stand only in a variable's value"
     return None
+
+
+@dataclass(frozen=True)
+class StepCondition:
+    """What is wrong with a step's condition: refused by the service, or by the agent when the step's turn comes."""
+
+    refused: str | None = None
+    later: str | None = None
+
+
+def check_step_condition(text: str) -> StepCondition:
+    """The service looks at the form alone; names are the agent's affair."""
+    try:
+        tree = parse(text)
+    except ExpressionSyntaxError as error:
+        if error.token and f"Unrecognized value: '{error.token}'" in str(error) and error.token[:1].isalpha():
+            return StepCondition(later=f"{error}. The agent will refuse the condition")
+        return StepCondition(refused=str(error))
+    for node in _walk(tree):
+        if isinstance(node, Call) and node.function.name.lower() in STATUS_FUNCTIONS and node.arguments:
+            return StepCondition(
+                later=f"In a step, {node.function.name}() takes no names: the agent will refuse the condition"
+            )
+    wrong = _unknown_name(tree, "step")
+    return StepCondition(later=f"{wrong}: the agent will refuse the condition" if wrong else None)
+
+
+def unknown_dependencies(text: str, level: str, dependencies: Collection[str]) -> list[str]:
+    """Names that a condition of a stage or job asks `dependencies` for, and that it does not wait for."""
+    known = {name.lower() for name in dependencies}
+    found: list[str] = []
+    for node in _walk(parse(text)):
+        match node:
+            case Index(Name(name), Literal(str(item))) if name.lower() == "dependencies" and item.lower() not in known:
+                found.append(item)
+    return found if level in ("stage", "job") else []
 
 
 def _walk(node: Node) -> Iterator[Node]:

@@ -7,19 +7,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 
+from rehearsal.pipelines import normal_form, schema
 from rehearsal.pipelines.expressions import Value
+from rehearsal.pipelines.expressions.values import fold
 from rehearsal.pipelines.files import Files
-from rehearsal.pipelines.flattening import Entry, Scope, expand, flatten_mapping, flatten_sequence
-from rehearsal.pipelines.parameters import bind, declared
-from rehearsal.pipelines.yaml_nodes import Mapping, Node, PipelineError, Position, Scalar, Sequence, from_value
+from rehearsal.pipelines.flattening import (
+    Budget,
+    Entry,
+    Scope,
+    expand,
+    expand_scalar,
+    flatten_mapping,
+    flatten_sequence,
+    lazy_entries,
+    plain_values,
+)
+from rehearsal.pipelines.parameters import ROLES, TEMPLATE_TYPES, Parameter, bind, declared
+from rehearsal.pipelines.resources import expand_resources, merged, repositories
+from rehearsal.pipelines.yaml_nodes import (
+    TOO_DEEP,
+    Mapping,
+    Node,
+    PipelineError,
+    Position,
+    Scalar,
+    Sequence,
+    from_value,
+    parse_yaml,
+)
 
+# [learn] process/templates: 100 files, 100 levels.
 MAX_FILES = 100
-MAX_NESTING = 20
+MAX_NESTING = 100
 
-_LITERAL_AT_ROOT = ("trigger", "pr", "schedules", "resources")
+# What putting in a template costs of the memory, at least; so an expansion that doubles with each level ends.
+_COST_OF_A_TEMPLATE = 2048
 _HOOKS = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
 _Part = Callable[[Node, Scope], Node]
+_Given = MappingOf[str, tuple[Node, Scope]]
 
 
 class Expander:
@@ -28,40 +55,59 @@ class Expander:
     def __init__(self, files: Files, predefined: MappingOf[str, str]) -> None:
         self._files = files
         self._predefined = predefined
-        self._included = 0
-        self._nesting = 0
+        self._included: set[str] = set()
+        self._chain: list[str] = []
+        self._budget = Budget()
         self.errors: list[PipelineError] = []
-
-    def pipeline(self, name: str, parameters: MappingOf[str, Value]) -> Mapping:
-        """A pipeline's file with everything put in. Raises PipelineError for what makes the whole file unreadable."""
-        root = self._files.read(name)
-        at = Position(name, 1, 1)
-        given = {key: from_value(value, at) for key, value in parameters.items()}
-        bound = bind(declared(root.get("parameters")), given, at)
-        scope = Scope(name, bound, dict(self._predefined))
-        entries = [entry for entry in flatten_mapping(root, scope) if entry.key.text != "parameters"]
-        for entry in entries:
-            if entry.key.text == "extends":
-                raise PipelineError(entry.key.position, "This rehearsal has no 'extends'")
-        parts: dict[str, _Part] = {
-            **dict.fromkeys(_LITERAL_AT_ROOT, lambda node, _: node),
+        self._lists: dict[str, _Part] = {
             "stages": self._list("stages", self._stage),
             "jobs": self._list("jobs", self._job),
             "steps": self._list("steps", self._generic),
         }
-        return self._object(entries, root.position, parts)
+
+    def pipeline(self, name: str, parameters: MappingOf[str, Value]) -> Mapping:
+        """A pipeline's file with everything put in. Raises PipelineError for what makes the whole file unreadable."""
+        root = self._files.read(name)
+        found = declared(root.get("parameters"))
+        given = {key: (from_person(key, value, found), Scope(literal=True)) for key, value in parameters.items()}
+        scope = self._bound(found, given, root.position, Scope(variables=dict(self._predefined), budget=self._budget))
+        self._declare_repositories(root)
+        return self._document(root, scope)
+
+    def _document(self, root: Mapping, scope: Scope) -> Mapping:
+        """A file that is a whole pipeline, or what one extends."""
+        entries = flatten_mapping(root, scope)
+        parts: dict[str, _Part] = {
+            **dict.fromkeys(("trigger", "pr", "schedules"), plain_values),
+            "parameters": lambda node, _: node,
+            "resources": expand_resources,
+            "extends": self._extends,
+            **self._lists,
+        }
+        expanded = self._object(entries, root.position, parts)
+        extended = expanded.get("extends")
+        return merged(expanded, extended) if isinstance(extended, Mapping) else expanded
+
+    def _extends(self, node: Node, scope: Scope) -> Node:
+        if not isinstance(node, Mapping):
+            raise PipelineError(node.position, "Expected a mapping with 'template' and 'parameters'")
+        return self._included_root(flatten_mapping(node, scope), node.position, self._document)
+
+    def _declare_repositories(self, root: Mapping) -> None:
+        for alias, name in repositories(root):
+            self._files.declare(alias, name)
 
     # What the parts of a pipeline are made of.
 
     def _stage(self, entries: list[Entry], at: Position) -> Node:
-        return self._object(entries, at, {"jobs": self._list("jobs", self._job)})
+        return self._object(entries, at, {"jobs": self._lists["jobs"]})
 
     def _job(self, entries: list[Entry], at: Position) -> Node:
-        parts: dict[str, _Part] = {"steps": self._list("steps", self._generic), "strategy": self._strategy}
+        parts: dict[str, _Part] = {"steps": self._lists["steps"], "strategy": self._strategy}
         return self._object(entries, at, parts)
 
     def _strategy(self, node: Node, scope: Scope) -> Node:
-        hook = self._nested({"steps": self._list("steps", self._generic)})
+        hook = self._nested({"steps": self._lists["steps"]})
         hooks: dict[str, _Part] = {
             **dict.fromkeys(_HOOKS, hook),
             "on": self._nested({"success": hook, "failure": hook}),
@@ -99,7 +145,8 @@ class Expander:
             if isinstance(node, Scalar):
                 node, scope = expand(node, scope), scope.as_literal()
             if not isinstance(node, Sequence):
-                raise PipelineError(node.position, f"Expected a sequence of {role}")
+                shown = f"Unexpected value '{node.text}': expected" if isinstance(node, Scalar) else "Expected"
+                raise PipelineError(node.position, f"{shown} a sequence of {role}")
             items: list[Node] = []
             for one, inner in flatten_sequence(node, scope):
                 try:
@@ -114,60 +161,87 @@ class Expander:
         self, role: str, node: Node, scope: Scope, item: Callable[[list[Entry], Position], Node]
     ) -> tuple[Node, ...]:
         if not isinstance(node, Mapping):
-            raise PipelineError(node.position, f"Expected a mapping in a sequence of {role}")
+            shown = f"Unexpected value '{node.text}': expected" if isinstance(node, Scalar) else "Expected"
+            raise PipelineError(node.position, f"{shown} a mapping in a sequence of {role}")
         entries = flatten_mapping(node, scope)
         if not any(entry.key.text == "template" for entry in entries):
             return (item(entries, node.position),)
-        return self._include_list(role, entries, node.position, self._list(role, item))
+        return self._include(role, entries, node.position, self._list(role, item))
 
-    def _include_list(self, role: str, entries: list[Entry], at: Position, part: _Part) -> tuple[Node, ...]:
-        included = self._include(role, entries, at, part)
+    def _include(self, role: str, entries: list[Entry], at: Position, part: _Part) -> tuple[Node, ...]:
+        """What a template's `role` key holds, expanded. Raises PipelineError."""
+
+        def content(root: Mapping, scope: Scope) -> Node:
+            found = [
+                entry for entry in flatten_mapping(root, scope) if entry.key.text not in ("parameters", "resources")
+            ]
+            for entry in found:
+                if entry.key.text != role:
+                    text = f"Unexpected value '{entry.key.text}': this is a template of {role}"
+                    raise PipelineError(entry.key.position, text)
+            if not found:
+                raise PipelineError(root.position, f"A template of {role} needs '{role}'")
+            return part(found[0].value, found[0].scope)
+
+        included = self._included_root(entries, at, content)
         return included.items if isinstance(included, Sequence) else (included,)
 
-    def _include(self, role: str, entries: list[Entry], at: Position, part: _Part) -> Node:
-        """What a template's `role` key holds, expanded. Raises PipelineError."""
-        path, given = self._template_and_parameters(entries, at)
-        name = self._files.resolve(path, entries[0].scope.file, at)
-        self._included += 1
-        if self._included > MAX_FILES:
+    def _included_root(self, entries: list[Entry], at: Position, content: Callable[[Mapping, Scope], Node]) -> Node:
+        """A template's file read, its parameters bound, its content expanded. Raises PipelineError."""
+        path, given = _template_and_parameters(entries, at)
+        name = self._files.resolve(path, at.file, at)
+        self._included.add(name)
+        if len(self._included) > MAX_FILES:
             raise PipelineError(at, f"More than {MAX_FILES} files are included")
-        if self._nesting >= MAX_NESTING:
-            raise PipelineError(at, f"Templates are nested deeper than {MAX_NESTING} levels")
+        if len(self._chain) >= MAX_NESTING:
+            shown = " -> ".join(f"/{file}" for file in self._chain[-3:])
+            raise PipelineError(at, f"{TOO_DEEP}: templates are nested deeper than {MAX_NESTING} levels: … {shown}")
         root = self._files.read(name, at)
-        bound = bind(declared(root.get("parameters")), given, at)
-        scope = Scope(name, bound, entries[0].scope.variables)
-        self._nesting += 1
+        self._budget.spend(_COST_OF_A_TEMPLATE, at)
+        self._declare_repositories(root)
+        variables = entries[0].scope.variables
+        self._chain.append(name)
         try:
-            content = [entry for entry in flatten_mapping(root, scope) if entry.key.text != "parameters"]
-            for entry in content:
-                if entry.key.text != role:
-                    raise PipelineError(
-                        entry.key.position, f"Unexpected value '{entry.key.text}': this is a template of {role}"
-                    )
-            if not content:
-                raise PipelineError(root.position, f"A template of {role} needs '{role}'")
-            return part(content[0].value, content[0].scope)
+            found = declared(root.get("parameters"), TEMPLATE_TYPES)
+            base = Scope(variables=variables, budget=self._budget)
+            any_name = root.get("parameters") is None
+            return content(root, self._bound(found, given, at, base, any_name=any_name))
         finally:
-            self._nesting -= 1
+            self._chain.pop()
 
-    def _template_and_parameters(self, entries: list[Entry], at: Position) -> tuple[str, dict[str, Node]]:
-        path, given = "", {}
-        for entry in entries:
-            value = expand(entry.value, entry.scope)
-            match entry.key.text, value:
-                case "template", Scalar(str(text)):
-                    path = text
-                case "parameters", Mapping(pairs):
-                    given = {key.text: node for key, node in pairs}
-                case "parameters", Scalar(None):
-                    pass
-                case "template" | "parameters", _:
-                    raise PipelineError(value.position, f"Unexpected value for '{entry.key.text}'")
-                case other, _:
-                    raise PipelineError(entry.key.position, f"Unexpected value '{other}'")
-        if not path:
-            raise PipelineError(at, "'template' needs the path of a file")
-        return path, given
+    # Parameters.
+
+    def _bound(
+        self, parameters: list[Parameter], given: _Given, at: Position, base: Scope, *, any_name: bool = False
+    ) -> Scope:
+        """The scope of a file whose parameters have got their values."""
+        kinds = {parameter.name.lower(): parameter.type or "" for parameter in parameters}
+        nodes = {name: self._argument(kinds.get(name.lower(), ""), *value) for name, value in given.items()}
+        missing = {name.lower() for name in nodes}
+        for parameter in parameters:
+            kind = parameter.type or ""
+            if parameter.default is not None and parameter.name.lower() not in missing and kind in ROLES:
+                nodes[parameter.name] = self._argument(kind, parameter.default, base)
+        bound, errors = bind(parameters, nodes, at, any_name=any_name)
+        self.errors += errors[1:]
+        if errors:
+            raise errors[0]
+        return Scope(parameters=bound, variables=base.variables, budget=base.budget)
+
+    def _argument(self, kind: str, node: Node, scope: Scope) -> Node:
+        """A parameter's value. Steps, jobs and stages are worked out where they are given, their templates too."""
+        if isinstance(node, Scalar):
+            node, scope = expand_scalar(node, scope), scope.as_literal()
+        role = ROLES.get(kind)
+        single = not kind.endswith("List")
+        if role is None or not isinstance(node, Mapping if single else Sequence):
+            return expand(node, scope)
+        listed = self._lists[role](Sequence((node,), node.position) if single else node, scope)
+        if not isinstance(listed, Sequence):
+            return listed
+        self.errors += schema.check_list(role, listed)
+        normal = normal_form.normal_list(role, listed)
+        return normal.items[0] if single and len(normal.items) == 1 else normal
 
     # Variables.
 
@@ -178,9 +252,16 @@ class Expander:
         if isinstance(node, Mapping):
             return Sequence(tuple(self._named_variables(node, scope, known)), node.position)
         if not isinstance(node, Sequence):
-            raise PipelineError(node.position, "Expected a mapping or a sequence of variables")
-        items = [self._variable(one, inner, known) for one, inner in flatten_sequence(node, scope)]
-        return Sequence(tuple(variable for variables in items for variable in variables), node.position)
+            raise PipelineError(
+                node.position, f"Unexpected value '{node.text}': expected a mapping or a sequence of variables"
+            )
+        live = {**scope.variables, **known}
+        found: list[Node] = []
+        for one, inner in flatten_sequence(node, replace(scope, variables=live)):
+            found.extend(self._variable(one, inner, known))
+            # What stands further down sees it, conditions too.
+            live.update(known)
+        return Sequence(tuple(found), node.position)
 
     def _variable(self, node: Node, scope: Scope, known: dict[str, Value]) -> tuple[Node, ...]:
         """One variable or group, or all that a template holds."""
@@ -188,7 +269,7 @@ class Expander:
             raise PipelineError(node.position, "Expected a mapping with 'name' and 'value', 'group' or 'template'")
         entries = flatten_mapping(node, scope.with_variables(known))
         if any(entry.key.text == "template" for entry in entries):
-            return self._include_list(
+            return self._include(
                 "variables", entries, node.position, lambda content, where: self._variables(content, where, known)
             )
         expanded = self._object(entries, node.position, {})
@@ -199,15 +280,55 @@ class Expander:
 
     def _named_variables(self, node: Mapping, scope: Scope, known: dict[str, Value]) -> list[Node]:
         variables: list[Node] = []
-        for entry in flatten_mapping(node, scope):
-            value = expand(entry.value, entry.scope.with_variables(known))
+        live = {**scope.variables, **known}
+        seen: set[str] = set()
+        for entry in lazy_entries(node, replace(scope, variables=live)):
+            if fold(entry.key.text) in seen:
+                raise PipelineError(entry.key.position, f"'{entry.key.text}' is already defined")
+            seen.add(fold(entry.key.text))
+            value = expand(entry.value, entry.scope)
             if not isinstance(value, Scalar):
-                raise PipelineError(value.position, f"The variable '{entry.key.text}' must be text")
+                what = "mapping" if isinstance(value, Mapping) else "sequence"
+                raise PipelineError(
+                    value.position, f"A {what} was not expected: the variable '{entry.key.text}' is text"
+                )
             _remember(known, entry.key.text, value)
-            name = Scalar(entry.key.text, entry.key.position)
+            live.update(known)
+            name = Scalar(entry.key.text, entry.key.position, entry.key.style)
             pairs = ((Scalar("name", entry.key.position), name), (Scalar("value", entry.key.position), value))
             variables.append(Mapping(pairs, entry.key.position))
         return variables
+
+
+def from_person(name: str, value: Value, parameters: list[Parameter]) -> Node:
+    """What a person gives when the run is queued: text, which is YAML or JSON where the parameter holds more than text."""
+    at = Position(f"--parameter {name}", 1, 1)
+    wanted = next((parameter for parameter in parameters if parameter.name.lower() == name.lower()), None)
+    if isinstance(value, str) and value.strip() and wanted is not None and wanted.takes_yaml:
+        return parse_yaml(value, at.file)
+    return from_value(value, at)
+
+
+def _template_and_parameters(entries: list[Entry], at: Position) -> tuple[str, dict[str, tuple[Node, Scope]]]:
+    path, given = "", dict[str, tuple[Node, Scope]]()
+    for entry in entries:
+        value, scope = entry.value, entry.scope
+        if isinstance(value, Scalar):
+            value, scope = expand_scalar(value, scope), scope.as_literal()
+        match entry.key.text, value:
+            case "template", Scalar(str(text)):
+                path = text
+            case "parameters", Mapping():
+                given = {inner.key.text: (inner.value, inner.scope) for inner in flatten_mapping(value, scope)}
+            case "parameters", Scalar(None | ""):
+                pass
+            case "template" | "parameters", _:
+                raise PipelineError(value.position, f"Unexpected value for '{entry.key.text}'")
+            case other, _:
+                raise PipelineError(entry.key.position, f"Unexpected value '{other}'")
+    if not path:
+        raise PipelineError(at, "'template' needs the path of a file")
+    return path, given
 
 
 def _remember(known: dict[str, Value], name: str, value: Scalar) -> None:

@@ -6,6 +6,7 @@ because the variables of a stage must be known before its jobs are looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field, replace
@@ -14,18 +15,47 @@ from rehearsal.pipelines.expressions import CastError, Context, ExpressionError,
 from rehearsal.pipelines.expressions import Node as ExpressionNode
 from rehearsal.pipelines.expressions.values import fold
 from rehearsal.pipelines.template_text import Directive, directive, split
-from rehearsal.pipelines.yaml_nodes import Mapping, Node, PipelineError, Position, Scalar, Sequence, from_value
+from rehearsal.pipelines.yaml_nodes import (
+    DEEPEST,
+    LARGEST_BYTES,
+    TOO_DEEP,
+    Mapping,
+    Node,
+    PipelineError,
+    Position,
+    Scalar,
+    Sequence,
+    from_value,
+)
+
+
+class Budget:
+    """What one expansion may still use of memory: [learn] process/templates, 20 MB."""
+
+    def __init__(self, characters: int = LARGEST_BYTES) -> None:
+        self._left = characters
+
+    def spend(self, characters: int, at: Position) -> None:
+        self._left -= characters
+        if self._left < 0:
+            raise PipelineError(
+                at, f"Maximum object size exceeded: more than {LARGEST_BYTES // 1024 // 1024} MB of YAML"
+            )
+
+
+# What a node costs besides its text, roughly.
+_NODE = 32
 
 
 @dataclass(frozen=True)
 class Scope:
     """What expressions in a part of a file see. `literal`: the part came out of an expression and holds none itself."""
 
-    file: str
     parameters: MappingOf[str, Value] = field(default_factory=dict)
     variables: MappingOf[str, Value] = field(default_factory=dict)
     loops: MappingOf[str, Value] = field(default_factory=dict)
     literal: bool = False
+    budget: Budget = field(default_factory=Budget, compare=False)
 
     def context(self) -> Context:
         return Context({"parameters": self.parameters, "variables": self.variables, **self.loops})
@@ -50,7 +80,11 @@ class Entry:
 
 
 class _Chain:
-    """Which branch of if / elseif / else is taken."""
+    """Which branch of if / elseif / else is taken.
+
+    What stands between the branches does not end a chain; another directive does. Measured with the service's preview by
+    PGielniak/azdo-pipeline-emulator, research/E03-template-engine.md.
+    """
 
     def __init__(self) -> None:
         self._open = False
@@ -60,7 +94,10 @@ class _Chain:
         if found.keyword == "if":
             self._open, self._taken = True, False
         elif not self._open:
-            raise PipelineError(at, f"'{found.keyword}' must follow 'if' or 'elseif'")
+            text = (
+                f"The expression directive '{found.keyword}' is not supported in this context: no 'if' comes before it"
+            )
+            raise PipelineError(at, text)
         wanted = not self._taken and (found.expression is None or _truth(found.expression, scope, at))
         # The condition of a branch that is not reached is not evaluated; its form was checked when the file was read.
         self._taken = self._taken or wanted
@@ -76,6 +113,7 @@ def expand(node: Node, scope: Scope) -> Node:
     """Everything in a node worked out. Raises PipelineError."""
     if scope.literal:
         return node
+    scope.budget.spend(_NODE, node.position)
     match node:
         case Scalar():
             return expand_scalar(node, scope)
@@ -89,6 +127,7 @@ def expand(node: Node, scope: Scope) -> Node:
 def expand_scalar(node: Scalar, scope: Scope) -> Node:
     """Text with its expressions; a text that is one expression keeps the value's type. Raises PipelineError."""
     if scope.literal or not isinstance(node.value, str) or "${{" not in node.value:
+        scope.budget.spend(len(node.value) if isinstance(node.value, str) else 0, node.position)
         return node
     try:
         parts = split(node.value)
@@ -96,89 +135,103 @@ def expand_scalar(node: Scalar, scope: Scope) -> Node:
     except ExpressionError as error:
         raise PipelineError(node.position, f"{error}") from error
     if len(parts) == 1:
+        scope.budget.spend(_size(values[0], node.position), node.position)
         return from_value(values[0], node.position)
     try:
-        return Scalar("".join(to_text(value) for value in values), node.position)
+        texts = [to_text(value) for value in values]
     except CastError as error:
         raise PipelineError(node.position, f"{error} Text can not hold an array or an object.") from error
+    scope.budget.spend(sum(map(len, texts)), node.position)
+    return Scalar("".join(texts), node.position)
+
+
+def _size(value: Value, at: Position, depth: int = 1) -> int:
+    """About how much memory a value takes. Raises PipelineError when it is nested too deep."""
+    if depth > DEEPEST:
+        raise PipelineError(at, TOO_DEEP)
+    if isinstance(value, MappingOf):
+        return sum(_NODE + len(str(key)) + _size(item, at, depth + 1) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return sum(_NODE + _size(item, at, depth + 1) for item in value)
+    return len(value) if isinstance(value, str) else _NODE
 
 
 def flatten_mapping(node: Mapping, scope: Scope) -> list[Entry]:
     """The keys of a mapping after its directives. Raises PipelineError, also for a key that comes out twice."""
-    entries = _entries(node, scope)
+    entries = list(lazy_entries(node, scope))
     seen: set[str] = set()
     for entry in entries:
-        if entry.key.text in seen:
+        if fold(entry.key.text) in seen:
             raise PipelineError(entry.key.position, f"'{entry.key.text}' is already defined")
-        seen.add(entry.key.text)
+        seen.add(fold(entry.key.text))
     return entries
 
 
-def _entries(node: Mapping, scope: Scope) -> list[Entry]:
+def lazy_entries(node: Mapping, scope: Scope) -> Iterator[Entry]:
+    """The keys of a mapping after its directives, one by one: what is done with one may change what the next sees."""
     if scope.literal:
-        return [Entry(key, value, scope) for key, value in node.pairs]
-    entries: list[Entry] = []
+        yield from (Entry(key, value, scope) for key, value in node.pairs)
+        return
     chain = _Chain()
     for key, value in node.pairs:
         found = _directive(key)
         if found is None:
-            chain.interrupt()
-            entries.append(Entry(_key(key, scope), value, scope))
+            yield Entry(_key(key, scope), value, scope)
         elif found.keyword == "insert":
             chain.interrupt()
-            entries.extend(_inner_mapping(value, scope))
+            if isinstance(value, Scalar) and value.value is None:
+                raise PipelineError(value.position, "Expected a mapping")
+            yield from _inner_mapping(value, scope)
         elif found.keyword == "each":
             chain.interrupt()
             for inner in _iterations(found, scope, key.position):
-                entries.extend(_inner_mapping(value, inner))
+                yield from _inner_mapping(value, inner)
         elif chain.takes(found, scope, key.position):
-            entries.extend(_inner_mapping(value, scope))
-    return entries
+            yield from _inner_mapping(value, scope)
 
 
-def _inner_mapping(value: Node, scope: Scope) -> list[Entry]:
+def _inner_mapping(value: Node, scope: Scope) -> Iterator[Entry]:
     if isinstance(value, Scalar):
         value, scope = expand_scalar(value, scope), scope.as_literal()
         if isinstance(value, Scalar) and value.value in (None, ""):
-            return []
+            return
     if not isinstance(value, Mapping):
         raise PipelineError(value.position, "Expected a mapping: this directive stands inside a mapping")
-    return _entries(value, scope)
+    yield from lazy_entries(value, scope)
 
 
-def flatten_sequence(node: Sequence, scope: Scope) -> list[tuple[Node, Scope]]:
+def flatten_sequence(node: Sequence, scope: Scope) -> Iterator[tuple[Node, Scope]]:
     """The items of a sequence after its directives, each with the scope to expand it in. Raises PipelineError."""
     if scope.literal:
-        return [(item, scope) for item in node.items]
-    items: list[tuple[Node, Scope]] = []
+        yield from ((item, scope) for item in node.items)
+        return
     chain = _Chain()
     for item in node.items:
         key, value = item.pairs[0] if isinstance(item, Mapping) and len(item.pairs) == 1 else (None, item)
         found = _directive(key) if key is not None else None
         if key is None or found is None or found.keyword == "insert":
-            chain.interrupt()
-            items.extend(_item(item, scope))
-            continue
-        if found.keyword == "each":
+            if found is not None:
+                chain.interrupt()
+            yield from _item(item, scope)
+        elif found.keyword == "each":
             chain.interrupt()
             if isinstance(value, Mapping):
-                items.append((item, scope))
+                yield item, scope
                 continue
             for inner in _iterations(found, scope, key.position):
-                items.extend(_inner_sequence(value, inner))
+                yield from _inner_sequence(value, inner)
         elif chain.takes(found, scope, key.position):
-            items.extend([(value, scope)] if isinstance(value, Mapping) else _inner_sequence(value, scope))
-    return items
+            yield from [(value, scope)] if isinstance(value, Mapping) else _inner_sequence(value, scope)
 
 
-def _inner_sequence(value: Node, scope: Scope) -> list[tuple[Node, Scope]]:
+def _inner_sequence(value: Node, scope: Scope) -> Iterator[tuple[Node, Scope]]:
     if isinstance(value, Scalar):
         value, scope = expand_scalar(value, scope), scope.as_literal()
         if isinstance(value, Scalar) and value.value in (None, ""):
-            return []
+            return
     if not isinstance(value, Sequence):
         raise PipelineError(value.position, "Expected a sequence: this directive stands inside a sequence")
-    return flatten_sequence(value, scope)
+    yield from flatten_sequence(value, scope)
 
 
 def _item(item: Node, scope: Scope) -> SequenceOf[tuple[Node, Scope]]:
@@ -190,9 +243,27 @@ def _item(item: Node, scope: Scope) -> SequenceOf[tuple[Node, Scope]]:
     return [(expanded, scope.as_literal())]
 
 
+def plain_values(node: Node, scope: Scope) -> Node:
+    """Expressions worked out in values alone: where the service takes no directives, as in triggers. Raises PipelineError."""
+    match node:
+        case Scalar():
+            return expand_scalar(node, scope)
+        case Sequence(items):
+            found = [inner for item in items for inner in _spliced(plain_values(item, scope))]
+            return Sequence(tuple(found), node.position)
+    for key, _ in node.pairs:
+        if "${{" in key.text:
+            raise PipelineError(key.position, "A template expression is not allowed in this context")
+    return Mapping(tuple((key, plain_values(value, scope)) for key, value in node.pairs), node.position)
+
+
+def _spliced(node: Node) -> SequenceOf[Node]:
+    return node.items if isinstance(node, Sequence) else (node,)
+
+
 def _iterations(found: Directive, scope: Scope, at: Position) -> list[Scope]:
     if any(fold(name) == fold(found.variable) for name in scope.context().names):
-        raise PipelineError(at, f"The name '{found.variable}' is already in use")
+        raise PipelineError(at, f"The identifier '{found.variable}' has already been defined within the current scope")
     collection = None if found.expression is None else _evaluate(found.expression, scope, at)
     if collection is None or collection == "":
         return []
@@ -207,9 +278,9 @@ def _iterations(found: Directive, scope: Scope, at: Position) -> list[Scope]:
 
 def _key(key: Scalar, scope: Scope) -> Scalar:
     expanded = expand_scalar(key, scope)
-    if not isinstance(expanded, Scalar) or not isinstance(expanded.value, str):
-        raise PipelineError(key.position, "The expression of a key must give text")
-    return expanded
+    if not isinstance(expanded, Scalar):
+        raise PipelineError(key.position, "Expected a scalar value: the expression of a key must give text")
+    return Scalar(expanded.text, key.position, key.style)
 
 
 def _directive(key: Scalar) -> Directive | None:

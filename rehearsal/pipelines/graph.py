@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rehearsal.pipelines.model import Job, Pipeline, Stage
-from rehearsal.pipelines.yaml_nodes import PipelineError
+from rehearsal.pipelines.yaml_nodes import PipelineError, Position
 
 T = TypeVar("T", Stage, Job)
 
 
+class Ordered(Protocol):
+    """A stage or a job: what has a name and waits for others."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def position(self) -> Position: ...
+    @property
+    def depends_on(self) -> tuple[str, ...]: ...
+
+
 def check_order(pipeline: Pipeline) -> list[PipelineError]:
     """Names used twice, dependencies on nothing, circles."""
-    errors = _check("stage", pipeline.stages)
+    errors = check_names("stage", pipeline.stages, Position(pipeline.file, 1, 1))
     for stage in pipeline.stages:
-        errors += _check("job", stage.jobs)
+        errors += check_names("job", stage.jobs, stage.position, f"Stage {stage.name}")
     return errors
 
 
-def _check(what: str, items: Sequence[Stage | Job]) -> list[PipelineError]:
+def check_names(what: str, items: Sequence[Ordered], at: Position, holder: str = "The pipeline") -> list[PipelineError]:
+    """What is wrong with the order of the stages of a pipeline, or of the jobs of a stage."""
     errors: list[PipelineError] = []
-    names: dict[str, Stage | Job] = {}
+    names: dict[str, Ordered] = {}
     for item in items:
-        if item.name.lower() in names:
-            errors.append(PipelineError(item.position, f"The {what} name '{item.name}' appears more than once"))
+        if item.name and item.name.lower() in names:
+            text = f"The {what} name '{item.name}' appears more than once. {what.capitalize()} names must be unique"
+            errors.append(PipelineError(item.position, text))
         names[item.name.lower()] = item
     for item in items:
         for name in item.depends_on:
             if name.lower() not in names:
                 text = f"The {what} '{item.name}' depends on the unknown {what} '{name}'"
                 errors.append(PipelineError(item.position, text))
+    if not any(not item.depends_on for item in items):
+        errors.append(PipelineError(at, f"{holder} must contain at least one {what} with no dependencies."))
     circle = _circle(items)
     if circle:
         path = " -> ".join(circle)
@@ -40,7 +55,7 @@ def _check(what: str, items: Sequence[Stage | Job]) -> list[PipelineError]:
     return errors
 
 
-def _circle(items: Sequence[Stage | Job]) -> list[str]:
+def _circle(items: Sequence[Ordered]) -> list[str]:
     left = {item.name.lower(): item for item in items}
     known = set(left)
     while True:

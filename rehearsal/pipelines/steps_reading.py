@@ -1,56 +1,38 @@
-"""One step of expanded YAML to the task that it stands for.
+"""One step in its final form to the task that it stands for.
 
 Source of the keys: MicrosoftDocs/azure-devops-yaml-schema, content/steps-*.md.
 """
 
 from __future__ import annotations
 
-from rehearsal.pipelines import tasks
+from rehearsal.pipelines import normal_form, tasks
 from rehearsal.pipelines.fields import Fields
 from rehearsal.pipelines.model import Step
 
 _COMMON = (
-    "displayName",
-    "name",
-    "condition",
-    "continueOnError",
-    "enabled",
-    "env",
-    "timeoutInMinutes",
-    "retryCountOnTaskFailure",
+    *("displayName", "name", "condition", "continueOnError", "enabled", "env", "timeoutInMinutes"),
+    *("retryCountOnTaskFailure", "task", "inputs"),
 )
-_UNSUPPORTED_COMMON = ("target",)
-_UNSUPPORTED_STEPS = ("pwsh", "powershell", "getPackage", "reviewApp")
 _CHECKOUT_OPTIONS = ("clean", "fetchDepth", "fetchTags", "fetchFilter", "lfs", "persistCredentials", "submodules")
-_UNSUPPORTED_CHECKOUT = ("path", "sparseCheckoutDirectories", "sparseCheckoutPatterns", "workspaceRepo")
-_KINDS = ("task", "script", "bash", "checkout", "publish", "download")
 
 
 def read_step(fields: Fields) -> Step | None:
-    """The step, or None when it is so wrong that nothing can be made of it; all that is wrong is reported."""
-    kinds = [kind for kind in _KINDS if fields.has(kind)]
-    unsupported = [kind for kind in _UNSUPPORTED_STEPS if fields.has(kind)]
-    if unsupported:
-        fields.wrong(fields.position, f"This rehearsal has no step '{unsupported[0]}'")
+    """The step, or None when it is one that a rehearsal does not have; all that is wrong is reported."""
+    shortcut = next((name for name in normal_form.UNKNOWN_SHORTCUTS if fields.has(name)), None)
+    if shortcut is not None:
+        fields.wrong(fields.position, f"This rehearsal has no step '{shortcut}'")
         return None
-    if not kinds:
-        first = fields.node.keys()[0] if fields.node.pairs else ""
-        fields.wrong(fields.position, f"Unexpected value '{first}': a step is one of {', '.join(_KINDS)}")
-        return None
-    kind = kinds[0]
-    task, given = _READERS[kind](fields)
+    fields.allow(_COMMON)
+    written = fields.text("task")
+    task, inputs = _READERS.get(written, _task)(fields)
     if task == "":
         return None
-    inputs = _check_inputs(fields, kind, task, given)
-    name = fields.text("name")
-    if name and not name.replace("_", "").isalnum():
-        fields.wrong(fields.at("name"), f"The step name '{name}' is not valid: letters, digits and '_' only")
     return Step(
         task=task,
-        inputs=inputs,
+        inputs=_check_inputs(fields, task, inputs),
         position=fields.position,
-        name=name,
-        display_name=fields.text("displayName") or _title(kind, task, given),
+        name=fields.text("name"),
+        display_name=fields.text("displayName") or _title(task, inputs),
         condition=fields.text("condition") or None,
         continue_on_error=fields.boolean("continueOnError", False),
         enabled=fields.boolean("enabled", True),
@@ -60,11 +42,11 @@ def read_step(fields: Fields) -> Step | None:
     )
 
 
-def _check_inputs(fields: Fields, kind: str, task: str, given: dict[str, str]) -> dict[str, str]:
+def _check_inputs(fields: Fields, task: str, given: dict[str, str]) -> dict[str, str]:
     if task not in tasks.TASKS:
         return given
     inputs, wrong = tasks.canonical_inputs(task, given)
-    inner = fields.fields("inputs") if kind == "task" else fields
+    inner = fields.fields("inputs")
     if "$(" in inputs.get("azureSubscription", ""):
         # [learn] library/service-endpoints: names of resources must be known when the YAML is expanded.
         wrong.append(
@@ -75,21 +57,19 @@ def _check_inputs(fields: Fields, kind: str, task: str, given: dict[str, str]) -
     return inputs
 
 
-def _title(kind: str, task: str, given: dict[str, str]) -> str:
-    match kind:
-        case "script" | "bash":
-            return "CmdLine" if kind == "script" else "Bash"
-        case "checkout":
+def _title(task: str, given: dict[str, str]) -> str:
+    artifact = given.get("artifact") or given.get("artifactName") or ""
+    match task:
+        case tasks.CHECKOUT:
             return "Checkout"
-        case "publish":
-            return f"Publish {given.get('artifact', '')}".strip()
-        case "download":
-            return f"Download {given.get('artifact', '') or 'artifacts'}"
+        case tasks.PUBLISH:
+            return f"Publish {artifact}".strip()
+        case tasks.DOWNLOAD_SHORTCUT:
+            return f"Download {artifact or 'artifacts'}"
     return task.partition("@")[0]
 
 
 def _task(fields: Fields) -> tuple[str, dict[str, str]]:
-    fields.allow((*_COMMON, "task", "inputs"), _UNSUPPORTED_COMMON)
     name = fields.text("task")
     known = next((task for task in tasks.TASKS if task.lower() == name.lower()), None)
     if known is None:
@@ -98,48 +78,27 @@ def _task(fields: Fields) -> tuple[str, dict[str, str]]:
     return known, fields.named_texts("inputs")
 
 
-def _script(fields: Fields) -> tuple[str, dict[str, str]]:
-    fields.allow((*_COMMON, "script", "workingDirectory", "failOnStderr"), _UNSUPPORTED_COMMON)
-    return tasks.SCRIPT, _given(fields, ("script", "workingDirectory", "failOnStderr"))
-
-
-def _bash(fields: Fields) -> tuple[str, dict[str, str]]:
-    fields.allow((*_COMMON, "bash", "workingDirectory", "failOnStderr"), _UNSUPPORTED_COMMON)
-    inputs = {"targetType": "inline", "script": fields.text("bash")}
-    return tasks.BASH, inputs | _given(fields, ("workingDirectory", "failOnStderr"))
-
-
 def _checkout(fields: Fields) -> tuple[str, dict[str, str]]:
-    fields.allow((*_COMMON, "checkout", *_CHECKOUT_OPTIONS), (*_UNSUPPORTED_COMMON, *_UNSUPPORTED_CHECKOUT))
-    which = fields.text("checkout")
+    given = fields.named_texts("inputs")
+    inner = fields.fields("inputs") or fields
+    inner.allow(("repository", *_CHECKOUT_OPTIONS))
+    which = given.get("repository", "")
     if which not in ("self", "none"):
-        fields.wrong(fields.at("checkout"), f"This rehearsal checks out 'self' or 'none', not '{which}'")
+        fields.wrong(inner.at("repository"), f"This rehearsal checks out 'self' or 'none', not '{which}'")
     return tasks.CHECKOUT, {"repository": which}
 
 
 def _publish(fields: Fields) -> tuple[str, dict[str, str]]:
-    fields.allow((*_COMMON, "publish", "artifact"), _UNSUPPORTED_COMMON)
-    return tasks.PUBLISH, {"targetPath": fields.text("publish"), "artifact": fields.text("artifact")}
+    return tasks.PUBLISH, fields.named_texts("inputs")
 
 
 def _download(fields: Fields) -> tuple[str, dict[str, str]]:
-    fields.allow((*_COMMON, "download", "artifact", "patterns"), _UNSUPPORTED_COMMON)
-    which = fields.text("download")
+    given = fields.named_texts("inputs")
+    which = given.get("alias", "")
     if which not in ("current", "none"):
-        fields.wrong(fields.at("download"), f"This rehearsal downloads from 'current' or 'none', not '{which}'")
-    patterns = fields.text("patterns") or "**"
-    return tasks.DOWNLOAD_SHORTCUT, {"source": which, "artifact": fields.text("artifact"), "patterns": patterns}
+        fields.wrong(fields.at("inputs"), f"This rehearsal downloads from 'current' or 'none', not '{which}'")
+    patterns = given.get("patterns") or "**"
+    return tasks.DOWNLOAD_SHORTCUT, {"source": which, "artifact": given.get("artifact", ""), "patterns": patterns}
 
 
-def _given(fields: Fields, names: tuple[str, ...]) -> dict[str, str]:
-    return {name: fields.text(name) for name in names if fields.has(name)}
-
-
-_READERS = {
-    "task": _task,
-    "script": _script,
-    "bash": _bash,
-    "checkout": _checkout,
-    "publish": _publish,
-    "download": _download,
-}
+_READERS = {normal_form.CHECKOUT: _checkout, normal_form.PUBLISH: _publish, normal_form.DOWNLOAD: _download}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rehearsal.pipelines.expressions import ExpressionSyntaxError, Node, parse
+from rehearsal.pipelines.expressions.functions import FUNCTIONS
 
 _OPEN = "${{"
 _DIRECTIVE = re.compile(r"(if|elseif|else|each|insert)(?:\s+|$)(.*)", re.DOTALL)
@@ -68,6 +69,8 @@ def directive(key: str) -> Directive | None:
             loop = _EACH.fullmatch(rest)
             if loop is None:
                 raise ExpressionSyntaxError("Expected 'each <name> in <expression>'", rest)
+            if loop.group(1).lower() in FUNCTIONS:
+                raise ExpressionSyntaxError(f"Expected '(' to follow a function: '{loop.group(1)}'")
             return Directive(keyword, parse(loop.group(2)), loop.group(1))
     return Directive(keyword, parse(rest))
 

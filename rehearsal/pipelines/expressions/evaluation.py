@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from rehearsal.pipelines.expressions.functions import STATUS_FUNCTIONS
 from rehearsal.pipelines.expressions.parser import Call, Index, Literal, Name, Node
@@ -20,6 +21,7 @@ from rehearsal.pipelines.expressions.values import (
 )
 
 StatusFunction = Callable[[Sequence[str]], bool]
+Counter = Callable[[str, int], int]
 
 
 @dataclass(frozen=True)
@@ -28,10 +30,12 @@ class Context:
 
     names: contexts such as `parameters` and `variables`, and the variables of `each`.
     status: succeeded, failed… by lower-case name, each given the names of dependencies that the expression lists.
+    counter: the next number for a prefix and a first number.
     """
 
     names: Mapping[str, Value] = field(default_factory=dict)
     status: Mapping[str, StatusFunction] = field(default_factory=dict)
+    counter: Counter | None = None
 
     def has(self, name: str) -> bool:
         return any(fold(known) == fold(name) for known in self.names)
@@ -57,7 +61,14 @@ def evaluate(node: Node, context: Context) -> Value:
             known = function.name.lower()
             if known in STATUS_FUNCTIONS and known in context.status:
                 return context.status[known]([to_text(evaluate(argument, context)) for argument in arguments])
+            if known == "counter" and context.counter is not None:
+                return _count(context.counter, [evaluate(argument, context) for argument in arguments])
             return function.apply([_lazy(argument, context) for argument in arguments])
+
+
+def _count(counter: Counter, arguments: Sequence[Value]) -> Value:
+    seed = int(to_number(arguments[1])) if len(arguments) > 1 else 0
+    return Decimal(counter(to_text(arguments[0]), seed))
 
 
 def truth(node: Node, context: Context) -> bool:
@@ -91,5 +102,4 @@ def _item(target: Sequence[Value], key: Value) -> Value:
         position = to_number(key)
     except ExpressionError:
         return None
-    whole = int(position)
-    return target[whole] if whole == position and 0 <= whole < len(target) else None
+    return target[int(position)] if 0 <= position < len(target) else None

@@ -1,7 +1,8 @@
 """The functions of the expression language that need nothing but their arguments.
 
-Names ignore case. The functions of a run's state (succeeded, failed…) are known here by name; what they say comes with the
-context. `counter` keeps a number per pipeline in Azure DevOps; a rehearsal has no such memory and refuses it by name.
+Names ignore case. The functions of a run's state (succeeded, failed…) and `counter` are known here by name; what they say comes
+with the context. Where the documentation and the service differ, what the service's preview did counts: measured by
+PGielniak/azdo-pipeline-emulator, research/E02-expressions.md.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from rehearsal.pipelines.expressions.values import (
 )
 
 Lazy = Callable[[], Value]
+# [learn] process/templates: 20 MB of memory.
+LARGEST_TEXT = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -56,30 +59,33 @@ def _coalesce(arguments: Sequence[Lazy]) -> Value:
     for argument in arguments:
         value = argument()
         if value is not None and value != "":
-            return value if kind(value) in ("Array", "Object") else to_text(value)
-    return ""
+            return value
+    return None
 
 
 def _contains_value(collection: Value, wanted: Value) -> bool:
+    # Here what is in the collection becomes what is looked for: '01' is found by 1 (measured with the service).
     if isinstance(collection, Mapping):
-        return any(equal(value, wanted) for value in collection.values() if kind(value) not in ("Array", "Object"))
-    if kind(collection) == "Array":
-        return any(equal(value, wanted) for value in collection if kind(value) not in ("Array", "Object"))
-    return False
+        return any(equal(wanted, value) for value in collection.values())
+    return kind(collection) == "Array" and any(equal(wanted, value) for value in collection)
 
 
 def _join(separator: Value, values: Value) -> str:
     if kind(values) != "Array":
         return to_text(values) if kind(values) != "Object" else ""
-    return to_text(separator).join("" if kind(item) in ("Array", "Object") else to_text(item) for item in values)
+    between, parts = to_text(separator), ["" if kind(item) in ("Array", "Object") else to_text(item) for item in values]
+    _within_limit(sum(map(len, parts)) + len(between) * len(parts))
+    return between.join(parts)
 
 
-def _split(text: Value, separators: Value) -> list[str]:
-    # String.Split(char[]): each character of the second argument is a separator.
-    characters = to_text(separators)
-    if not characters:
-        return [to_text(text)]
-    return re.split("[" + re.escape(characters) + "]", to_text(text))
+def _split(text: Value, separator: Value) -> list[str]:
+    # The whole second argument is one separator (measured with the service).
+    return to_text(text).split(to_text(separator)) if to_text(separator) else [to_text(text)]
+
+
+def _within_limit(characters: int) -> None:
+    if characters > LARGEST_TEXT:
+        raise ExpressionError("Maximum object size exceeded: the expression makes a text that is too long")
 
 
 def _length(value: Value) -> Decimal:
@@ -87,9 +93,11 @@ def _length(value: Value) -> Decimal:
 
 
 def _replace(text: Value, old: Value, new: Value) -> str:
-    if to_text(old) == "":
-        return to_text(text)
-    return re.sub(re.escape(to_text(old)), lambda _: to_text(new), to_text(text), flags=re.IGNORECASE)
+    whole, wanted, instead = to_text(text), to_text(old), to_text(new)
+    if not wanted:
+        return whole
+    _within_limit(len(whole) + whole.count(wanted) * len(instead))
+    return whole.replace(wanted, instead)
 
 
 def _substring(text: Value, start: Value, length: Value) -> str:
@@ -133,6 +141,7 @@ _DATE_PARTS: tuple[tuple[str, str], ...] = (
 
 def _format(arguments: Sequence[Lazy]) -> str:
     pattern = to_text(arguments[0]())
+    length = 0
 
     def one(match: re.Match[str]) -> str:
         found = match.group()
@@ -146,9 +155,11 @@ def _format(arguments: Sequence[Lazy]) -> str:
                 f"The following format string references more arguments than were supplied: {pattern}"
             )
         value, specifier = arguments[position](), match.group(2)
-        if specifier is not None:
-            return _date(value, specifier)
-        return to_text(value)
+        text = to_text(value) if specifier is None else _date(value, specifier)
+        nonlocal length
+        length += len(text)
+        _within_limit(length)
+        return text
 
     return _FORMAT.sub(one, pattern)
 
@@ -167,15 +178,15 @@ def _eager(function: Callable[..., Value]) -> Callable[[Sequence[Lazy]], Value]:
     return lambda arguments: function(*[argument() for argument in arguments])
 
 
-def _counter(*_: Value) -> Value:
-    raise ExpressionError("counter: this rehearsal keeps no counters between runs")
-
-
-def _state(name: str) -> Callable[[Sequence[Lazy]], Value]:
+def _only_in_a_run(name: str) -> Callable[[Sequence[Lazy]], Value]:
     def refuse(_: Sequence[Lazy]) -> Value:
-        raise ExpressionError(f"{name}() says something about a run; it can stand in a condition only")
+        # To the service such a name does not exist elsewhere.
+        raise ExpressionError(f"Unrecognized value: '{name}'. It {_PLACES.get(name, 'can stand in a condition only')}")
 
     return refuse
+
+
+_PLACES = {"counter": "can stand only in a variable's value that is worked out during a run: $[ ]"}
 
 
 def _table(*functions: Function) -> Mapping[str, Function]:
@@ -193,8 +204,8 @@ FUNCTIONS: Mapping[str, Function] = _table(
     Function("le", 2, 2, _eager(lambda left, right: compare(left, right) <= 0)),
     Function("gt", 2, 2, _eager(lambda left, right: compare(left, right) > 0)),
     Function("ge", 2, 2, _eager(lambda left, right: compare(left, right) >= 0)),
-    Function("in", 1, None, _in),
-    Function("notIn", 1, None, lambda arguments: not _in(arguments)),
+    Function("in", 2, None, _in),
+    Function("notIn", 2, None, lambda arguments: not _in(arguments)),
     Function("contains", 2, 2, _eager(lambda text, part: fold(to_text(part)) in fold(to_text(text)))),
     Function("containsValue", 2, 2, _eager(_contains_value)),
     Function("startsWith", 2, 2, _eager(lambda text, part: fold(to_text(text)).startswith(fold(to_text(part))))),
@@ -211,12 +222,12 @@ FUNCTIONS: Mapping[str, Function] = _table(
     Function("substring", 3, 3, _eager(_substring)),
     Function("iif", 3, 3, _eager(lambda condition, yes, no: yes if to_boolean(condition) else no)),
     Function("convertToJson", 1, 1, _eager(_convert_to_json)),
-    Function("counter", 0, 2, _eager(_counter)),
+    Function("counter", 1, 2, _only_in_a_run("counter")),
 )
 
 STATUS_FUNCTIONS: Mapping[str, Function] = _table(
     *(
-        Function(name, 0, None if name in ("succeeded", "failed", "succeededOrFailed") else 0, _state(name))
+        Function(name, 0, None if name in ("succeeded", "failed", "succeededOrFailed") else 0, _only_in_a_run(name))
         for name in ("always", "canceled", "failed", "succeeded", "succeededOrFailed")
     )
 )

@@ -36,6 +36,7 @@ class Token:
     value: Value = None
 
 
+_OPERANDS = (Kind.NAME, Kind.LITERAL, Kind.CLOSE, Kind.CLOSE_INDEX)
 _SIGNS = {
     "(": Kind.OPEN,
     ")": Kind.CLOSE,
@@ -48,7 +49,9 @@ _STRING = re.compile(r"'((?:[^']|'')*)'")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORD = re.compile(r"[^\s()\[\],']+'?")
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)")
-_CONSTANTS = {"true": True, "false": False, "null": None}
+# There is no `null`: the service takes it for a name that it does not know.
+_NUMBER_START = re.compile(r"[-.0-9]")
+_CONSTANTS = {"true": True, "false": False}
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -81,17 +84,17 @@ def _token(text: str, offset: int, last: Token | None) -> Token:
         if not after_dot and word.lower() in _CONSTANTS:
             return Token(Kind.LITERAL, word, offset, _CONSTANTS[word.lower()])
         return Token(Kind.NAME, word, offset)
-    return _number_or_version(text, offset)
+    return _number_or_version(text, offset, last)
 
 
 def _string(text: str, offset: int) -> Token:
     match = _STRING.match(text, offset)
     if match is None:
-        raise _unrecognized(text[offset:])
+        raise _unrecognized(text[offset:], offset)
     return Token(Kind.LITERAL, match.group(), offset, match.group(1).replace("''", "'"))
 
 
-def _number_or_version(text: str, offset: int) -> Token:
+def _number_or_version(text: str, offset: int, last: Token | None) -> Token:
     match = _WORD.match(text, offset)
     word = match.group() if match is not None else text[offset]
     if _NUMBER.fullmatch(word):
@@ -99,8 +102,11 @@ def _number_or_version(text: str, offset: int) -> Token:
     version = parse_version(word)
     if isinstance(version, Version) and word.count(".") >= 2:
         return Token(Kind.LITERAL, word, offset, version)
-    raise _unrecognized(word)
+    after = last.kind if last is not None else None
+    if after is Kind.DOT or (after in _OPERANDS and not _NUMBER_START.match(word)):
+        raise ExpressionSyntaxError(f"Unexpected symbol: '{word}'", word, offset)
+    raise _unrecognized(word, offset)
 
 
-def _unrecognized(word: str) -> ExpressionSyntaxError:
-    return ExpressionSyntaxError(f"Unrecognized value: '{word}'", word)
+def _unrecognized(word: str, offset: int) -> ExpressionSyntaxError:
+    return ExpressionSyntaxError(f"Unrecognized value: '{word}'", word, offset)

@@ -42,9 +42,12 @@ Node = Literal | Name | Index | Call
 
 def parse(text: str) -> Node:
     """The tree of an expression. Raises ExpressionSyntaxError, also for an unknown function or a wrong number of arguments."""
-    parser = _Parser(list(tokens(text)))
-    node = parser.expression(1)
-    parser.end()
+    try:
+        parser = _Parser(list(tokens(text)))
+        node = parser.expression(1)
+        parser.end()
+    except ExpressionSyntaxError as error:
+        raise error.within(text) from error
     return node
 
 
@@ -62,6 +65,8 @@ class _Parser:
                 node: Node = Literal(token.value)
             case Kind.NAME if self._peek(Kind.OPEN):
                 node = self._call(token, depth)
+            case Kind.NAME if token.text.lower() in FUNCTIONS:
+                raise _wrong(f"Expected '(' to follow a function: '{token.text}'", token)
             case Kind.NAME:
                 node = Name(token.text)
             case _:
@@ -75,24 +80,32 @@ class _Parser:
     def _call(self, name: Token, depth: int) -> Node:
         function = FUNCTIONS.get(name.text.lower()) or STATUS_FUNCTIONS.get(name.text.lower())
         if function is None:
-            raise ExpressionSyntaxError(f"Unrecognized function: '{name.text}'", name.text)
+            raise _wrong(f"Unrecognized value: '{name.text}'", name)
         self._take(Kind.OPEN)
         arguments: list[Node] = []
         while not self._peek(Kind.CLOSE):
+            if self._next >= len(self._tokens):
+                raise _wrong(f"Unclosed function: '{name.text}'", name)
             if arguments:
-                self._take(Kind.COMMA)
+                comma = self._take(Kind.COMMA)
+                if function.most is not None and len(arguments) >= function.most:
+                    raise _wrong(f"{_unexpected(comma)}: too many parameters for '{function.name}'", comma)
+                if self._next >= len(self._tokens):
+                    raise _wrong(f"Unclosed function: '{name.text}'", name)
             arguments.append(self.expression(depth + 1))
-        self._take(Kind.CLOSE)
+        close = self._take(Kind.CLOSE)
         if len(arguments) < function.least:
-            raise ExpressionSyntaxError(f"Too few parameters supplied for function: '{name.text}'", name.text)
+            raise _wrong(f"{_unexpected(close)}: too few parameters for '{function.name}'", close)
         if function.most is not None and len(arguments) > function.most:
-            raise ExpressionSyntaxError(f"Too many parameters supplied for function: '{name.text}'", name.text)
+            raise _wrong(f"{_unexpected(close)}: too many parameters for '{function.name}'", close)
         return Call(function, tuple(arguments))
 
     def _indexes(self, node: Node, depth: int) -> Node:
         while self._next < len(self._tokens):
             if self._peek(Kind.DOT):
-                self._take()
+                dot = self._take()
+                if self._next >= len(self._tokens):
+                    raise _wrong("Expected a property name to follow the dereference operator '.': '.'", dot)
                 token = self._take()
                 if token.kind not in (Kind.NAME, Kind.STAR):
                     raise _unexpected(token)
@@ -107,9 +120,6 @@ class _Parser:
                 self._take(Kind.CLOSE_INDEX)
             else:
                 break
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ExpressionSyntaxError(f"Exceeded max expression depth {MAX_DEPTH}")
         return node
 
     def _peek(self, kind: Kind) -> bool:
@@ -117,7 +127,9 @@ class _Parser:
 
     def _take(self, kind: Kind | None = None) -> Token:
         if self._next >= len(self._tokens):
-            raise ExpressionSyntaxError("Unexpected end of expression")
+            raise ExpressionSyntaxError(
+                "Unexpected end of expression" if self._tokens else "An expression was expected"
+            )
         token = self._tokens[self._next]
         if kind is not None and token.kind is not kind:
             raise _unexpected(token)
@@ -126,4 +138,8 @@ class _Parser:
 
 
 def _unexpected(token: Token) -> ExpressionSyntaxError:
-    return ExpressionSyntaxError(f"Unexpected symbol: '{token.text}'", token.text)
+    return _wrong(f"Unexpected symbol: '{token.text}'", token)
+
+
+def _wrong(message: str, token: Token) -> ExpressionSyntaxError:
+    return ExpressionSyntaxError(message, token.text, token.offset)

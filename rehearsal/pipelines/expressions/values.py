@@ -21,11 +21,20 @@ class ExpressionError(Exception):
 
 
 class ExpressionSyntaxError(ExpressionError):
-    """An expression that cannot be read. `token` is the text at which reading stopped."""
+    """An expression that cannot be read. `token` is the text at which reading stopped, `offset` where that stands."""
 
-    def __init__(self, message: str, token: str = "") -> None:
+    def __init__(self, message: str, token: str = "", offset: int | None = None) -> None:
         super().__init__(message)
         self.token = token
+        self.offset = offset
+
+    def within(self, expression: str) -> ExpressionSyntaxError:
+        """The same with the place in the expression, as the service says it: from 1, in the text without blanks around."""
+        if self.offset is None:
+            return self
+        at = self.offset + 1 - (len(expression) - len(expression.lstrip()))
+        text = f"{self}. Located at position {at} within expression: '{expression.strip()}'"
+        return ExpressionSyntaxError(text, self.token)
 
 
 class CastError(ExpressionError):
@@ -34,8 +43,9 @@ class CastError(ExpressionError):
     def __init__(self, value: Value, to_kind: str) -> None:
         self.from_kind = kind(value)
         self.to_kind = to_kind
-        shown = f" '{value}'" if isinstance(value, str) else ""
-        super().__init__(f"Unable to convert from {self.from_kind} to {to_kind}.{' Value:' + shown if shown else ''}")
+        shown = f"'{value}'" if isinstance(value, str) else self.from_kind
+        told = f" Value: {shown}" if self.from_kind in ("String", "Array", "Object") else ""
+        super().__init__(f"Unable to convert from {self.from_kind} to {to_kind}.{told}")
 
 
 @dataclass(frozen=True, order=True)
@@ -203,7 +213,7 @@ def equal(left: Value, right: Value) -> bool:
 def compare(left: Value, right: Value) -> int:
     """Less than, equal or greater than 0 for lt, le, gt, ge. Raises CastError where right cannot become left's kind."""
     if kind(left) in ("Array", "Object", "Null"):
-        raise CastError(left, "a kind that has an order")
+        raise CastError(left, "Number")
     right = cast_like(left, right)
     if isinstance(left, str):
         left, right = fold(left), fold(right)
@@ -215,9 +225,20 @@ def fold(text: str) -> str:
     return "".join(upper if len(upper := character.upper()) == 1 else character for character in text)
 
 
+class Parameters(dict[str, Value]):
+    """The context `parameters`: asking for one that is not declared is a mistake."""
+
+
 def member(mapping: Mapping[str, Value], name: str) -> Value:
-    """The value of a key, ignoring case when the exact one is not there; null when there is none."""
+    """The value of a key; null when there is none. Contexts ignore case, objects of a file do not.
+
+    Measured with the service's preview by PGielniak/azdo-pipeline-emulator, research/E02-expressions.md.
+    """
     if name in mapping:
         return mapping[name]
+    if getattr(mapping, "exact", False):
+        return None
     folded = fold(name)
+    if isinstance(mapping, Parameters) and folded not in [fold(key) for key in mapping]:
+        raise ExpressionError(f"Key not found '{name}'")
     return next((value for key, value in mapping.items() if fold(key) == folded), None)
