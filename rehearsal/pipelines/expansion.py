@@ -24,7 +24,7 @@ from rehearsal.pipelines.flattening import (
     lazy_entries,
     plain_values,
 )
-from rehearsal.pipelines.parameters import ROLES, TEMPLATE_TYPES, Parameter, bind, declared
+from rehearsal.pipelines.parameters import ROLES, TEMPLATE_TYPES, Parameter, bind, bind_old, declared
 from rehearsal.pipelines.resources import expand_resources, merged, repositories
 from rehearsal.pipelines.yaml_nodes import (
     TOO_DEEP,
@@ -70,7 +70,8 @@ class Expander:
         root = self._files.read(name)
         found = declared(root.get("parameters"))
         given = {key: (from_person(key, value, found), Scope(literal=True)) for key, value in parameters.items()}
-        scope = self._bound(found, given, root.position, Scope(variables=dict(self._predefined), budget=self._budget))
+        base = Scope(variables=dict(self._predefined), budget=self._budget)
+        scope = self._bound(found, given, root.position, base, root.get("parameters") or Sequence((), root.position))
         self._declare_repositories(root)
         return self._document(root, scope)
 
@@ -204,25 +205,24 @@ class Expander:
         try:
             found = declared(root.get("parameters"), TEMPLATE_TYPES)
             base = Scope(variables=variables, budget=self._budget)
-            any_name = root.get("parameters") is None
-            return content(root, self._bound(found, given, at, base, any_name=any_name))
+            return content(root, self._bound(found, given, at, base, root.get("parameters")))
         finally:
             self._chain.pop()
 
     # Parameters.
 
-    def _bound(
-        self, parameters: list[Parameter], given: _Given, at: Position, base: Scope, *, any_name: bool = False
-    ) -> Scope:
-        """The scope of a file whose parameters have got their values."""
+    def _bound(self, parameters: list[Parameter], given: _Given, at: Position, base: Scope, node: Node | None) -> Scope:
+        """The scope of a file whose parameters have got their values. node: what declares them."""
         kinds = {parameter.name.lower(): parameter.type or "" for parameter in parameters}
         nodes = {name: self._argument(kinds.get(name.lower(), ""), *value) for name, value in given.items()}
+        if isinstance(node, Mapping):
+            return Scope(parameters=bind_old(parameters, nodes), variables=base.variables, budget=base.budget)
         missing = {name.lower() for name in nodes}
         for parameter in parameters:
             kind = parameter.type or ""
             if parameter.default is not None and parameter.name.lower() not in missing and kind in ROLES:
                 nodes[parameter.name] = self._argument(kind, parameter.default, base)
-        bound, errors = bind(parameters, nodes, at, any_name=any_name)
+        bound, errors = bind(parameters, nodes, at, any_name=node is None)
         self.errors += errors[1:]
         if errors:
             raise errors[0]

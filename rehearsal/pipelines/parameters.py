@@ -132,7 +132,7 @@ def bind(
 ) -> tuple[Parameters, list[PipelineError]]:
     """The value of every declared parameter, and what is wrong: unexpected, missing, of another type, not allowed.
 
-    any_name: a file that declares no parameters takes any.
+    any_name: a file that declares no parameters takes any, and hands them to nobody.
     """
     errors: list[PipelineError] = []
     by_name = {fold(parameter.name): parameter for parameter in parameters}
@@ -150,6 +150,17 @@ def bind(
         except PipelineError as error:
             errors.append(error)
     return bound, errors
+
+
+def bind_old(parameters: list[Parameter], given: MappingOf[str, Node]) -> dict[str, Value]:
+    """The old mapping form: defaults and whatever is given, declared or not; what is neither is null.
+
+    Templates of dotnet/arcade depend on that (eng/common/core-templates/job/job.yml).
+    """
+    names = {fold(name): name for name in given}
+    bound = {parameter.name: _texts(parameter.default) for parameter in parameters if parameter.default is not None}
+    bound = {name: value for name, value in bound.items() if fold(name) not in names}
+    return bound | {name: _texts(node) for name, node in given.items()}
 
 
 def convert(parameter: Parameter, node: Node) -> Value:

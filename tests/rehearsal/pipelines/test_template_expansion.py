@@ -429,3 +429,36 @@ def test_a_variable_sees_those_before_it_in_conditions_too(project: Project) -> 
         """
     )
     assert [variable["value"] for variable in expanded(project)["variables"]] == ["prod", "large", "prod-large"]
+
+
+def test_the_old_form_of_parameters_takes_any_name_and_knows_no_types(project: Project) -> None:
+    project.write(
+        main="""
+        steps:
+          - template: old.yml
+            parameters:
+              Extra: given
+              flag: false
+              steps: [{template: templates/inner.yml}, {bash: "last"}]
+        """,
+        old="""
+        parameters:
+          flag: true
+          pool: ''
+          steps: []
+        steps:
+          - ${{ if parameters.flag }}:
+              - bash: text is true, whatever it says
+          - ${{ if eq(parameters.flag, 'false') }}:
+              - bash: ${{ parameters.extra }}-${{ parameters.nowhere }}-${{ parameters.nowhere.deeper }}
+          - ${{ each step in parameters.steps }}:
+              - ${{ step }}
+        """,
+        templates__inner="steps: [{bash: inner}]\n",
+    )
+    assert [step["bash"] for step in expanded(project)["steps"]] == [
+        "text is true, whatever it says",
+        "given--",
+        "inner",
+        "last",
+    ]
