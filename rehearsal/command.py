@@ -22,6 +22,7 @@ from rehearsal.gateway.control_rules import fault_from
 from rehearsal.gateway.faults import Fault
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.pipelines.deployments import deployments
+from rehearsal.pipelines.groups import read_groups
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
 from rehearsal.rehearse import CONTROL, PIPELINE, BootstrapFailed, Rehearsal
 from rehearsal.report.page import write_page
@@ -71,6 +72,10 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         raise Refused(f"--datasets: {error}") from error
     git = _repositories(arguments.git, public=False) | _repositories(arguments.public_git, public=True)
     faults = _faults(arguments.faults)
+    try:
+        groups = read_groups(arguments.variable_group)
+    except ValueError as error:
+        raise Refused(f"--variable-group {error}") from error
     log = Log(folder / "rehearsal.log", sys.stdout, verbose=arguments.verbose)
     rehearsal = Rehearsal(
         repository=arguments.repository,
@@ -83,6 +88,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         templates=_mappings(arguments.map_templates),
         accept_unknown_resources=arguments.accept_unknown_resources,
         rate_limits=arguments.rate_limits,
+        variable_groups=groups,
     )
     _cancel_on_signals(rehearsal.cancel)
     try:
@@ -248,6 +254,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=VALUE",
         help="a parameter of the pipeline; can be repeated",
+    )
+    parser.add_argument(
+        "--variable-group",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a variable group of the pipeline: a YAML file of names and values, {value: …, secret: true} for a secret",
     )
     parser.add_argument("--datasets", type=Path, metavar="DIR", help="folder served as /databricks-datasets")
     parser.add_argument(

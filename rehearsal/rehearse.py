@@ -20,7 +20,7 @@ from rehearsal.dataset import Dataset
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
 from rehearsal.gateway.faults import Fault
 from rehearsal.pipelines.events import Event
-from rehearsal.pipelines.host import AgentHost
+from rehearsal.pipelines.host import AgentHost, GroupVariable
 from rehearsal.pipelines.run import run_pipeline
 from rehearsal.recorder import Recorder
 from rehearsal.report import model
@@ -70,6 +70,7 @@ class Rehearsal:
     accept_unknown_resources: bool = False
     rate_limits: bool = False
     cancel: threading.Event = field(default_factory=threading.Event)
+    variable_groups: Mapping[str, Mapping[str, GroupVariable]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
@@ -235,6 +236,7 @@ class Rehearsal:
             installed=installed,
             base_python=Path(getattr(sys, "_base_executable", sys.executable)),
             run_number=number,
+            variable_groups=self.variable_groups,
         )
 
     def _environments(self, only: set[str] | None) -> list[Environment]:

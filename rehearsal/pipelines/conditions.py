@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rehearsal.pipelines.events import Result
 from rehearsal.pipelines.expressions import (
     Context,
+    Counter,
     ExpressionError,
     ExpressionSyntaxError,
     Node,
@@ -119,12 +120,12 @@ def decide(text: str | None, names: Mapping[str, Value], status: Mapping[str, Ca
     return truth(parse(text or "succeeded()"), Context(names, status))
 
 
-def runtime_value(text: str, names: Mapping[str, Value]) -> str:
+def runtime_value(text: str, names: Mapping[str, Value], counter: Counter | None = None) -> str:
     """The text of `$[ expression ]`. Raises ExpressionError."""
     inner = text.strip()
     if not (inner.startswith("$[") and inner.endswith("]")):
         raise ExpressionError(f"a runtime expression must be the whole value: {text}")
-    return to_text(evaluate(parse(inner[2:-1]), Context(names)))
+    return to_text(evaluate(parse(inner[2:-1]), Context(names, counter=counter)))
 
 
 def graph_status(
@@ -133,20 +134,24 @@ def graph_status(
     """succeeded(), failed()… for a stage or a job.
 
     before: results by lower-case name; all_before: what comes before it in the graph, which counts when no names are given.
+    A name that is not before it has no result. What each says of skipped ones was measured with runs of the service by
+    PGielniak/azdo-pipeline-emulator (research/E02-expressions.md): nothing but always().
     """
 
-    def chosen(names: Sequence[str]) -> list[Result]:
-        return [before[name.lower()] for name in (names or all_before) if name.lower() in before]
+    def chosen(names: Sequence[str]) -> list[Result | None]:
+        return [before.get(name.lower()) for name in (names or all_before)]
 
     return {
         "always": lambda _: True,
         "canceled": lambda _: canceled,
         "succeeded": lambda names: not canceled and all(result in GOOD for result in chosen(names)),
         "failed": lambda names: not canceled and any(result == "failed" for result in chosen(names)),
-        "succeededorfailed": lambda names: (
-            not canceled and all(result in (*GOOD, "failed") for result in chosen(names))
-        ),
+        "succeededorfailed": lambda names: not canceled and _some_ended(chosen(names)),
     }
+
+
+def _some_ended(results: Sequence[Result | None]) -> bool:
+    return not results or any(result in (*GOOD, "failed") for result in results)
 
 
 def step_status(job: Result) -> dict[str, Callable[[Sequence[str]], bool]]:

@@ -28,6 +28,9 @@ class Fields:
     def wrong(self, position: Position, message: str) -> None:
         self._errors.append(PipelineError(position, message))
 
+    def names(self) -> list[str]:
+        return self.node.keys()
+
     def has(self, key: str) -> bool:
         return self.node.get(key) is not None
 

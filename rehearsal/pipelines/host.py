@@ -19,6 +19,12 @@ class ServiceConnection:
     subscription_id: str
 
 
+@dataclass(frozen=True)
+class GroupVariable:
+    value: str = field(repr=False)
+    secret: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class AgentHost:
     """The agent's surroundings.
@@ -30,6 +36,7 @@ class AgentHost:
     base_python: the interpreter that UsePythonVersion@0 gives.
     run_number: Build.BuildId; grows from run to run.
     clock: seconds since the epoch; steady: seconds for durations.
+    variable_groups: by name, their variables by name.
     organization, project: names of the Azure DevOps organization and project that the run believes to be in.
     """
 
@@ -42,5 +49,6 @@ class AgentHost:
     run_number: int
     clock: Callable[[], float] = field(default=time.time)
     steady: Callable[[], float] = field(default=time.monotonic)
+    variable_groups: Mapping[str, Mapping[str, GroupVariable]] = field(default_factory=dict)
     organization: str = "slipway"
     project: str = "Slipway"

@@ -10,9 +10,13 @@ from rehearsal.pipelines.yaml_nodes import Position
 
 @dataclass(frozen=True, kw_only=True)
 class Variable:
+    """A variable, or with `group` all that a variable group holds."""
+
     name: str
     value: str
     readonly: bool = False
+    group: str = ""
+    position: Position = field(default=Position("", 1, 1), compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +49,23 @@ class Hook:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Leg:
+    """One of the jobs that a matrix or `parallel` makes of one."""
+
+    name: str
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strategy:
+    """legs: of a matrix in the YAML. expression: gives them when the job's turn comes. parallel: how many equal ones."""
+
+    legs: tuple[Leg, ...] = ()
+    expression: str = ""
+    parallel: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """A job (steps) or a deployment (environment and hooks)."""
 
@@ -58,6 +79,7 @@ class Job:
     cancel_minutes: float = 5
     variables: tuple[Variable, ...] = ()
     pool: str = ""
+    strategy: Strategy | None = None
     steps: tuple[Step, ...] = ()
     environment: str = ""
     hooks: tuple[Hook, ...] = ()

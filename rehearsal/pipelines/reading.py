@@ -7,9 +7,9 @@ jobs-deployment}.md.
 from __future__ import annotations
 
 from rehearsal.pipelines.fields import Fields
-from rehearsal.pipelines.model import Hook, Job, Pipeline, Stage, Step, Variable
+from rehearsal.pipelines.model import Hook, Job, Leg, Pipeline, Stage, Step, Strategy, Variable
 from rehearsal.pipelines.steps_reading import read_step
-from rehearsal.pipelines.yaml_nodes import Mapping, PipelineError
+from rehearsal.pipelines.yaml_nodes import Mapping, PipelineError, Scalar
 
 _PIPELINE = (
     *("name", "trigger", "pr", "schedules", "pool", "variables", "stages", "lockBehavior", "resources"),
@@ -70,13 +70,19 @@ def _jobs(fields: Fields) -> tuple[Job, ...]:
         if inner.has("deployment"):
             jobs.append(_deployment(inner))
         else:
-            inner.allow((*_JOB_COMMON, "job", "steps"))
-            jobs.append(_job(inner, "job", steps=_steps(inner)))
+            inner.allow((*_JOB_COMMON, "job", "steps", "strategy"))
+            jobs.append(_job(inner, "job", steps=_steps(inner), strategy=_strategy(inner)))
     return tuple(jobs)
 
 
 def _job(
-    fields: Fields, key: str, *, steps: tuple[Step, ...] = (), environment: str = "", hooks: tuple[Hook, ...] = ()
+    fields: Fields,
+    key: str,
+    *,
+    steps: tuple[Step, ...] = (),
+    strategy: Strategy | None = None,
+    environment: str = "",
+    hooks: tuple[Hook, ...] = (),
 ) -> Job:
     return Job(
         name=_name(fields, key),
@@ -89,10 +95,30 @@ def _job(
         cancel_minutes=fields.number("cancelTimeoutInMinutes", 5),
         variables=_variables(fields),
         pool=_pool(fields),
+        strategy=strategy,
         steps=steps,
         environment=environment,
         hooks=hooks,
     )
+
+
+def _strategy(fields: Fields) -> Strategy | None:
+    strategy = fields.fields("strategy")
+    if strategy is None:
+        return None
+    # How many run at a time makes no difference here: a rehearsal runs one job after the other.
+    if strategy.has("parallel"):
+        return Strategy(parallel=int(strategy.number("parallel", 0)))
+    if isinstance(strategy.node.get("matrix"), Scalar):
+        text = strategy.text("matrix")
+        if text and not text.strip().startswith("$["):
+            strategy.wrong(strategy.at("matrix"), f"This rehearsal has no matrix by '{text}', only by $[ expression ]")
+        return Strategy(expression=text) if text else None
+    matrix = strategy.fields("matrix")
+    if matrix is None:
+        return None
+    legs = tuple(Leg(name=name, variables=matrix.named_texts(name)) for name in matrix.names())
+    return Strategy(legs=legs) if legs else None
 
 
 def _deployment(fields: Fields) -> Job:
@@ -144,7 +170,7 @@ def _variables(fields: Fields) -> tuple[Variable, ...]:
     variables: list[Variable] = []
     for inner in fields.each("variables"):
         if inner.has("group"):
-            inner.wrong(inner.at("group"), "This rehearsal has no variable groups")
+            variables.append(Variable(name="", value="", group=inner.text("group"), position=inner.at("group")))
             continue
         name = inner.text("name")
         variables.append(Variable(name=name, value=inner.text("value"), readonly=inner.boolean("readonly", False)))

@@ -14,6 +14,7 @@ from rehearsal.pipelines.agent.predefined import RunFacts, build_number
 from rehearsal.pipelines.agent.reporter import Kept, Reporter
 from rehearsal.pipelines.agent.workspace import head_commit
 from rehearsal.pipelines.compile import compile_pipeline
+from rehearsal.pipelines.counters import Counters
 from rehearsal.pipelines.events import Listener, Result, RunStarted, Where
 from rehearsal.pipelines.expressions import Value
 from rehearsal.pipelines.files import Files
@@ -22,6 +23,7 @@ from rehearsal.pipelines.host import AgentHost
 from rehearsal.pipelines.model import Pipeline, Stage
 from rehearsal.pipelines.results import RunResult, StageResult
 from rehearsal.pipelines.run_state import RunState
+from rehearsal.pipelines.run_variables import missing_groups, with_values
 from rehearsal.pipelines.stage_runner import run_stage, skip_stage
 from rehearsal.pipelines.yaml_nodes import PipelineError, PipelineErrors, Position
 
@@ -59,6 +61,10 @@ def run_pipeline(
     predefined = facts.variables(host)
     pipeline = compile_pipeline(Files(repository), pipeline_file, parameters or {}, predefined)
     _refuse(pipeline, host, only)
+    try:
+        pipeline = with_values(pipeline, predefined, host, Counters(work / "counters.json", pipeline_file))
+    except PipelineError as error:
+        raise PipelineErrors([error]) from error
     folder = _run_folder(work, host.run_number)
     masker, kept = Masker(), Kept()
     number = build_number(pipeline.name, host)
@@ -102,9 +108,11 @@ def _run_folder(work: Path, number: int) -> Path:
 
 def _refuse(pipeline: Pipeline, host: AgentHost, only: Collection[str] | None) -> None:
     """What Azure Pipelines checks before a run starts: service connections, stages that somebody names."""
-    errors: list[PipelineError] = []
+    errors = list(missing_groups(pipeline.variables, host))
     for stage in pipeline.stages:
+        errors += missing_groups(stage.variables, host)
         for job in stage.jobs:
+            errors += missing_groups(job.variables, host)
             for step in job.all_steps():
                 name = step.inputs.get("azureSubscription", "")
                 if step.task == tasks.AZURE_CLI and name not in host.service_connections:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rehearsal.pipelines import tasks
 from rehearsal.pipelines.agent.job_runner import agent_job, run_steps
@@ -17,9 +17,11 @@ from rehearsal.pipelines.conditions import GOOD, Finished, decide, graph_status,
 from rehearsal.pipelines.events import JobFinished, JobStarted, Result, StageFinished, StageStarted
 from rehearsal.pipelines.expressions import ExpressionError, Value
 from rehearsal.pipelines.graph import ancestors, in_order
-from rehearsal.pipelines.model import Hook, Job, Stage, Step, Variable
+from rehearsal.pipelines.legs import legs_of
+from rehearsal.pipelines.model import Hook, Job, Leg, Stage, Step, Variable
 from rehearsal.pipelines.results import JobResult, StageResult, StepResult
 from rehearsal.pipelines.run_state import RunState
+from rehearsal.pipelines.run_variables import groups_of, started_at
 
 _AGENT = "rehearsal"
 
@@ -68,15 +70,29 @@ def _why_not(state: RunState, stage: Stage) -> str:
     before = ancestors(stage.name, {other.name.lower(): other.depends_on for other in state.pipeline.stages})
     results = {name: state.counts_as[name] for name in before}
     status = graph_status(results, before, canceled=state.cancel.is_set())
-    dependencies = {name: state.stages[name.lower()].as_value() for name in stage.depends_on}
-    variables = {variable.name: variable.value for variable in (*state.pipeline.variables, *stage.variables)}
-    names: dict[str, Value] = {"variables": {**state.variables, **variables}, "dependencies": dependencies}
+    names: dict[str, Value] = {
+        "variables": _known(state, stage.variables),
+        "dependencies": {name: state.stages[name.lower()].as_value() for name in stage.depends_on},
+        "stageDependencies": _jobs_of(state, stage.depends_on),
+        "pipeline": started_at(state.host),
+    }
     if decide(stage.condition, names, status):
         return ""
     if stage.condition:
         return f"its condition is false: {stage.condition}"
     bad = sorted(name for name, result in results.items() if result not in GOOD)
     return f"{', '.join(bad)} did not succeed" if bad else "the run was canceled"
+
+
+def _known(state: RunState, *more: Sequence[Variable]) -> dict[str, str]:
+    """The variables that a condition of a stage or job sees: those of the run, the pipeline, and further in."""
+    variables = [*state.pipeline.variables, *(variable for each in more for variable in each)]
+    held = {name: each.value for name, each in groups_of(variables, state.host)}
+    return {**state.variables, **held, **{variable.name: variable.value for variable in variables if variable.name}}
+
+
+def _jobs_of(state: RunState, stages: Sequence[str]) -> Value:
+    return {name: {job: done.as_value() for job, done in state.jobs.get(name.lower(), {}).items()} for name in stages}
 
 
 def _worst(results: Sequence[Result]) -> Result:
@@ -91,6 +107,7 @@ class _StageJob:
     state: RunState
     stage: Stage
     job: Job
+    leg: Leg | None = None
 
     def run(self) -> tuple[list[JobResult], Finished]:
         """What ran, agent job by agent job, and the outcome for those that depend on it."""
@@ -107,8 +124,25 @@ class _StageJob:
         if not any(step.task == tasks.CHECKOUT for step in steps):
             # A job checks out the repository by itself, unless it says `checkout: none`.
             steps = (_step(self.job, tasks.CHECKOUT, "Checkout", {"repository": "self"}), *steps)
-        result, outputs = self._run_one("", steps)
-        return [result], Finished(self._forgiven(result.result), outputs)
+        try:
+            legs = legs_of(self.job.strategy, {"variables": self._known(), **self._dependencies()})
+        except ExpressionError as error:
+            self._reporter("").issue("error", f"The matrix of the job '{self.job.name}': {error}")
+            return [self._result("", self._title(""), "failed", 0, ())], Finished(self._forgiven("failed"), {})
+        if not legs:
+            result, outputs = self._run_one("", steps)
+            return [result], Finished(self._forgiven(result.result), outputs)
+        return self._run_legs(legs, steps)
+
+    def _run_legs(self, legs: Sequence[Leg], steps: tuple[Step, ...]) -> tuple[list[JobResult], Finished]:
+        results: list[JobResult] = []
+        outputs: dict[str, str] = {}
+        for leg in legs:
+            result, found = replace(self, leg=leg)._run_one("", steps)
+            results.append(result)
+            # [learn] process/variables: the leg's name stands before the step's.
+            outputs |= {f"{leg.name}.{key}": value for key, value in found.items()}
+        return results, Finished(self._forgiven(_worst([result.result for result in results])), outputs)
 
     def _run_hooks(self) -> tuple[list[JobResult], Finished]:
         results: list[JobResult] = []
@@ -147,7 +181,8 @@ class _StageJob:
         reporter = self._reporter(hook)
         reporter.emit(JobStarted(where=reporter.where, title=title, environment=self.job.environment))
         self._say_what_is_missing(reporter, hook)
-        place = "-".join(part for part in (self.stage.name, self.job.name, hook.replace(".", "_")) if part)
+        leg = self.leg.variables["System.JobPositionInPhase"] if self.leg else ""
+        place = "-".join(part for part in (self.stage.name, self.job.name, leg, hook.replace(".", "_")) if part)
         workspace = Workspace(self.state.folder / "jobs" / place)
         job_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.state.folder}/{place}"))
         job = self._job_state(workspace, reporter, self._variables(workspace, hook, job_id, title))
@@ -196,7 +231,7 @@ class _StageJob:
             "System.StageName": self.stage.name,
             "System.StageDisplayName": self.stage.display_name or self.stage.name,
             "System.PhaseName": self.job.name,
-            "System.JobName": self.job.name,
+            "System.JobName": self.leg.name if self.leg else self.job.name,
             "System.JobDisplayName": title,
             "System.JobId": job_id,
             "Agent.JobName": title,
@@ -206,12 +241,19 @@ class _StageJob:
             names["System.JobName"] = hook.rpartition(".")[2].capitalize() if "." in hook else hook
         variables = Variables(self.state.masker)
         variables.update({**self.state.variables, **job_variables(workspace, _AGENT, names)})
-        seen: dict[str, Variable] = {}
-        for variable in (*self.state.pipeline.variables, *self.stage.variables, *self.job.variables):
-            seen[variable.name.lower()] = variable
-        for variable in seen.values():
-            variables.assign(variable.name, variable.value, readonly=variable.readonly)
+        # The last value of a name counts, wherever it comes from.
+        seen: dict[str, tuple[Variable, bool]] = {}
+        for variable in (*self.state.pipeline.variables, *self.stage.variables, *self.job.variables, *self._of_leg()):
+            if variable.name:
+                seen[variable.name.lower()] = (variable, False)
+            for name, held in groups_of([variable], self.state.host):
+                seen[name.lower()] = (Variable(name=name, value=held.value), held.secret)
+        for variable, secret in seen.values():
+            variables.assign(variable.name, variable.value, readonly=variable.readonly, secret=secret)
         return variables
+
+    def _of_leg(self) -> list[Variable]:
+        return [Variable(name=name, value=value) for name, value in (self.leg.variables if self.leg else {}).items()]
 
     def _resolve(self, variables: Variables) -> None:
         names = {"variables": variables.plain(), **self._dependencies()}
@@ -221,22 +263,19 @@ class _StageJob:
         jobs = self.state.jobs.get(self.stage.name.lower(), {})
         return {
             "dependencies": {name: jobs[name.lower()].as_value() for name in self.job.depends_on},
-            "stageDependencies": {
-                name: {job: done.as_value() for job, done in self.state.jobs.get(name.lower(), {}).items()}
-                for name in self.stage.depends_on
-            },
+            "stageDependencies": _jobs_of(self.state, self.stage.depends_on),
+            "pipeline": started_at(self.state.host),
         }
+
+    def _known(self) -> dict[str, str]:
+        return _known(self.state, self.stage.variables, self.job.variables)
 
     def _why_not(self) -> str:
         jobs = self.state.jobs.get(self.stage.name.lower(), {})
         before = ancestors(self.job.name, {other.name.lower(): other.depends_on for other in self.stage.jobs})
         results = {name: jobs[name].result for name in before}
         status = graph_status(results, before, canceled=self.state.cancel.is_set())
-        values = {
-            variable.name: variable.value
-            for variable in (*self.state.pipeline.variables, *self.stage.variables, *self.job.variables)
-        }
-        names: dict[str, Value] = {"variables": {**self.state.variables, **values}, **self._dependencies()}
+        names: dict[str, Value] = {"variables": self._known(), **self._dependencies()}
         try:
             if decide(self.job.condition, names, status):
                 return ""
@@ -249,14 +288,17 @@ class _StageJob:
 
     def _title(self, hook: str) -> str:
         title = self.job.display_name or self.job.name
+        if self.leg is not None:
+            return f"{title} {self.leg.name}"
         return f"{title}: {hook}" if hook else title
 
     def _reporter(self, hook: str) -> Reporter:
-        return self.state.reporter.at(stage=self.stage.name, job=self.job.name, hook=hook)
+        name = f"{self.job.name} {self.leg.name}" if self.leg else self.job.name
+        return self.state.reporter.at(stage=self.stage.name, job=name, hook=hook)
 
     def _result(self, hook: str, title: str, result: Result, seconds: float, steps: Sequence[StepResult]) -> JobResult:
         return JobResult(
-            name=self.job.name,
+            name=f"{self.job.name} {self.leg.name}" if self.leg else self.job.name,
             hook=hook,
             title=title,
             environment=self.job.environment,

@@ -4,7 +4,7 @@
 microsoft/azure-pipelines-agent and learn.microsoft.com/azure/devops/pipelines/process/expressions.
 """
 
-from rehearsal.pipelines.expressions.evaluation import Context, evaluate, truth
+from rehearsal.pipelines.expressions.evaluation import Context, Counter, evaluate, truth
 from rehearsal.pipelines.expressions.parser import Node, parse
 from rehearsal.pipelines.expressions.values import (
     CastError,
@@ -19,6 +19,7 @@ from rehearsal.pipelines.expressions.values import (
 __all__ = [
     "CastError",
     "Context",
+    "Counter",
     "ExpressionError",
     "ExpressionSyntaxError",
     "Node",

@@ -126,17 +126,8 @@ def _convert_to_json(value: Value) -> str:
 
 
 _FORMAT = re.compile(r"\{\{|\}\}|\{(\d+)(?::((?:[^{}]|\{\{|\}\})*))?\}|[{}]")
-_DATE_PARTS: tuple[tuple[str, str], ...] = (
-    ("yyyy", "%Y"),
-    ("yy", "%y"),
-    ("MM", "%m"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("ffff", "%f"),
-    ("zzz", "%z"),
-)
+# [learn] process/expressions, format: the specifiers that it documents.
+_DATE_PART = re.compile("yyyy|yy|MM|M|dd|d|HH|H|mm|m|ss|s|f{1,7}|K|zzz")
 
 
 def _format(arguments: Sequence[Lazy]) -> str:
@@ -167,11 +158,18 @@ def _format(arguments: Sequence[Lazy]) -> str:
 def _date(value: Value, specifier: str) -> str:
     if not isinstance(value, datetime):
         raise ExpressionError(f"the format '{specifier}' is for dates only")
-    return re.sub(
-        "|".join(part for part, _ in _DATE_PARTS),
-        lambda match: value.strftime(dict(_DATE_PARTS)[match.group()]),
-        specifier,
-    )
+    return _DATE_PART.sub(lambda match: _date_part(value, match.group()), specifier)
+
+
+def _date_part(value: datetime, part: str) -> str:
+    if part[0] == "f":
+        return f"{value.microsecond:06}0"[: len(part)]
+    if part in ("K", "zzz"):
+        offset = value.strftime("%z")
+        return "Z" if part == "K" and offset in ("", "+0000") else f"{offset[:3]}:{offset[3:]}"
+    numbers = {"y": value.year, "M": value.month, "d": value.day, "H": value.hour, "m": value.minute, "s": value.second}
+    text = f"{numbers[part[0]]:0{len(part) if part[0] != 'y' else 4}}"
+    return text[-2:] if part == "yy" else text
 
 
 def _eager(function: Callable[..., Value]) -> Callable[[Sequence[Lazy]], Value]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -79,6 +80,8 @@ def kind(value: Value) -> str:
             return "Version"
         case str():
             return "String"
+        case datetime():
+            return "DateTime"
         case Mapping():
             return "Object"
         case Sequence():

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from rehearsal.pipelines.compile import compile_pipeline
 from rehearsal.pipelines.events import Event, LogLine, StepFinished
 from rehearsal.pipelines.files import Files
-from rehearsal.pipelines.host import AgentHost, ServiceConnection
+from rehearsal.pipelines.host import AgentHost, GroupVariable, ServiceConnection
 from rehearsal.pipelines.model import Pipeline
 from rehearsal.pipelines.results import RunResult
 from rehearsal.pipelines.run import run_pipeline
@@ -66,6 +66,8 @@ class Project:
     closed: list[str] = field(default_factory=list)
     installed: dict[str, Path] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+    groups: dict[str, dict[str, GroupVariable]] = field(default_factory=dict)
+    run_number: int = 7
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def write(self, **files: str) -> Project:
@@ -96,7 +98,8 @@ class Project:
             close_job=self.closed.append,
             installed=self.installed,
             base_python=Path(sys.executable),
-            run_number=7,
+            run_number=self.run_number,
+            variable_groups=self.groups,
             clock=lambda: 1_700_000_000.0,
         )
 

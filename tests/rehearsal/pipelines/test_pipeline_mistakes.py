@@ -26,7 +26,6 @@ PIPELINES = {
         f"{STEPS}\nlockBehavior: sequentiall\n",
         "Unexpected value 'sequentiall': it is one of sequential, runLatest",
     ),
-    "variable groups": (f"{STEPS}\nvariables: [{{group: secrets}}]\n", "no variable groups"),
     "variable key": (f"{STEPS}\nvariables: [{{name: a, valu: b}}]\n", "Unexpected value 'valu'"),
     "variable name": (
         f"{STEPS}\nvariables: [{{value: b}}]\n",
@@ -56,7 +55,7 @@ PIPELINES = {
     "same name": (f"jobs: [{{job: a, {STEPS}}}, {{job: A, {STEPS}}}]\n", "The job name 'A' appears more than once"),
     "job of no kind": ("jobs: [{jobb: a}]\n", "Unexpected value 'jobb'"),
     "job key": (f"jobs: [{{job: a, timeout: 5, {STEPS}}}]\n", "Unexpected value 'timeout'"),
-    "matrix": (f"jobs: [{{job: a, strategy: {{matrix: {{}}}}, {STEPS}}}]\n", "This rehearsal has no 'strategy'"),
+    "matrix": (f"jobs: [{{job: a, strategy: {{matrix: $(m)}}, {STEPS}}}]\n", "This rehearsal has no matrix by '$(m)'"),
     "time-out": (
         f"jobs: [{{job: a, timeoutInMinutes: soon, {STEPS}}}]\n",
         "Unexpected value 'soon': it is a number, 0 or more",
