@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from rehearsal.pipelines.expressions.values import parse_number
+from rehearsal.pipelines.schema_kinds import BOOLEANS
 from rehearsal.pipelines.yaml_nodes import Mapping, Node, PipelineError, Position, Scalar, Sequence
 
 
@@ -50,9 +51,9 @@ class Fields:
 
     def boolean(self, key: str, default: bool) -> bool:
         text = self.text(key).strip().lower()
-        if text not in ("", "true", "false"):
-            self.wrong(self.at(key), f"'{key}' must be true or false, not '{text}'")
-        return default if text not in ("true", "false") else text == "true"
+        if text and text not in BOOLEANS:
+            self._known_later(key, text)
+        return default if text not in BOOLEANS else text in BOOLEANS[: len(BOOLEANS) // 2]
 
     def number(self, key: str, default: float) -> float:
         text = self.text(key).strip()
@@ -60,16 +61,13 @@ class Fields:
             return default
         number = parse_number(text)
         if number is None or number < 0:
-            self.wrong(self.at(key), f"'{key}' must be a number, 0 or more, not '{text}'")
+            self._known_later(key, text)
             return default
         return float(number)
 
-    def choice(self, key: str, choices: Collection[str]) -> str:
-        text = self.text(key)
-        if text and text not in choices:
-            self.wrong(self.at(key), f"'{key}' is one of {', '.join(choices)}, not '{text}'")
-            return ""
-        return text
+    def _known_later(self, key: str, text: str) -> None:
+        """The schema lets nothing else through but what becomes known while a run goes on."""
+        self.wrong(self.at(key), f"This rehearsal has no '{text}' for '{key}': the value must be known before the run")
 
     def texts(self, key: str) -> tuple[str, ...] | None:
         """One text or a sequence of them; None when the key is not there."""

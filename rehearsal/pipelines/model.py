@@ -24,6 +24,7 @@ class Step:
     """A step of any kind as the task that it stands for (`script:` is CmdLine@2, `publish:` is PublishPipelineArtifact@1…).
 
     inputs: by the task's own input names. condition: None is `succeeded()`. timeout_minutes: 0 is none.
+    restricted: only some logging commands are obeyed. settable_variables: names that it may set, with `*`; None is any.
     """
 
     task: str
@@ -37,6 +38,8 @@ class Step:
     timeout_minutes: float = 0
     retries: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    restricted: bool = False
+    settable_variables: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

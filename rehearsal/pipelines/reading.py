@@ -15,10 +15,14 @@ _PIPELINE = (
     *("name", "trigger", "pr", "schedules", "pool", "variables", "stages", "lockBehavior", "resources"),
     *("appendCommitMessageToRunName", "parameters"),
 )
-_STAGE = ("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "lockBehavior", "pool", "isSkippable")
+_STAGE = (
+    *("stage", "displayName", "dependsOn", "condition", "variables", "jobs", "lockBehavior", "pool", "isSkippable"),
+    *("group", "trigger", "templateContext"),
+)
 _JOB_COMMON = (
     *("displayName", "dependsOn", "condition", "continueOnError", "timeoutInMinutes", "cancelTimeoutInMinutes"),
-    *("variables", "pool"),
+    # An empty workspace is what every job gets here; what a job uses besides, and what templates say to each other, runs nothing.
+    *("variables", "pool", "workspace", "uses", "templateContext"),
 )
 _HOOKS = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
 
@@ -44,6 +48,8 @@ def _stages(fields: Fields) -> tuple[Stage, ...]:
     stages: list[Stage] = []
     for inner in fields.each("stages"):
         inner.allow(_STAGE)
+        if inner.text("trigger").lower() == "manual":
+            inner.wrong(inner.at("trigger"), "This rehearsal has no stages that a person starts ('trigger: manual')")
         depends_on = inner.texts("dependsOn")
         if depends_on is None:
             # Without dependsOn a stage waits for the one before it.

@@ -5,14 +5,24 @@ Source of the keys: MicrosoftDocs/azure-devops-yaml-schema, content/steps-*.md.
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from rehearsal.pipelines import normal_form, tasks
 from rehearsal.pipelines.fields import Fields
 from rehearsal.pipelines.model import Step
+from rehearsal.pipelines.yaml_nodes import Scalar
 
 _COMMON = (
     *("displayName", "name", "condition", "continueOnError", "enabled", "env", "timeoutInMinutes"),
-    *("retryCountOnTaskFailure", "task", "inputs"),
+    *("retryCountOnTaskFailure", "task", "inputs", "target"),
 )
+
+
+class _Target(TypedDict):
+    restricted: bool
+    settable_variables: tuple[str, ...] | None
+
+
 _CHECKOUT_OPTIONS = ("clean", "fetchDepth", "fetchTags", "fetchFilter", "lfs", "persistCredentials", "submodules")
 
 
@@ -39,7 +49,22 @@ def read_step(fields: Fields) -> Step | None:
         timeout_minutes=fields.number("timeoutInMinutes", 0),
         retries=int(fields.number("retryCountOnTaskFailure", 0)),
         env=fields.named_texts("env"),
+        **_target(fields),
     )
+
+
+def _target(fields: Fields) -> _Target:
+    """[schema] content/target.md: a rehearsal has the machine alone, no containers."""
+    target = fields.fields("target")
+    if target is None:
+        return {"restricted": False, "settable_variables": None}
+    container = target.text("container")
+    if container not in ("", "host"):
+        target.wrong(target.at("container"), f"This rehearsal has no container '{container}' to run a step in")
+    settable = target.texts("settableVariables")
+    if settable == ("none",) and isinstance(target.node.get("settableVariables"), Scalar):
+        settable = ()
+    return {"restricted": target.text("commands").lower() == "restricted", "settable_variables": settable}
 
 
 def _check_inputs(fields: Fields, task: str, given: dict[str, str]) -> dict[str, str]:

@@ -31,8 +31,11 @@ class Command:
         return f"{self.area}.{self.action}"
 
 
-def parse(line: str) -> Command | None:
-    """The command in a line of output; other text may stand before it. None when there is none."""
+def parse(line: str, *, percents: bool = True) -> Command | None:
+    """The command in a line of output; other text may stand before it. None when there is none.
+
+    percents: %AZP25 is a percent sign; the variable DECODE_PERCENTS of a job turns that off.
+    """
     start = line.find(_PREFIX)
     if start < 0:
         return None
@@ -41,21 +44,22 @@ def parse(line: str) -> Command | None:
         return None
     head, data = line[start + len(_PREFIX) : end], line[end + 1 :]
     name, _, rest = head.partition(" ")
-    area, dot, action = name.partition(".")
-    if not dot or not area or not action:
+    parts = [part for part in name.split(".") if part]
+    if len(parts) != 2:
         return None
+    area, action = parts
     properties: dict[str, str] = {}
     for part in rest.split(";"):
         key, equals, value = part.strip().partition("=")
-        if equals:
-            properties[key.strip().lower()] = _unescape(value)
-    return Command(area.lower(), action.lower(), properties, _unescape(data.rstrip("\r\n")))
+        if equals and value:
+            properties[key.strip().lower()] = _unescape(value, percents=percents)
+    return Command(area.lower(), action.lower(), properties, _unescape(data.rstrip("\r\n"), percents=percents))
 
 
-def _unescape(text: str) -> str:
+def _unescape(text: str, *, percents: bool) -> str:
     for plain, escaped in _ESCAPES:
         text = text.replace(escaped, plain)
-    return text.replace("%AZP25", "%")
+    return text.replace("%AZP25", "%") if percents else text
 
 
 def split_kind(line: str) -> tuple[LineKind, str]:

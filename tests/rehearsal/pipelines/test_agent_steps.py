@@ -185,14 +185,14 @@ def test_issues_summaries_and_attachments(project: Project) -> None:
             echo "##vso[task.uploadsummary]$(Agent.TempDirectory)/plan.md"
             echo "##vso[task.addattachment type=t;name=n]$(Agent.TempDirectory)/plan.md"
             echo "##vso[task.debug]quiet"
-            echo "##vso[task.teleport]data"
+            echo "##vso[telemetry.publish area=a;feature=b]{}"
             echo "##vso[task.prependpath]$(Agent.TempDirectory)"
             echo "##vso[build.updatebuildnumber]2.0"
         - bash: echo "${PATH%%:*}"
     """)
     assert [(issue.kind, issue.text) for issue in project.told.of(Issue)] == [
         ("warning", "a.yml(3): has 50%, two lines\nhere"),
-        ("warning", "This rehearsal has no logging command 'task.teleport'; it is ignored"),
+        ("warning", "This rehearsal has no logging command 'telemetry.publish'; it is ignored"),
     ]
     assert [(summary.name, summary.markdown) for summary in project.told.of(Summary)] == [("plan", "# Done\n")]
     assert [(one.type, one.name) for one in project.told.of(Attachment)] == [("t", "n")]
@@ -206,7 +206,13 @@ def test_issues_summaries_and_attachments(project: Project) -> None:
     [
         "task.uploadsummary]relative.md",
         "task.uploadsummary]/nowhere/at/all.md",
-        "task.logissue]no type",
+        "task.logissue type=note]no such type",
+        "task.teleport]no such command",
+        "task.logdetail name=n]no id",
+        "task.addattachment type=a;name=../b]/etc/hostname",
+        "artifact.upload artifactname=a]/nowhere/at/all",
+        "results.publish type=NUnit;resultFiles=a.xml]",
+        "build.addbuildtag]",
         "task.setvariable]no name",
         "task.complete result=Perfect]x",
     ],
@@ -433,3 +439,86 @@ def test_a_cache_says_that_there_is_none(project: Project) -> None:
     assert project.told.step("cache").result == "skipped"
     assert "There is no cache in a rehearsal" in project.told.lines[0]
     assert project.told.lines[-1] == "false"
+
+
+def test_commands_that_are_none_are_shown(project: Project) -> None:
+    result = project.steps("""
+        - bash: |
+            echo "##vso[task.logissue]no type"
+            echo "##vso[unknown.thing]data"
+            echo "##vso[task.setvariable variable=x"
+            echo "##vso is a prefix"
+    """)
+    assert result.result == "succeeded"
+    assert [issue.text for issue in result.issues] == [
+        "Can't create an issue from a logging command without 'type'",
+        "Can't find a command extension for ##vso[unknown.command]",
+        "A line contains '##vso' and is no logging command; it is shown as it is",
+        "A line contains '##vso' and is no logging command; it is shown as it is",
+    ]
+    assert "##vso is a prefix" in project.told.lines
+
+
+def test_escapes_and_percents(project: Project) -> None:
+    project.file(
+        "azure-pipelines.yml",
+        """
+jobs:
+- job: plain
+  steps:
+  - checkout: none
+  - bash: echo '##vso[task.setvariable variable=a%3Bb]1%5D%3B2%AZP253B'
+  - bash: env | grep '^A;B='
+- job: percents
+  variables: {DECODE_PERCENTS: 'false'}
+  steps:
+  - checkout: none
+  - bash: echo '##vso[task.setvariable variable=v]50%AZP25'
+  - bash: echo "$(v)"
+""",
+    )
+    project.run()
+    assert project.told.lines == ["A;B=1];2%3B", "50%AZP25"]
+
+
+def test_a_restricted_step_obeys_some_commands_alone(project: Project) -> None:
+    result = project.steps("""
+        - bash: |
+            echo '##vso[task.setvariable variable=allowed_one]yes'
+            echo '##vso[task.setvariable variable=other]yes'
+            echo '##vso[build.updatebuildnumber]stolen'
+            echo '##vso[task.uploadsummary]/etc/hostname'
+          target: {container: host, commands: restricted, settableVariables: [allowed*]}
+        - bash: echo "${ALLOWED_ONE:-no} ${OTHER:-no}"
+        - bash: echo '##vso[task.setvariable variable=third]yes'
+          target: {settableVariables: none}
+        - bash: echo "${THIRD:-no}"
+    """)
+    assert project.told.lines[-3:] == [
+        "yes no",
+        "Setting the variable 'third' is not allowed in this step: its target says which may be set",
+        "no",
+    ]
+    assert result.build_number != "stolen"
+    assert result.summaries == ()
+    assert result.result == "succeeded"
+
+
+def test_files_artifacts_results_and_tags_by_command(project: Project) -> None:
+    result = project.steps("""
+        - bash: |
+            cd $(Agent.TempDirectory)
+            echo '<testsuite><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>' > r.xml
+            echo "##vso[results.publish type=JUnit;resultFiles=$PWD/r.xml;runTitle=Mine;]"
+            echo "##vso[artifact.upload artifactname=files;containerfolder=files]$PWD/r.xml"
+            echo "##vso[task.uploadfile]$PWD/r.xml"
+            echo "##vso[build.addbuildtag]nightly"
+        - download: current
+          artifact: files
+        - bash: cat "$(Pipeline.Workspace)/files/r.xml" | wc -l
+    """)
+    assert [(tests.title, len(tests.cases)) for tests in result.tests] == [("Mine", 2)]
+    assert [artifact.name for artifact in result.artifacts] == ["files"]
+    assert [one.name for one in project.told.of(Attachment)] == ["r.xml"]
+    assert any("tag 'nightly'" in event.text for event in project.told.of(LogLine))
+    assert project.told.lines[-1].strip() == "1"

@@ -94,7 +94,7 @@ PIPELINES = {
     "step of no kind": ("steps: [{displayName: x}]\n", "Unexpected value 'displayName': a step is one of"),
     "step key": ("steps: [{bash: x, displayname: y}]\n", "Unexpected value 'displayname'"),
     "PowerShell": ("steps: [{pwsh: x}]\n", "This rehearsal has no task 'PowerShell@2'"),
-    "restricted step": ("steps: [{bash: x, target: host}]\n", "This rehearsal has no 'target'"),
+    "step in a container": ("steps: [{bash: x, target: c}]\n", "This rehearsal has no container 'c'"),
     "checkout of another": ("steps: [{checkout: other}]\n", "checks out 'self' or 'none', not 'other'"),
     "download of another": ("steps: [{download: pipeline1}]\n", "downloads from 'current' or 'none', not 'pipeline1'"),
     "publish without name": ("steps: [{publish: a}]\n", "PublishPipelineArtifact@1 needs the input 'artifact'"),
