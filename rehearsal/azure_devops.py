@@ -1,4 +1,4 @@
-"""dev.azure.com: the one call that a release makes of it, a job's token for workload identity federation.
+"""dev.azure.com: a job's token for workload identity federation, and what is kept of runs (azure_devops_rest.py).
 
 Source: azure-identity's AzurePipelinesCredential and
 https://learn.microsoft.com/azure/devops/pipelines/library/azure-resource-manager-workload-identity.
@@ -17,6 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from rehearsal.azure_devops_rest import RunsApi
+from rehearsal.azure_devops_runs import Runs
 from rehearsal.entra.directory import FEDERATION_AUDIENCE, Directory
 from rehearsal.entra.keys import SigningKey
 from rehearsal.store import Store
@@ -36,6 +38,9 @@ class AzureDevOps:
         self._key = SigningKey.kept_in(store.collection("azure_devops/keys"), "oidc")
         self._connections: dict[str, str] = {}
         self._open_jobs: dict[str, str] = {}
+        self._directory = directory
+        self._members: set[str] = set()
+        self.runs = Runs(store, clock)
         self.issuer = f"https://vstoken.dev.azure.com/{_id('organisation')}"
         self._project = _id("project")
         directory.trust_issuer(self.issuer, self._key.public_pem)
@@ -72,6 +77,18 @@ class AzureDevOps:
     def is_open(self, job: str, token: str) -> bool:
         return secrets.compare_digest(self._open_jobs.get(job, ""), sha256(token.encode()).hexdigest())
 
+    def is_job_token(self, token: str) -> bool:
+        """Whether it is the System.AccessToken of any job that runs now."""
+        digest = sha256(token.encode()).hexdigest()
+        return any(secrets.compare_digest(known, digest) for known in self._open_jobs.values())
+
+    def add_member(self, object_id: str) -> None:
+        """Somebody of the organisation: who signs in with Entra ID and may look at runs."""
+        self._members.add(object_id)
+
+    def api(self) -> RunsApi:
+        return RunsApi(self.runs, self._directory, self.is_job_token, self._members, (ORGANISATION, PROJECT))
+
     def sign(self, claims: Mapping[str, Any]) -> str:
         """A token with these claims, signed by the organisation's issuer."""
         return self._key.sign(claims)
@@ -96,7 +113,7 @@ class AzureDevOps:
 
 
 def create_app(world: World, devops: AzureDevOps) -> Starlette:
-    """The OIDC endpoint. A token that is not the job's is answered by a redirect to a sign-in page, as by the service."""
+    """The OIDC endpoint and the runs. A token that is not the job's is led to a sign-in page, as by the service."""
     del world
 
     async def oidc_token(request: Request) -> Response:
@@ -123,6 +140,7 @@ def create_app(world: World, devops: AzureDevOps) -> Starlette:
     return Starlette(
         routes=[
             Route(path, oidc_token, methods=["POST"]),
+            *devops.api().routes(),
             Route("/_signin", sign_in),
             Route("/{path:path}", unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ]

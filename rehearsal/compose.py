@@ -204,6 +204,7 @@ def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Re
     admin = world.directory.by_object_id(_id("admin object", azure.tenant_id))
     if admin is None:
         raise AssertionError("the admin is seeded before the environments")
+    devops.add_member(admin.object_id)
     world.resources.add_subscription(azure.subscription_id, tenant_id=azure.tenant_id)
     scope = f"/subscriptions/{azure.subscription_id}"
     # Owner alone reaches no data: whoever operates a platform has the data roles too.

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rehearsal.azure_devops_runs import RunKeeper
 from rehearsal.compose import Release, compose
 from rehearsal.console import Log
 from rehearsal.databricks.git import Remote
@@ -134,16 +135,18 @@ class Rehearsal:
         before = self.scripts.statuses(names)
         started = time.time()
         number = self.server.call(self._begin_run)
+        keeper = RunKeeper(self.server.azure.devops.runs, number, Path(pipeline).stem, self.server.call)
         result = run_pipeline(
             repository=self.repository,
             pipeline_file=pipeline,
             parameters=dict(parameters or {}),
             host=self._host(number),
-            listener=Both([self.recorder, self.log]),
+            listener=Both([self.recorder, self.log, keeper]),
             work=self.folder / "agent",
             only=only,
             cancel=self.cancel,
         )
+        keeper.finish(result.result)
         self._end_run(str(number))
         after = self.scripts.statuses(names)
         gateway = self.server.azure.gateway
@@ -204,7 +207,15 @@ class Rehearsal:
         return number
 
     def _end_run(self, number: str) -> None:
-        self.server.call(lambda: self._runs.update({number: {"ended": True}}))
+        runs = self.server.azure.devops.runs
+
+        def end() -> None:
+            self._runs.update({number: {"ended": True}})
+            # A run that was killed has told nobody how it ended.
+            if runs.builds.get(number, {}).get("status") == "inProgress":
+                runs.finish(int(number), "canceled")
+
+        self.server.call(end)
 
     def _compose(self) -> Any:
         return compose(

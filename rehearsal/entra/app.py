@@ -40,6 +40,7 @@ RESOURCES = frozenset(
         "https://storage.azure.com",
         "https://graph.microsoft.com",
         AZURE_DATABRICKS_APP,
+        "499b84ac-1321-427f-aa17-267ca6975798",  # Azure DevOps
     }
 )
 
