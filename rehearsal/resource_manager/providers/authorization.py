@@ -127,7 +127,7 @@ class RoleAssignment(ResourceType):
         if not isinstance(role, Pending):
             # Kept as the subscription's id of the role, however it was written.
             properties["roleDefinitionId"] = self.world.roles.definition_id(write.id.scope, str(role))
-        properties.setdefault("principalType", "ServicePrincipal")
+        properties.setdefault("principalType", self._kind(properties.get("principalId")))
         return {"id": str(write.id), "name": write.id.name, "type": self.name, "properties": properties}
 
     def put(self, write: Write) -> dict[str, Json]:
@@ -141,10 +141,15 @@ class RoleAssignment(ResourceType):
             principal_id=str(write.properties["principalId"]),
             role_definition_id=str(write.properties["roleDefinitionId"]),
             name=write.id.name,
-            principal_type=str(write.properties.get("principalType", "ServicePrincipal")),
+            principal_type=str(write.properties.get("principalType") or self._kind(write.properties["principalId"])),
             created_by=write.caller.object_id,
             properties=given,
         )
+
+    def _kind(self, principal_id: Json) -> str:
+        """The type of a principal whose type is not said."""
+        principal = None if isinstance(principal_id, Pending) else self.world.directory.by_object_id(str(principal_id))
+        return "ServicePrincipal" if principal is None else principal.kind
 
     def delete(self, resource_id: str) -> None:
         self.world.roles.remove(resource_id)

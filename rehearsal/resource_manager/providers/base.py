@@ -185,13 +185,12 @@ def spelled(body: Mapping[str, Json], paths: Iterable[str]) -> dict[str, Json]:
     """A copy of a body whose keys are spelled as the dotted paths have them: providers read keys without regard to case."""
     found = dict(copy.deepcopy(dict(body)))
     for path in sorted({*_SHAPE, *paths}, key=lambda one: one.count(".")):
-        *parents, last = path.replace("[]", "").split(".")
-        place: Json = found
-        for step in parents:
-            place = place.get(step) if isinstance(place, dict) else None
-        if isinstance(place, dict) and last not in place:
-            known = next((key for key in place if key.lower() == last.lower()), None)
-            if known is not None:
+        *parents, last = path.removesuffix("[]").split(".")
+        for place in at(found, parents) if parents else [found]:
+            known = (
+                next((key for key in place if key.lower() == last.lower()), None) if isinstance(place, dict) else None
+            )
+            if known is not None and last not in place:
                 place[last] = place.pop(known)
     return found
 

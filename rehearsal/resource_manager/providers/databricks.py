@@ -21,7 +21,7 @@ Json = Any
 # learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftdatabricks
 _NAME = re.compile(r"[-\w]{3,64}", re.ASCII)
 _SKUS = ("standard", "premium", "trial")
-_KEPT = ("createdBy", "createdDateTime", "workspaceId", "workspaceUrl")
+_KEPT = ("createdBy", "createdDateTime", "storageAccountIdentity", "workspaceId", "workspaceUrl")
 _GROUP = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+", re.IGNORECASE)
 
 
@@ -40,6 +40,7 @@ class Workspace(ResourceType):
         "properties.createdDateTime",
         "properties.isUcEnabled",
         "properties.provisioningState",
+        "properties.storageAccountIdentity",
         "properties.updatedBy",
         "properties.workspaceId",
         "properties.workspaceUrl",
@@ -129,6 +130,8 @@ class Workspace(ResourceType):
     def put(self, write: Write) -> dict[str, Json]:
         resource = self.build(write)
         managed = resource["properties"]["managedResourceGroupId"]
+        if resource["properties"]["parameters"].get("prepareEncryption", {}).get("value") is True:
+            self._identify_storage(write, resource)
         if self.world.resources.get(managed) is None:
             group = self.world.resources.put_group(
                 str(subscription_of(managed)), str(group_of(managed)), location=resource["location"], tags={}
@@ -139,6 +142,17 @@ class Workspace(ResourceType):
             properties = resource["properties"]
             self.world.workspaces.add(properties["workspaceUrl"], resource["id"], properties["workspaceId"])
         return resource
+
+    def _identify_storage(self, write: Write, resource: dict[str, Json]) -> None:
+        """prepareEncryption: the workspace's own storage account gets an identity, for keys of a vault."""
+        tenant = self.tenant(write)
+        principal = self.world.directory.add_managed_identity(
+            tenant_id=tenant,
+            resource_id=f"{resource['id']}/storageAccountIdentity",
+            display_name=f"dbstorage {write.id.name}",
+        )
+        found = {"principalId": principal.object_id, "tenantId": tenant, "type": "SystemAssigned"}
+        resource["properties"]["storageAccountIdentity"] = found
 
     def delete(self, resource_id: str) -> None:
         resource = self.get(resource_id)

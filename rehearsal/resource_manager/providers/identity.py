@@ -27,7 +27,12 @@ def identity(write: Write) -> dict[str, Json] | None:
         found: dict[str, Json] | None = before
         return found
     known = {key: before[key] for key in ("principalId", "tenantId") if before and key in before}
-    return {**asked, **(known if "systemassigned" in str(asked.get("type", "")).lower() else {})}
+    found = {**asked, **(known if "systemassigned" in str(asked.get("type", "")).lower() else {})}
+    users = asked.get("userAssignedIdentities")
+    if isinstance(users, dict):
+        there = {fold(key): value for key, value in ((before or {}).get("userAssignedIdentities") or {}).items()}
+        found["userAssignedIdentities"] = {key: there.get(fold(key)) or value or {} for key, value in users.items()}
+    return found
 
 
 def assigned(kind: ResourceType, write: Write, resource: dict[str, Json]) -> dict[str, Json]:
@@ -38,8 +43,22 @@ def assigned(kind: ResourceType, write: Write, resource: dict[str, Json]) -> dic
         principal = kind.world.directory.add_managed_identity(
             tenant_id=tenant, resource_id=resource["id"], display_name=resource["name"]
         )
-        resource["identity"] = {**wanted, "principalId": principal.object_id, "tenantId": tenant}
+        resource["identity"] = wanted = {**wanted, "principalId": principal.object_id, "tenantId": tenant}
+    users = wanted.get("userAssignedIdentities")
+    if isinstance(users, dict):
+        resource["identity"] = {**wanted, "userAssignedIdentities": {key: _user(kind, key) for key in users}}
     return resource
+
+
+def _user(kind: ResourceType, identity_id: str) -> dict[str, Json]:
+    """What a resource shows of a user-assigned identity. Raises ServiceError."""
+    found = kind.world.resources.get(identity_id)
+    if found is None or found["type"].lower() != UserAssignedIdentity.name.lower():
+        # The code is that of public issues, the sentence is unverified.
+        raise ServiceError(
+            400, "FailedIdentityOperation", f"The user assigned identity '{identity_id}' could not be found."
+        )
+    return {key: found["properties"][key] for key in ("principalId", "clientId")}
 
 
 class UserAssignedIdentity(ResourceType):

@@ -133,6 +133,8 @@ class AccessPolicies(ResourceType):
         "properties.accessPolicies": list,
         "properties.accessPolicies[]": dict,
         "properties.accessPolicies[].permissions": dict,
+        "properties.accessPolicies[].objectId": str,
+        "properties.accessPolicies[].tenantId": str,
     }
 
     def get(self, resource_id: str) -> dict[str, Json] | None:

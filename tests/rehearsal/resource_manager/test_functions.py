@@ -36,6 +36,8 @@ BASE = "/providers/Microsoft.Authorization/roleDefinitions/x"
         ("string('it''s')", "it's"),
         ("uriComponent('http://contoso.com/a b')", "http%3A%2F%2Fcontoso.com%2Fa%20b"),
         ("uri('http://contoso.org/firstpath', 'myscript.sh')", "http://contoso.org/myscript.sh"),
+        ("uri('https://a.b/c/d/', './nested/e.json?x=1')", "https://a.b/c/d/nested/e.json?x=1"),
+        ("uri('https://a.b/c/d/', '../e.json')", "https://a.b/c/e.json"),
         ("uri('http://contoso.org/firstpath/', 'myscript.sh')", "http://contoso.org/firstpath/myscript.sh"),
         (
             "uri('http://contoso.org/firstpath/azuredeploy.json', 'myscript.sh')",

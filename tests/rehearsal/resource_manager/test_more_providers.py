@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -60,6 +61,43 @@ class TestDatabricks:
         azure.group()
         first, second = (azure.deploy(self.DOCUMENT)["properties"]["outputs"] for _ in range(2))
         assert first == second and len(azure.workspaces.hosts) == 1
+
+    def test_an_identity_for_its_storage(self, azure: Azure) -> None:
+        azure.group()
+        document = copy.deepcopy(self.DOCUMENT)
+        document["resources"][0]["properties"]["parameters"] = {"prepareEncryption": {"value": True}}
+        outputs = {"id": {"type": "string", "value": "[reference('dbw-one').storageAccountIdentity.principalId]"}}
+        record = azure.deploy({**document, "outputs": outputs})
+        found = azure.directory.by_object_id(record["properties"]["outputs"]["id"]["value"])
+        assert found is not None
+        assert {change["changeType"] for change in azure.what_if({**document, "outputs": outputs})} == {"NoChange"}
+
+    def test_access_connector_with_an_identity_of_its_own_choice(self, azure: Azure) -> None:
+        azure.group()
+        user = "[resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', 'id-one')]"
+        identity = {
+            "type": "Microsoft.ManagedIdentity/userAssignedIdentities",
+            "apiVersion": "2018-11-30",
+            "name": "id-one",
+            "location": "westeurope",
+        }
+        connector = {
+            "type": "Microsoft.Databricks/accessConnectors",
+            "apiVersion": "2022-10-01-preview",
+            "name": "dbc-one",
+            "location": "westeurope",
+            "identity": {"type": "SystemAssigned, UserAssigned", "userAssignedIdentities": {user: {}}},
+            "dependsOn": [user],
+        }
+        document = template(connector, identity)
+        assert azure.deploy(document)["properties"]["provisioningState"] == "Succeeded"
+        shown = azure.call("GET", f"{GROUP_ID}/providers/Microsoft.Databricks/accessConnectors/dbc-one")[1]["identity"]
+        known = azure.call("GET", IDENTITY)[1]["properties"]
+        assert shown["userAssignedIdentities"][IDENTITY]["principalId"] == known["principalId"] != shown["principalId"]
+        assert {change["changeType"] for change in azure.what_if(document)} == {"NoChange"}
+        connector["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {f"{IDENTITY}x": {}}}
+        failed = azure.deploy(template({**connector, "dependsOn": []}))
+        assert "FailedIdentityOperation" in str(failed["properties"]["error"])
 
     def test_deleted(self, azure: Azure) -> None:
         azure.group()

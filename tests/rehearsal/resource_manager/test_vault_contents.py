@@ -110,6 +110,8 @@ def test_access_policies_are_added_replaced_removed(azure: Azure) -> None:
     assert write("add", policy("get", who=TENANT))[1]["objectId"] == TENANT
     assert write("replace", policy("set"))[0] == policy("set")
     assert write("remove", policy("set"), policy("get", who=TENANT)) == []
+    spelled = {"ObjectID": SOMEBODY, "TenantId": TENANT, "Permissions": {"secrets": ["get"]}}
+    assert write("add", spelled)[0]["objectId"] == SOMEBODY
     status, answer = azure.call("PUT", f"{VAULT}/accessPolicies/other", {"properties": {"accessPolicies": []}})
     assert (status, answer["error"]["code"]) == (400, "BadRequest")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from rehearsal.resource_manager.template.functions.function import invalid, obj, plain, text
 
@@ -13,6 +13,9 @@ Json = Any
 def _uri(base: Json, relative: Json) -> str:
     """The documented rules: a slash at the end keeps the whole path, otherwise the last segment of a path goes."""
     address, rest = text("uri", base), text("uri", relative)
+    if rest.startswith(("./", "../")):
+        # Joined as addresses are (System.Uri): public templates write './nested/x.json'.
+        return urljoin(address, rest)
     scheme, mark, below = address.partition("://")
     if not mark:
         raise invalid("uri", f"expects an absolute address: '{address}' is none.")
