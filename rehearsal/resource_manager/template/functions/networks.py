@@ -25,6 +25,9 @@ def _parse(value: Json) -> dict[str, Json]:
         first = hosts[0] if hosts else network.network_address + 1
         last = hosts[-1] if hosts else network.broadcast_address - 1
         found |= {"broadcast": str(network.broadcast_address), "firstUsable": str(first), "lastUsable": str(last)}
+    else:
+        # No broadcast, and every address is usable.
+        found |= {"firstUsable": str(network.network_address), "lastUsable": str(network.broadcast_address)}
     return {**found, "cidr": network.prefixlen}
 
 
