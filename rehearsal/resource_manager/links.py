@@ -64,7 +64,7 @@ def address(link: Json, base: str | None, *, what: str) -> str:
     """The address that a nested deployment's link means. base: that of the template which it stands in."""
     given, relative = link.get("uri"), link.get("relativePath")
     if isinstance(given, str) and given:
-        return given
+        return _with_query(given, link)
     if not isinstance(relative, str) or not relative:
         raise TemplateError(f"The {what} {{position}} has neither a uri nor a relativePath.")
     if base is None:
@@ -72,10 +72,13 @@ def address(link: Json, base: str | None, *, what: str) -> str:
         raise TemplateError(
             f"The {what} {{position}} has a relativePath ('{relative}'), and the template that it stands in is not linked itself."
         )
-    joined = urlsplit(urljoin(base, relative))
     # The parent's SAS token is not handed on by the service; templates pass it in `queryString` where they need one.
-    query = str(link.get("queryString") or joined.query).lstrip("?")
-    return joined._replace(query=query).geturl()
+    return _with_query(urljoin(base, relative), link)
+
+
+def _with_query(uri: str, link: Json) -> str:
+    query = str(link.get("queryString") or "").lstrip("?")
+    return urlsplit(uri)._replace(query=query).geturl() if query else uri
 
 
 def mapped(mappings: Sequence[tuple[str, Path]]) -> Fetch:

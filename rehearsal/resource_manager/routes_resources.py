@@ -155,9 +155,9 @@ async def _deleted_vaults(exchange: Exchange) -> Response:
     return page(exchange, _deleted(exchange, "deletedVaults/read").list(exchange.values["subscription"]))
 
 
-async def _deleted_hsms(exchange: Exchange) -> Response:
-    """`az keyvault list-deleted` asks for these too. There are no managed HSMs here, so none was ever deleted."""
-    exchange.operations.check_place(f"/subscriptions/{exchange.values['subscription']}")
+async def _no_modules(exchange: Exchange) -> Response:
+    """Managed HSMs, deleted or not: `az keyvault list-deleted` asks for them too, and there can be none here."""
+    exchange.operations.check_place(exchange.path)
     return page(exchange, [])
 
 
@@ -188,8 +188,12 @@ async def _name_available(exchange: Exchange) -> Response:
 
 RULES: tuple[Rule, ...] = (
     rule("GET", _VAULTS + r"/deletedVaults", _deleted_vaults),
-    rule("GET", _VAULTS + r"/deletedManagedHSMs", _deleted_hsms),
     rule("GET", _DELETED, _deleted_vault),
+    rule(
+        "GET",
+        _SUBSCRIPTION + r"(?:/resourcegroups/[^/]+)?/providers/Microsoft\.KeyVault/(?:deletedM|m)anagedHSMs",
+        _no_modules,
+    ),
     rule("POST", _DELETED + r"/purge", _purge),
     rule("POST", _SUBSCRIPTION + r"/providers/[^/]+/checkNameAvailability", _name_available),
     rule("GET", r"(?P<scope>/.*)/providers/Microsoft\.ManagedIdentity/identities/default", _system_identity),

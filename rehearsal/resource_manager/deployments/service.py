@@ -16,7 +16,7 @@ from rehearsal.resource_manager.deployments.runner import Runner, planned
 from rehearsal.resource_manager.deployments.what_if import what_if
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.identifiers import fold, group_of, subscription_of
-from rehearsal.resource_manager.links import Fetch, nowhere
+from rehearsal.resource_manager.links import Fetch, address, nowhere
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.template.errors import ExpressionError, TemplateError
 from rehearsal.resource_manager.template.outputs import check_outputs
@@ -141,13 +141,13 @@ class Deployments:
         """The request with the contents of its own links. Raises ServiceError."""
         for link in (request.template_link, request.parameters_link):
             if link is not None:
-                await request.links.fetch(str(link["uri"]), self._fetcher)
+                await request.links.fetch(address(link, None, what="link"), self._fetcher)
         try:
             if request.parameters_link is not None:
-                parameters = linked_parameters(request.links.read(str(request.parameters_link["uri"])))
+                parameters = linked_parameters(request.links.read(address(request.parameters_link, None, what="link")))
                 request = replace(request, parameters=parameters)
             if request.template_link is not None:
-                uri = str(request.template_link["uri"])
+                uri = address(request.template_link, None, what="link")
                 request = replace(request, template=request.links.read(uri), uri=uri)
         except TemplateError as error:
             raise refused(error, request) from error
