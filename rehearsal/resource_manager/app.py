@@ -23,7 +23,10 @@ from rehearsal.world import World
 
 # The first rule that fits counts: the more special ones come first.
 _RULES: tuple[Rule, ...] = (*routes_deployments.RULES, *routes_groups.RULES, *routes_resources.RULES)
-_METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE"]
+# learn.microsoft.com/azure/azure-resource-manager/templates/best-practices#template-limits
+LARGEST = 4 * 1024 * 1024
+_JSON = ("application/json", "text/json")
+_METHODS = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE"]
 
 
 def create_app(world: World, *, rules: Sequence[Rule] = (), fetcher: Fetch = nowhere) -> Starlette:
@@ -54,6 +57,42 @@ def create_app(world: World, *, rules: Sequence[Rule] = (), fetcher: Fetch = now
     return app
 
 
+def _check_subscription(path: str) -> None:
+    """Raises ServiceError 400 for a subscription that is no GUID."""
+    segments = path.split("/")
+    if len(segments) < 3 or segments[1].lower() != "subscriptions":
+        return
+    try:
+        uuid.UUID(segments[2])
+    except ValueError as error:
+        raise ServiceError(
+            400,
+            "InvalidSubscriptionId",
+            f"The provided subscription identifier '{segments[2]}' is malformed or invalid.",
+        ) from error
+
+
+async def _content(request: Request) -> str:
+    """The body. Raises ServiceError for one that is too large or no JSON by its own account; sentences as public issues
+    show them.
+    """
+    size, chunks = 0, []
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= LARGEST:  # the rest is read all the same, or the caller would never read the answer
+            chunks.append(chunk)
+    if size > LARGEST:
+        raise ServiceError(413, "RequestContentTooLarge", "The request content size exceeds the maximum size of 4 MB.")
+    kind = request.headers.get("content-type", "")
+    if size and kind.split(";")[0].strip().lower() not in _JSON:
+        raise ServiceError(
+            415,
+            "UnsupportedMediaType",
+            f"The content media type '{kind or '<null>'}' is not supported. Only 'application/json' is supported.",
+        )
+    return b"".join(chunks).decode("utf-8-sig", "replace")
+
+
 async def _serve(request: Request, operations: Operations, deployments: Deployments, rules: Sequence[Rule]) -> Response:
     path = "/" + str(request.scope["path"]).strip("/")
     version = next((value for key, value in request.query_params.items() if key.lower() == "api-version"), None)
@@ -61,7 +100,8 @@ async def _serve(request: Request, operations: Operations, deployments: Deployme
         return answer(endpoints(check_api_version(version)))
     caller = authenticate(operations.world, request.headers.get("authorization"), path)
     check_api_version(version)
-    text = (await request.body()).decode("utf-8-sig", "replace")
+    _check_subscription(path)
+    text = await _content(request)
     for candidate in rules:
         match = candidate.pattern.fullmatch(path) if request.method in candidate.methods else None
         if match is not None:

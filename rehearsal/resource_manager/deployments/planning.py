@@ -50,6 +50,11 @@ class Plan:
     steps: tuple[Step, ...] = field(default=())
     uri: str | None = None
 
+    def secrets(self) -> set[str]:
+        """Texts that nothing about this deployment may show: values of secure parameters, nested ones too."""
+        inner = (step.inner.secrets() for step in self.steps if step.inner is not None)
+        return set(self.program.parameters.secrets()).union(*inner)
+
     def leaves(self) -> Iterator[tuple[Plan, Resource]]:
         """Every resource that is no deployment, with the plan that it belongs to, nested ones included.
 

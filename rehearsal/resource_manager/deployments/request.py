@@ -142,13 +142,13 @@ def refused(error: TemplateError | ExpressionError, request: DeploymentRequest) 
 
 
 def _placed(error: TemplateError, request: DeploymentRequest) -> tuple[str, list[dict[str, Json]]]:
-    if error.path is None:
-        return error.message.replace(" {position}", ""), []
-    path, found = place_of(error.path, request)
-    if found is None:
-        return error.message.replace(" {position}", ""), []
+    path, found = place_of(error.path or (), request)
+    if error.path is None or found is None:
+        bare = error.message.replace(" {position}", "").replace(", {where}", "")
+        return bare.replace("{path}", path), []
     line, column = found
     message = error.message.replace("{position}", f"at line '{line}' and column '{column}'")
+    message = message.replace("{path}", path).replace("{where}", f"line {line}, position {column}")
     place = {"lineNumber": line, "linePosition": column, "path": path}
     return message, [{"type": "TemplateViolation", "info": place}]
 

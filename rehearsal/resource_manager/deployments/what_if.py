@@ -27,7 +27,19 @@ def what_if(operations: Operations, plan: Plan, caller: Principal, request: Depl
     named = {fold(str(change["resourceId"])) for change in changes}
     changes += _others(operations, plan, named, request.result_format)
     changes.sort(key=lambda change: str(change["resourceId"]).lower())
+    secrets = plan.secrets()
+    if secrets:
+        changes = [_masked(change, secrets) for change in changes]
     return {"changes": changes, "potentialChanges": [], "diagnostics": []}
+
+
+def _masked(value: Json, secrets: set[str]) -> Json:
+    """The service shows stars for values of secure parameters."""
+    if isinstance(value, str):
+        return "*******" if value in secrets else value
+    if isinstance(value, dict):
+        return {key: _masked(item, secrets) for key, item in value.items()}
+    return [_masked(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 def _resource(

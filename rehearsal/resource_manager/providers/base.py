@@ -154,9 +154,16 @@ def check_api_version(value: str | None) -> str:
             "MissingApiVersionParameter",
             "The api-version query parameter (?api-version=) is required for all requests.",
         )
-    if not _DATE.fullmatch(value):
+    if not _DATE.fullmatch(value) or not _is_day(value[:10]):
         raise ServiceError(400, "InvalidApiVersionParameter", f"The api-version '{value}' is invalid.")
     return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 _SHAPE: Mapping[str, type] = {

@@ -26,7 +26,8 @@ class UnresolvedError(Exception):
 class TemplateError(Exception):
     """The template, or what was given for its parameters, is refused.
 
-    code: the service's error code. message: may hold `{position}` once, filled in with "at line 'n' and column 'm'".
+    code: the service's error code. message: may hold `{position}` once, filled in with "at line 'n' and column 'm'", and
+    `{path}` and `{where}`, filled in with "line n, position m".
     path: where in the template, if known.
     """
 

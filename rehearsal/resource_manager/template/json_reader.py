@@ -26,6 +26,10 @@ _WORDS = {"true": True, "false": False, "null": None}
 _DEEPEST = 200
 
 
+# Half of a character that takes two: such text can't be written as UTF-8 again, so it is mended while it is read.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+
+
 class JsonError(ValueError):
     """The text is no JSON, also read leniently; says where."""
 
@@ -33,7 +37,11 @@ class JsonError(ValueError):
 def parse(text: str) -> Any:
     """The value in `text`. Raises JsonError."""
     try:
-        return json.loads(text)
+        if _HALF.search(text) is None:
+            return json.loads(text, parse_constant=_refused, parse_float=_finite, parse_int=_integer)
+        return _Reader(text).read()
+    except JsonError:
+        raise
     except (ValueError, RecursionError):
         return _Reader(text).read()
 
@@ -147,12 +155,33 @@ class _Reader:
         number = _NUMBER.match(self.text, self.at)
         if number is not None:
             self.at = number.end()
-            return float(number[0]) if number[1] or number[2] else int(number[0])
+            try:
+                return _finite(number[0]) if number[1] or number[2] else _integer(number[0])
+            except ValueError as error:
+                raise self._wrong(str(error)) from error
         word = _WORD.match(self.text, self.at)
         if word is None or word[0] not in _WORDS:
             raise self._wrong("Unexpected character encountered while parsing value")
         self.at = word.end()
         return _WORDS[word[0]]
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"JSON number {text[:20]} is too large")
+    return number
+
+
+def _integer(text: str) -> int:
+    # Newtonsoft reads longer ones as big integers, which no provider takes.
+    if len(text) > 19 and not -(2**63) <= int(text[:100]) < 2**63:
+        raise ValueError(f"JSON integer {text[:20]} is too large or small for an Int64")
+    return int(text)
+
+
+def _refused(text: str) -> float:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ Sources: learn.microsoft.com/azure/azure-resource-manager/templates/parameters a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +87,12 @@ class Parameters:
                 "Please see https://aka.ms/arm-syntax-parameters for usage details."
             )
         return self._value(declared)
+
+    def secrets(self) -> Iterator[str]:
+        """Every text in the value of a secure parameter."""
+        for declared in self.declared.values():
+            if declared.secure:
+                yield from _texts(self._value(declared))
 
     def reference_of(self, declared: Declared) -> Json:
         """The secret that a parameter's value was read from, or None."""
@@ -185,6 +191,15 @@ class Parameters:
             f"The provided value for the template parameter '{declared.name}' {{position}} is not valid. {why}",
             path=(*self._path, "parameters", declared.name),
         )
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        if value and not isinstance(value, Pending):
+            yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 class Variables:

@@ -24,10 +24,28 @@ _PARAMETER: Mapping[str, tuple[type, ...]] = {
 }
 
 
+# …/templates/syntax, and …/templates/definitions for what only languageVersion 2.0 has.
+_MEMBERS = {
+    "Template": {
+        "$schema", "contentversion", "apiprofile", "languageversion", "metadata", "parameters", "variables", "functions",
+        "resources", "outputs", "definitions", "extensions", "imports",
+    },
+    "TemplateInputParameter": {
+        "type", "defaultvalue", "allowedvalues", "minvalue", "maxvalue", "minlength", "maxlength", "metadata", "nullable",
+        "$ref", "items", "prefixitems", "properties", "additionalproperties", "discriminator", "pattern",
+    },
+    "TemplateOutputParameter": {
+        "type", "value", "condition", "copy", "metadata", "nullable", "$ref", "items", "prefixitems", "properties",
+        "additionalproperties", "discriminator", "minvalue", "maxvalue", "minlength", "maxlength", "allowedvalues",
+    },
+}  # fmt: skip
+
+
 def check_shape(template: Json, path: Path) -> None:
     """Raises TemplateError for the first part that is not what a template has there."""
     if not isinstance(template, dict):
         raise TemplateError("The template must be an object.", path=path)
+    _members(template, "Template", path)
     for key in ("$schema", "contentVersion"):
         if not isinstance(template.get(key), str):
             raise TemplateError(f"Required property '{key}' not found in JSON. Path 'properties.template'.", path=path)
@@ -38,8 +56,10 @@ def check_shape(template: Json, path: Path) -> None:
     _expect(template["resources"], (list, dict), (*path, "resources"))
     for name, parameter in (template.get("parameters") or {}).items():
         _parameter(parameter, (*path, "parameters", name))
+        _members(parameter, "TemplateInputParameter", (*path, "parameters", name))
     for name, output in (template.get("outputs") or {}).items():
         _expect(output, (dict,), (*path, "outputs", name))
+        _members(output, "TemplateOutputParameter", (*path, "outputs", name))
     _loops((template.get("variables") or {}).get("copy"), (*path, "variables", "copy"))
     for index, space in enumerate(_list(template, "functions", path)):
         _functions(space, (*path, "functions", index))
@@ -51,6 +71,18 @@ def check_resource(raw: Json, path: Path) -> None:
     for key, kinds in (("copy", (dict,)), ("resources", (list,)), ("dependsOn", (list,)), ("properties", (dict,))):
         if raw.get(key) is not None and not (isinstance(raw[key], str) and is_expression(raw[key])):
             _expect(raw[key], kinds, (*path, key))
+
+
+def _members(value: Mapping[str, Json], kind: str, path: Path) -> None:
+    """Raises TemplateError for a key that the service's reader does not know."""
+    for key in value:
+        if key.lower() not in _MEMBERS[kind]:
+            raise TemplateError(
+                "The request content was invalid and could not be deserialized: 'Could not find member "
+                f"'{key}' on object of type '{kind}'. Path '{{path}}', {{where}}.'.",
+                path=(*path, key),
+                code="InvalidRequestContent",
+            )
 
 
 def _section(template: Mapping[str, Json], key: str, path: Path) -> None:

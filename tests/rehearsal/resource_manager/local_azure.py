@@ -187,7 +187,7 @@ class Azure:
         response = self.client.request(
             method,
             f"{BASE}{path}{mark}api-version={version}",
-            headers={"Authorization": f"Bearer {caller.object_id}"},
+            headers={"Authorization": f"Bearer {caller.object_id}", "Content-Type": "application/json"},
             content=content,
         )
         self.headers = dict(response.headers)

@@ -15,6 +15,7 @@ from rehearsal.resource_manager.template.json_reader import JsonError, parse
 from rehearsal.resource_manager.template.values import compact, describe, is_integer
 
 Json = Any
+_LONGEST = 4 * 1024 * 1024  # no template can hold more
 
 
 def to_text(value: Json) -> str:
@@ -70,7 +71,10 @@ def _pad_left(value: Json, length: Json, character: Json = " ") -> str:
         raise invalid("padLeft", f"expects a string or an integer. The provided value is of type '{describe(value)}'.")
     if len(text("padLeft", character)) != 1:
         raise invalid("padLeft", "expects one character to pad with.")
-    return str(value).rjust(integer("padLeft", length), character)
+    width = integer("padLeft", length)
+    if width > _LONGEST:
+        raise invalid("padLeft", f"gives a text that is longer than '{_LONGEST}' characters.")
+    return str(value).rjust(width, character)
 
 
 def _replace(value: Json, old: Json, new: Json) -> str:
