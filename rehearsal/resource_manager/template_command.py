@@ -18,7 +18,7 @@ from typing import Any
 from rehearsal.resource_manager.deployments.request import DeploymentRequest
 from rehearsal.resource_manager.links import Fetch, first_of, mapped
 from rehearsal.resource_manager.offline import Finding, Refused, Where, evaluate
-from rehearsal.resource_manager.template.json_reader import JsonError, parse
+from rehearsal.resource_manager.template.json_reader import JsonError, locate, parse
 
 Json = Any
 WRONG, UNUSABLE = 1, 2
@@ -53,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> dict[str, Json]:
     text = _text(arguments.file)
     template = _json(text, arguments.file)
     given = _given(arguments)
+    _check_names(template, given, text, arguments.parameters)
     request = DeploymentRequest(
         name=arguments.name,
         mode="Incremental",
@@ -100,6 +101,39 @@ def _given(arguments: argparse.Namespace) -> dict[str, Json]:
             raise Unusable(f"--parameter {each}: write it as name=value")
         found[name] = {"value": _value(value)}
     return found
+
+
+def _check_names(template: Json, given: Mapping[str, Json], text: str, files: Sequence[Path]) -> None:
+    """All parameters at once that are missing, or that the template does not declare. Raises Refused."""
+    declared = template.get("parameters") if isinstance(template, dict) else None
+    if not isinstance(declared, dict):
+        return
+    names, known = {name.lower() for name in given}, {name.lower() for name in declared}
+    findings = []
+    for name, definition in declared.items():
+        optional = isinstance(definition, dict) and ("defaultValue" in definition or definition.get("nullable") is True)
+        # A definition of type may have what this one refers to: the engine sees to those.
+        if name.lower() not in names and not optional and "$ref" not in definition:
+            said = f"The value for the template parameter '{name}' is not provided."
+            position = locate(text, ("parameters", name))
+            findings.append(Finding(code="InvalidTemplate", message=said, position=position))
+    for name in given:
+        if name.lower() not in known:
+            said = f"The template has no parameter '{name}'. It has: {', '.join(declared) or 'none'}."
+            file, position = _where_given(name, files)
+            findings.append(Finding(code="InvalidTemplate", message=said, position=position, file=file))
+    if findings:
+        raise Refused(findings)
+
+
+def _where_given(name: str, files: Sequence[Path]) -> tuple[str, tuple[int, int] | None]:
+    """The parameter file that gives a value, and where; the command line, if none."""
+    for file in reversed(files):
+        for path in (("parameters", name), (name,)):
+            position = locate(_text(file), path)
+            if position is not None:
+                return str(file), position
+    return "--parameter", None
 
 
 def _value(text: str) -> Json:

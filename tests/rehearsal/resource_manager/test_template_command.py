@@ -97,6 +97,20 @@ def test_errors_have_file_line_and_column(tmp_path: Path, capsys: pytest.Capture
     assert code == 1 and said.startswith(f"{file}:5:5: InvalidTemplate: ") and "Traceback" not in said
 
 
+def test_all_parameters_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = {"a": {"type": "int"}, "b": {"type": "string"}, "c": {"type": "string", "defaultValue": "x"}}
+    file = write(tmp_path, template(parameters=wanted))
+    parameters = write(tmp_path, {"parameters": {"B": {"value": "x"}, "other": {"value": 1}}}, "p.json")
+    code, _found, said = run(capsys, file, "--parameters", parameters, "--parameter", "third=1")
+    lines = said.splitlines()
+    assert code == 1 and len(lines) == 3
+    assert lines[0].startswith(f"{file}:6:10: InvalidTemplate: The value for the template parameter 'a'")
+    assert lines[1].startswith(
+        f"{parameters}:6:14: InvalidTemplate: The template has no parameter 'other'. It has: a, b, c"
+    )
+    assert lines[2].startswith("--parameter: InvalidTemplate: The template has no parameter 'third'")
+
+
 def test_what_a_provider_would_refuse_is_placed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = [{**ACCOUNT, "name": "Not-A-Name"}, {**ACCOUNT, "name": "stgood"}, {**ACCOUNT, "name": "x"}]
     file = write(tmp_path, template(*wrong))

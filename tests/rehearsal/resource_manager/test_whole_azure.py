@@ -6,17 +6,21 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+import jwt
 import pytest
 import requests
-from azure.core.exceptions import HttpResponseError
-from azure.identity import ClientSecretCredential
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+from azure.identity import ClientAssertionCredential, ClientSecretCredential
 from azure.keyvault.secrets import SecretClient
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rehearsal.compose import Release, compose
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
@@ -123,6 +127,41 @@ def test_a_deployed_secret_is_read_from_its_vault(cloud: Cloud) -> None:
     cloud.deploy(template=document, parameters={"p": {"value": "hunter-two"}})
     with SecretClient("https://kv-whole.vault.azure.net", cloud.credential) as client:
         assert client.get_secret("password").value == "hunter-two"
+
+
+def test_tokens_of_another_issuer_sign_in_as_an_identity(cloud: Cloud) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    issuer, audience = "https://issuer.example.org/", "api://AzureADTokenExchange"
+    cloud.server.call(lambda: cloud.server.azure.world.directory.trust_issuer(issuer, public))
+    identity = {
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities",
+        "apiVersion": "2023-01-31",
+        "name": "id-whole",
+        "location": "westeurope",
+    }
+    credential = {
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials",
+        "apiVersion": "2023-01-31",
+        "name": "id-whole/outside",
+        "dependsOn": ["id-whole"],
+        "properties": {"issuer": issuer, "subject": "us", "audiences": [audience]},
+    }
+    outputs = {"id": {"type": "string", "value": "[reference('id-whole').clientId]"}}
+    client_id = cloud.deploy(template=template(identity, credential, outputs=outputs))["id"]["value"]
+
+    def token(subject: str) -> str:
+        now = int(time.time())
+        claims = {"iss": issuer, "sub": subject, "aud": audience, "iat": now, "nbf": now, "exp": now + 600}
+        return jwt.encode(claims, key, algorithm="RS256")
+
+    for subject, works in (("us", True), ("others", False)):
+        with ClientAssertionCredential(cloud.tenant, client_id, partial(token, subject)) as outside:
+            if works:
+                assert outside.get_token("https://management.azure.com/.default").token
+            else:
+                with pytest.raises(ClientAuthenticationError):
+                    outside.get_token("https://management.azure.com/.default")
 
 
 def test_templates_in_a_storage_account_of_the_rehearsal(cloud: Cloud, tmp_path: Path) -> None:
