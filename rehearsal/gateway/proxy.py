@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 LARGEST_HEAD = 64 * 1024
-HTTPS = "443"
+LARGEST_PIECE = 256 * 1024  # what is read at once: a head may come with some of its body
+HOSTNAME = re.compile(r"(?=.{1,253}:)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}:443")
 QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 SHUTDOWN_SECONDS = 2.0  # how long a closed connection waits for the client's farewell
 _BAD, _FORBIDDEN = HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN
@@ -45,8 +47,15 @@ class Connection(HttpToolsProtocol):
     def __init__(self, config: uvicorn.Config, state: ServerState, host: str) -> None:
         super().__init__(config, state, {})
         self._host = host
+        self._head_size = self._told = 0
+        self._in_head = True
 
     def data_received(self, data: bytes) -> None:
+        if self._in_head:  # the parser itself has no bound
+            self._head_size += len(data)
+            if self._head_size > LARGEST_HEAD + LARGEST_PIECE:
+                self.send_400_response("The head of the request is too long.")
+                return
         super().data_received(data)
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and cycle.more_body and QUICK_ACK is not None and not self.transport.is_closing():
@@ -54,7 +63,22 @@ class Connection(HttpToolsProtocol):
             # would take its time over that: 40 ms for each POST.
             self.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._told += len(name) + len(value) + 4  # with the colon and the end of the line
+        if self._told > LARGEST_HEAD:
+            raise ValueError("the head is too long")  # the parser answers 400
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._head_size = False, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        super().on_message_complete()
+
     def on_message_begin(self) -> None:
+        self._told = 0
         super().on_message_begin()
         self.scope["slipway.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
         self.scope["slipway.host"] = self._host  # type: ignore[typeddict-unknown-key]
@@ -114,8 +138,10 @@ class Front(asyncio.Protocol):
             self._refuse(_FORBIDDEN, "A rehearsal reaches nothing over plain HTTP", where)
 
     def _connect(self, target: str, transport: asyncio.Transport) -> None:
-        host, _, port = target.lower().rpartition(":")
-        context = self._doors.context(host) if port == HTTPS else None
+        # Only what can be a hostname: a pattern or a name with a dot at its end would fit a stand-in's pattern too.
+        fits = HOSTNAME.fullmatch(target.lower())
+        host = target.lower().removesuffix(":443")
+        context = self._doors.context(host) if fits else None
         if context is None:
             self._doors.refused(target)
             self._refuse(
