@@ -74,7 +74,7 @@ class Secrets:
         return self._shown(vault, versions[-1], with_value=False) if versions else None
 
     def forget(self, vault: str) -> None:
-        """Everything of a vault that was purged."""
+        """Everything of a vault that was purged, or whose name a new one takes."""
         for kept in (self._live, self._deleted):
             for key in [key for key in kept if key.startswith(_key(vault, ""))]:
                 del kept[key]

@@ -94,7 +94,7 @@ class Azurite:
                     await asyncio.wait_for(self._idle.wait(), DRAIN_LIMIT_SECONDS)
                 await self._stop()
                 try:
-                    await self._start()
+                    await self._start_on_a_free_port()
                 except AzuriteFailed as failed:
                     self._failed = (asyncio.get_running_loop().time(), failed)
                     self.on_failure(str(failed))
@@ -111,6 +111,16 @@ class Azurite:
     def _current(self) -> bool:
         alive = self._process is not None and self._process.returncode is None
         return alive and self._served == self._accounts.all_keys()
+
+    async def _start_on_a_free_port(self) -> None:
+        """Another program, such as a second rehearsal, may take the port between our look and Azurite's."""
+        for last in (False, False, True):
+            try:
+                await self._start()
+                return
+            except AzuriteFailed as failed:
+                if last or "EADDRINUSE" not in str(failed):
+                    raise
 
     async def _start(self) -> None:
         node = _node()
@@ -145,21 +155,22 @@ class Azurite:
                 start_new_session=True,
             )
         self._pid_file.write_text(str(self._process.pid))
-        await self._listening(self._process, port)
+        await self._listening(self._process, port, trust)
         self._client = httpx.AsyncClient(
             base_url=f"https://{LOOPBACK}:{port}", timeout=TIMEOUT, limits=LIMITS, verify=trust, trust_env=False
         )
         self._served = accounts
         self.starts += 1
 
-    async def _listening(self, process: asyncio.subprocess.Process, port: int) -> None:
+    async def _listening(self, process: asyncio.subprocess.Process, port: int, trust: ssl.SSLContext) -> None:
+        """Returns when this Azurite, known by its certificate, takes connections."""
         deadline = asyncio.get_running_loop().time() + START_LIMIT_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             if process.returncode is not None:
                 code, said = process.returncode, _last_line(self.log)
                 raise AzuriteFailed(f"Azurite ended at its start with code {code}{said}; its log is {self.log}")
             try:
-                _, writer = await asyncio.open_connection(LOOPBACK, port)
+                _, writer = await asyncio.open_connection(LOOPBACK, port, ssl=trust, ssl_handshake_timeout=1.0)
             except OSError:
                 await asyncio.sleep(_LOOK_SECONDS)
                 continue

@@ -154,6 +154,8 @@ class Vault(ResourceType):
         deleted = DeletedVaults(self)
         if write.existing is None and write.properties.get("createMode") == "recover":
             return deleted.recover(write.id.name)
+        if write.existing is None and self.world.vault_secrets is not None:
+            self.world.vault_secrets.forget(write.id.name)  # one of that name may have been there
         return super().put(write)
 
     def delete(self, resource_id: str) -> None:

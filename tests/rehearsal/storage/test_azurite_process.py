@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -181,3 +182,17 @@ def test_azurite_that_does_not_start_says_why_once_and_is_not_started_for_every_
             assert "no space left for blobs" in str(caught.value) and "azurite.log" in str(caught.value)
         assert len(told) == 1 and "code 1" in told[0]
         cloud.run(broken.stop())
+
+
+def test_a_port_that_somebody_took_in_between_is_given_up_for_another(
+    cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cloud.azurite is not None
+    ask = azurite._free_port
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = [taken.getsockname()[1]]
+        monkeypatch.setattr(azurite, "_free_port", lambda: ports.pop() if ports else ask())
+        cloud.put_account("stport")
+        with service(cloud, "stport") as client:
+            client.create_container("data")
+    assert not ports
