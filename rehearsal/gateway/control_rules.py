@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -18,6 +19,7 @@ _FLAGS = ("after",)
 _WHOLE = {"skip": (0, None), "every": (1, None), "times": (1, None), "status": (200, 599), "seed": (None, None)}
 _NUMBERS = {"seconds": (0, LONGEST_SECONDS), "spread": (0, LONGEST_SECONDS), "share": (0, 1)}
 SETTABLE = frozenset({"kind", "distribution", "headers", *_TEXTS, *_FLAGS, *_WHOLE, *_NUMBERS})
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, 5.6.2
 _STORM = frozenset({"share", "seed", "silence", "kinds"})
 
 
@@ -37,7 +39,9 @@ def fault_from(rule: Any) -> Fault:
     _check_numbers(rule)
     headers = rule.get("headers", {})
     if not isinstance(headers, dict) or not all(_fits_a_header(*pair) for pair in headers.items()):
-        raise ValueError("headers is an object of strings, each on one line of ASCII")
+        raise ValueError(
+            "headers is an object of strings, each on one line of ASCII; the length is not for a rule to say"
+        )
     if rule["kind"] == "kill" and not clients.can_be_found():
         raise ValueError("kind kill: this system does not say which process a connection belongs to (Linux does)")
     return Fault(**{"body": None, **rule, "headers": tuple(headers.items())})
@@ -95,5 +99,10 @@ def _within(value: object, least: float | None, most: float | None, *, whole: bo
 
 
 def _fits_a_header(name: str, value: object) -> bool:
-    text = f"{name}{value}"
-    return bool(name) and isinstance(value, str) and text.isascii() and text.isprintable() and ":" not in name
+    if (
+        not isinstance(value, str)
+        or not _HEADER.fullmatch(name)
+        or name.lower() in ("content-length", "transfer-encoding")
+    ):
+        return False
+    return value.isascii() and value.isprintable()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -86,7 +87,7 @@ class Fault:
         elif self.distribution == "exponential":
             drawn = chance.expovariate(1 / self.seconds) if self.seconds else 0.0
         elif self.distribution == "lognormal":
-            drawn = self.seconds * chance.lognormvariate(0, self.spread)
+            drawn = self.seconds * math.exp(min(chance.gauss(0, self.spread), 100.0))
         return min(max(drawn, 0.0), LONGEST_SECONDS)
 
     @property

@@ -127,7 +127,9 @@ def _answer(fault: Fault, scope: Scope) -> list[dict[str, Any]]:
         kind, text = error_shapes.own(scope["slipway.host"], fault.status)
     else:
         kind, text = "application/json" if fault.body[:1] in ("{", "[") else "text/plain", fault.body
-    body = text.encode()
+    # These have no body (RFC 9110, 6.4.1): what follows their head would be taken for the next answer.
+    bare = fault.status in (204, 304) or scope["method"] == "HEAD"
+    body = b"" if bare else text.encode()
     headers = {
         b"content-type": kind.encode(),
         **{name.lower().encode(): value.encode() for name, value in fault.headers},
@@ -135,7 +137,7 @@ def _answer(fault: Fault, scope: Scope) -> list[dict[str, Any]]:
     headers[b"content-length"] = str(len(body)).encode()
     return [
         {"type": "http.response.start", "status": fault.status, "headers": list(headers.items())},
-        {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body},
+        {"type": "http.response.body", "body": body},
     ]
 
 

@@ -166,6 +166,28 @@ def test_no_other_token_is(stand_ins: StandIns, services: Mapping[str, Service],
 
 
 @pytest.mark.parametrize("name", list(REFUSED))
+def test_a_token_longer_than_any_head_of_a_request(
+    stand_ins: StandIns, services: Mapping[str, Service], name: str
+) -> None:
+    assert stand_ins.ask("GET", services[name].address, "x" * 100_000).status_code == 400
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
+def test_a_storm_lets_tokens_expire_at_each_service(
+    stand_ins: StandIns, services: Mapping[str, Service], name: str
+) -> None:
+    service = services[name]
+    expected = SPECIAL.get((name, "expired"), REFUSED[name])
+    storm = f"{stand_ins.azure.gateway.control_address}storm"
+    with requests.Session() as session:
+        session.trust_env = False
+        session.put(storm, json={"share": 1, "kinds": ["expired token"]}, timeout=10).raise_for_status()
+        answer = stand_ins.ask("GET", service.address, stand_ins.token(service.audience))
+        session.delete(storm, timeout=10).raise_for_status()
+    assert (answer.status_code, service.refusal(answer)) == expected
+
+
+@pytest.mark.parametrize("name", list(REFUSED))
 def test_no_token_at_all(stand_ins: StandIns, services: Mapping[str, Service], name: str) -> None:
     assert stand_ins.ask("GET", services[name].address).status_code == 401
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rehearsal.gateway.control_rules import KINDS, SETTABLE, fault_from, shown, storm_from
 from tests.rehearsal.gateway.local_cloud import LocalCloud
 
 HOST = "https://management.azure.com"
@@ -110,6 +113,8 @@ def test_a_storm_is_begun_told_of_and_ended(cloud: LocalCloud) -> None:
         ({"kind": "status", "status": 99}, "status"),
         ({"kind": "status", "headers": {"X": "a\r\nY: b"}}, "headers"),
         ({"kind": "status", "headers": {"X": 1}}, "headers"),
+        ({"kind": "status", "headers": {"a b": "c"}}, "headers"),
+        ({"kind": "status", "headers": {"Content-Length": "5"}}, "headers"),
         ({"kind": "status", "body": 1}, "body"),
         ({"kind": "status", "after": 1}, "after"),
         ({"kind": "kill", "pid": 1}, "pid"),
@@ -145,6 +150,43 @@ def test_a_storm_that_makes_no_sense_is_refused(cloud: LocalCloud, storm: Any, s
 def test_a_body_that_is_no_json(cloud: LocalCloud, body: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     assert requests.post(door(cloud, "faults"), data=body, headers=headers, timeout=10).status_code == 400
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+LIKELY = JSON | st.sampled_from([*KINDS, "exponential", "*", 0, 1, 503])
+
+
+@given(st.dictionaries(st.sampled_from(sorted(SETTABLE)), LIKELY) | JSON)
+def test_any_rule_is_taken_or_refused_and_one_that_was_taken_works(rule: Any) -> None:
+    try:
+        fault = fault_from(rule)
+    except ValueError:
+        return
+    for number in range(3):
+        strike = fault.strikes("GET", "management.azure.com", f"/{number}")
+        assert strike is None or 0 <= strike.seconds <= 600
+    assert json.dumps(shown(fault))
+
+
+@given(st.dictionaries(st.sampled_from(["share", "seed", "silence", "kinds"]), LIKELY) | JSON)
+def test_any_storm_is_begun_or_refused(given: Any) -> None:
+    try:
+        storm = storm_from(given, lambda _: None)
+    except ValueError:
+        return
+    assert 0 <= storm.share <= 1
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_an_answer_without_a_body_leaves_the_connection_usable(cloud: LocalCloud, status: int) -> None:
+    requests.post(door(cloud, "faults"), json={"kind": "status", "status": status, "body": "none of this"}, timeout=10)
+    with requests.Session() as session:
+        assert session.get(f"{HOST}/x", timeout=10).status_code == status
+        assert session.get(f"{HOST}/y", timeout=10).json()["path"] == "/y"
 
 
 # A page in the user's browser

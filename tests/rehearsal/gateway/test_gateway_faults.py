@@ -235,6 +235,12 @@ def test_latencies_fall_as_their_distribution_says(distribution: Any, spread: fl
     assert (len(set(drawn)) > 400) == (distribution != "constant")
 
 
+def test_the_widest_distribution_lasts_no_longer_than_ten_minutes() -> None:
+    fault = Fault(kind="latency", seconds=600, distribution="lognormal", spread=600, times=None)
+    drawn = [strike.seconds for n in range(100) if (strike := fault.strikes("GET", "h", f"/{n}")) is not None]
+    assert len(drawn) == 100 and max(drawn) == 600.0
+
+
 @given(skip=st.integers(0, 5), times=st.one_of(st.none(), st.integers(1, 4)), calls=st.integers(0, 12))
 def test_skip_and_times_decide_which_calls_are_struck(skip: int, times: int | None, calls: int) -> None:
     faults = Faults()
