@@ -93,6 +93,7 @@ def create_app(
         continuous.tick(workspace)
         response = await _answer(world, table, rates, workspace, request)
         continuous.tick(workspace)
+        workspace.runs.write()
         return response
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,9 +87,35 @@ def expand(text: str, known: Mapping[str, str]) -> str:
     return REFERENCE.sub(lambda found: known.get(found[1], found[0]), text)
 
 
-def references(run: Run, task: Task, workspace_id: str, host: str) -> dict[str, str]:
-    """The values that `{{ }}` may name (docs, "What is a dynamic value reference?")."""
-    known = {
+class References(Mapping[str, str]):
+    """The values that `{{ }}` may name (docs, "What is a dynamic value reference?"); those of other tasks are looked for only when
+    they are named."""
+
+    def __init__(self, own: Mapping[str, str], tasks: Sequence[Task]) -> None:
+        self._own = own
+        self._tasks = tasks
+
+    def __getitem__(self, name: str) -> str:
+        if name in self._own:
+            return self._own[name]
+        word, _, rest = name.partition(".")
+        for other in self._tasks if word == "tasks" else ():
+            if rest.startswith(other["task_key"] + "."):
+                return _of_task(other)[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        for other in self._tasks:
+            yield from _of_task(other)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def references(run: Run, task: Task, workspace_id: str, host: str) -> References:
+    """What the settings of a task may refer to."""
+    own = {
         "job.id": str(run["job_id"]),
         "job.run_id": str(run["run_id"]),
         "job.name": run["run_name"],
@@ -106,16 +132,14 @@ def references(run: Run, task: Task, workspace_id: str, host: str) -> dict[str, 
         "workspace.url": host,
         **{f"job.start_time.{name}": value for name, value in _moment(run["start_time"]).items()},
     }
-    known["start_date"], known["start_time"] = known["job.start_time.iso_date"], known["job.start_time.timestamp_ms"]
+    own["start_date"], own["start_time"] = own["job.start_time.iso_date"], own["job.start_time.timestamp_ms"]
     if notebook := task["settings"].get("notebook_task"):
-        known["task.notebook_path"] = notebook["notebook_path"]
+        own["task.notebook_path"] = notebook["notebook_path"]
     for parameter in run["parameters"]["job"]:
-        known[f"job.parameters.{parameter['name']}"] = parameter["value"]
-    for other in run["tasks"]:
-        known |= _of_task(other)
+        own[f"job.parameters.{parameter['name']}"] = parameter["value"]
     if "input" in task:
-        known |= _of_input(task["input"])
-    return known
+        own |= _of_input(task["input"])
+    return References(own, run["tasks"])
 
 
 def _of_task(other: Task) -> dict[str, str]:

@@ -33,22 +33,22 @@ class Runs:
         self._clock = clock
         # Task runs have ids of their own: which run holds them.
         self._parents: dict[int, int] = {}
-        self._active: dict[int, None] = {}
+        # Runs that have not ended, as they are now: one with a thousand tasks changes thousands of times.
+        self._active: dict[int, Run] = {}
+        self._unwritten: set[int] = set()
         for key in runs:
-            self._note(runs[key])
+            run = runs[key]
+            self._adopt(run, attempts(run))
+            if run["phase"] not in ENDED:
+                self._active[run["run_id"]] = run
 
-    def _note(self, run: Run) -> None:
-        for task in attempts(run):
-            self._parents[task["run_id"]] = run["run_id"]
-        if run["phase"] in ENDED:
-            self._active.pop(run["run_id"], None)
-        else:
-            self._active[run["run_id"]] = None
+    def _adopt(self, run: Run, tasks: Iterable[Task]) -> None:
+        self._parents.update((task["run_id"], run["run_id"]) for task in tasks)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def get(self, run_id: int) -> Run | None:
-        run: Run | None = self._runs.get(str(run_id))
+        run: Run | None = self._active.get(run_id) or self._runs.get(str(run_id))
         return run
 
     def of_task(self, task_run_id: int) -> tuple[Run, Task] | None:
@@ -60,7 +60,7 @@ class Runs:
 
     def all(self) -> list[Run]:
         """Every run, newest first."""
-        runs = [self._runs[key] for key in self._runs]
+        runs = [self._active.get(int(key)) or self._runs[key] for key in self._runs]
         return sorted(runs, key=lambda run: (run["start_time"], run["run_id"]), reverse=True)
 
     def of_job(self, job_id: int) -> list[Run]:
@@ -69,7 +69,7 @@ class Runs:
 
     def active(self, job_id: int | None = None) -> list[Run]:
         """Runs that have not ended, oldest first; of one job, or all."""
-        runs = [self._runs[str(run_id)] for run_id in sorted(self._active)]
+        runs = [self._active[run_id] for run_id in sorted(self._active)]
         return [run for run in runs if job_id is None or run["job_id"] == job_id]
 
     # -- changing --------------------------------------------------------------------------------------------------
@@ -89,9 +89,9 @@ class Runs:
         run |= {"code": "", "kind": "", "queue_reason": "", "earlier": [], "iterations": []}
         run |= {name: value for name, value in fields.items() if name != "token"}
         run["tasks"] = tasks
-        if fields["single"]:
-            self._parents[run_id] = run_id
+        self._adopt(run, tasks)
         self.keep(run)
+        self.write()
         if token := fields.get("token"):
             self._tokens[token] = run_id
         return run
@@ -112,6 +112,7 @@ class Runs:
         run["earlier"].append(dict(task))
         siblings = run["iterations"] if "of" in task else run["tasks"]
         siblings[siblings.index(task)] = attempt
+        self._adopt(run, [attempt])
         self.keep(run)
         return attempt
 
@@ -120,6 +121,7 @@ class Runs:
         settings = task["settings"]["for_each_task"]["task"]
         made = [self._task(settings, self._new_id(), 0) | {"of": task["run_id"], "input": one} for one in inputs]
         run.setdefault("iterations", []).extend(made)
+        self._adopt(run, made)
         self.keep(run)
         return made
 
@@ -136,12 +138,26 @@ class Runs:
             run["tasks"][places[wanted["task_key"]]] = task | {"first_attempt": task["attempt"], "repair": repair_id}
         run |= {"settings": settings, "parameters": parameters, "repair": {"id": repair_id, "start_time": self.now()}}
         run |= {"phase": PENDING, "result": "", "message": "", "code": "", "kind": "", "end_time": 0}
+        self._adopt(run, run["tasks"])
         self.keep(run)
         return repair_id
 
     def keep(self, run: Run) -> None:
-        self._runs[str(run["run_id"])] = run
-        self._note(run)
+        """Remember a change. The run of an end is on the disk at once, others with the next `write`."""
+        run_id = run["run_id"]
+        if run["phase"] in ENDED:
+            self._active.pop(run_id, None)
+            self._unwritten.discard(run_id)
+            self._runs[str(run_id)] = run
+        else:
+            self._active[run_id] = run
+            self._unwritten.add(run_id)
+
+    def write(self) -> None:
+        """Write down what was kept. Called before a client is told anything."""
+        for run_id in self._unwritten:
+            self._runs[str(run_id)] = self._active[run_id]
+        self._unwritten.clear()
 
     def end(self, thing: Run | Task, phase: str, result: str, code: str, kind: str, message: str) -> None:
         """Give a run or a task its end; `keep` the run afterwards."""

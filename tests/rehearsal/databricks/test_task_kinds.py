@@ -245,3 +245,13 @@ def test_a_cancelled_loop_leaves_nothing_running(site: Site) -> None:
     site.ok(RELEASE, "POST", "/jobs/runs/cancel", {"run_id": run_id}, "2.2")
     assert site.wait(run_id)["state"]["result_state"] == "CANCELED"
     assert iterations() == ["TERMINATED"] * 3
+
+
+def test_a_run_of_a_thousand_tasks_does_not_hold_up_the_workspace(site: Site) -> None:
+    fields = {"op": "EQUAL_TO", "left": "{{job.run_id}}", "right": "{{tasks.t0.run_id}}"}
+    chain = [{"depends_on": [{"task_key": f"t{n - 1}"}]} if n % 10 else {} for n in range(1000)]
+    run = submit(site, *(task(f"t{n}", "condition_task", **fields, **chain[n]) for n in range(1000)))
+    assert (run["state"]["result_state"], len(run["tasks"]), "next_page_token" in run) == ("SUCCESS", 100, True)
+    site.close()
+    site.open()
+    assert site.wait(run["run_id"]) == run
