@@ -40,6 +40,8 @@ DISABLED = End(SKIPPED, "DISABLED", "DISABLED", "SUCCESS", "The task is disabled
 log = logging.getLogger(__name__)
 
 
+# Of tasks in continuous jobs; that there are a limit and growing pauses is documented, the numbers are unverified.
+TASK_RETRY_SECONDS, MOST_TASK_RETRIES = 5.0, 3
 # Starts a job's run for a run_job_task: of which run, by which task, as whom.
 StartJob = Callable[[Workspace, Run, Task, Member], Run]
 
@@ -120,9 +122,13 @@ class Engine:
                 await self._task(workspace, run, key)
             ended[key].set()
 
-        async with asyncio.TaskGroup() as group:
-            for key in ended:
-                group.create_task(one(key))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for key in ended:
+                    group.create_task(one(key))
+        except* GiveUpError:
+            for task in unfinished(run):
+                workspace.runs.end(task, TERMINATED, "CANCELED", "CANCELED", "SUCCESS", "Run cancelled.")
 
     async def _task(self, workspace: Workspace, run: Run, key: str) -> None:
         """Every attempt of one task whose dependencies have ended."""
@@ -141,9 +147,16 @@ class Engine:
         """Attempt after attempt, as long as the task's settings ask for it; the last one."""
         while True:
             await self._attempt(workspace, run, task)
-            if not _again(task):
+            if retries_beside_others(run):
+                if task["result"] == "SUCCESS":
+                    return task
+                if not others_go_on(run, task):
+                    raise GiveUpError
+                wait = TASK_RETRY_SECONDS * 2.0 ** task["attempt"]
+            elif _again(task):
+                wait = task["settings"].get("min_retry_interval_millis", 0) / 1000
+            else:
                 return task
-            wait = task["settings"].get("min_retry_interval_millis", 0) / 1000
             task = workspace.runs.next_attempt(run, task)
             task["phase"] = WAITING_FOR_RETRY
             workspace.runs.keep(run)
@@ -257,6 +270,22 @@ class Engine:
             run = waiting[0] | {"phase": PENDING, "queue_reason": ""}
             workspace.runs.keep(run)
             self.start(workspace, run)
+
+
+class GiveUpError(Exception):
+    """A continuous job's run is not worth going on with: it ends, and a new one starts."""
+
+
+def retries_beside_others(run: Run) -> bool:
+    """Whether failed tasks are retried as `task_retry_mode: ON_FAILURE` says (SDK docstring of TaskRetryMode)."""
+    continuous = run["settings"].get("continuous") or {}
+    return run.get("trigger") == "CONTINUOUS" and continuous.get("task_retry_mode") == "ON_FAILURE"
+
+
+def others_go_on(run: Run, task: Task) -> bool:
+    """ "Retry a failed task if at least one other task in the job is still running its first attempt", up to a limit."""
+    first = [other for other in run["tasks"] if other is not task and other["attempt"] == 0]
+    return task["attempt"] < MOST_TASK_RETRIES and any(other["phase"] not in ENDED for other in first)
 
 
 def _reason(error: BaseException) -> str:

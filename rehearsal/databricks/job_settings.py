@@ -149,8 +149,6 @@ def _check_continuous(settings: Settings) -> None:
     mode = continuous.get("task_retry_mode", "NEVER")
     if mode not in ("NEVER", "ON_FAILURE"):
         raise malformed(f"Could not parse request object: task_retry_mode {mode}")
-    if mode == "ON_FAILURE":
-        raise not_simulated("continuous jobs with task_retry_mode ON_FAILURE")
     for task in settings.get("tasks", []):
         for field, what in (("depends_on", "Task dependencies"), ("max_retries", "Retry policies")):
             if task.get(field):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ from rehearsal.databricks.workspace import Workspace
 
 # One move of the clock fires a job so often at most: a run each second and a move of a year are a mistake.
 MOST = 500
+# "Azure Databricks enforces a minimum interval of 10 seconds between subsequent runs" (docs, schedules).
+SHORTEST_INTERVAL = timedelta(seconds=10)
 
 
 class Schedules:
@@ -52,4 +54,12 @@ def _moments(workspace: Workspace, job: Job, to: float) -> list[datetime]:
     schedule = job["settings"]["schedule"]
     begin = datetime.fromtimestamp(workspace.jobs.fires_since(job), UTC)
     expression, zone = quartz.parse(schedule["quartz_cron_expression"]), ZoneInfo(schedule["timezone_id"])
-    return list(islice(expression.moments(zone, begin, datetime.fromtimestamp(to, UTC)), MOST))
+    return list(islice(_apart(expression.moments(zone, begin, datetime.fromtimestamp(to, UTC))), MOST))
+
+
+def _apart(moments: Iterable[datetime]) -> Iterator[datetime]:
+    last: datetime | None = None
+    for moment in moments:
+        if last is None or moment - last >= SHORTEST_INTERVAL:
+            last = moment
+            yield moment

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.databricks import engine
 from rehearsal.databricks.continuous import (
     FAILURES_ALLOWED,
     FIRST_BACK_OFF,
@@ -202,3 +203,26 @@ def test_others_see_nothing_of_it(site: Site) -> None:
     make(site)
     site.workspaces.add_principal("adb-7405612345678901.1.azuredatabricks.net", STRANGER)
     assert "runs" not in site.ok(STRANGER, "GET", "/jobs/runs/list", {"active_only": "true"}, "2.2")
+
+
+def test_a_failed_task_is_retried_beside_others_until_none_is_at_its_first_attempt(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "TASK_RETRY_SECONDS", 0.0)
+    site.notebook("/Shared/p/bad", "fail x")
+    tasks = [settings()["tasks"][0], {**settings("bad")["tasks"][0], "task_key": "bad"}]
+    job_id = make(site, tasks=tasks, continuous={"task_retry_mode": "ON_FAILURE"})
+    run = site.wait(runs(site, job_id)[0]["run_id"])
+    ends = [(task["task_key"], task["attempt_number"], task["state"]["result_state"]) for task in run["tasks"]]
+    failures = [("bad", attempt, "FAILED") for attempt in range(engine.MOST_TASK_RETRIES + 1)]
+    assert sorted(ends) == [*failures, ("main", 0, "CANCELED")]
+    assert run["state"]["result_state"] == "FAILED"
+    site.now += RESTART_SECONDS
+    assert len(active(site, job_id)) == 1
+
+
+def test_a_failed_task_that_is_alone_ends_the_run(site: Site) -> None:
+    site.notebook("/Shared/p/bad", "fail x")
+    job_id = make(site, notebook="bad", continuous={"task_retry_mode": "ON_FAILURE"})
+    run = site.wait(runs(site, job_id)[0]["run_id"])
+    assert ([task["attempt_number"] for task in run["tasks"]], run["state"]["result_state"]) == ([0], "FAILED")

@@ -124,3 +124,10 @@ def test_schedules_fire_in_the_order_of_their_moments(site: Site) -> None:
     advance(site, begin)
     started = [site.wait(run_id)["job_id"] for run_id in advance(site, begin + 2 * DAY)]
     assert started == [early, late, early, late]
+
+
+def test_runs_of_a_schedule_are_ten_seconds_apart(site: Site) -> None:
+    job(site, {"quartz_cron_expression": "0/4 * * * * ?"}, max_concurrent_runs=0, queue={"enabled": False})
+    begin = float(int(site.now) // 60 * 60 + 60)
+    advance(site, begin)
+    assert len(advance(site, begin + 60)) == 5  # at 4, 16, 28, 40, 52
