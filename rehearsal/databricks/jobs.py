@@ -41,6 +41,7 @@ class Jobs:
         self._continuous = {int(key) for key in jobs if jobs[key]["settings"].get("continuous")}
         # How far the clock was moved for schedules; up to where each has fired lies with the job.
         self._moved_to = moved_to
+        self._seen: dict[str, Job] = {}
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -64,11 +65,21 @@ class Jobs:
 
     def list(self, member: Member, name: str = "") -> list[Job]:
         """Jobs that the member may see, newest first; `name` matches whole, in any case."""
-        jobs = [self._jobs[key] for key in self._jobs]
+        jobs = [self._look(key) for key in self._jobs]
         found = [job for job in jobs if self.may(member, job, "CAN_VIEW")]
         if name:
             found = [job for job in found if job["settings"]["name"].lower() == name.lower()]
         return sorted(found, key=lambda job: (job["created"], job["job_id"]), reverse=True)
+
+    def _look(self, key: str) -> Job:
+        """A job to look at and not to change; read once until it changes, because lists go over all jobs for each page."""
+        if key not in self._seen:
+            self._seen[key] = self._jobs[key]
+        return self._seen[key]
+
+    def _put(self, job: Job) -> None:
+        self._jobs[str(job["job_id"])] = job
+        self._seen.pop(str(job["job_id"]), None)
 
     def ids(self) -> builtins.list[int]:
         return [int(key) for key in self._jobs]
@@ -85,7 +96,7 @@ class Jobs:
 
     def scheduled(self) -> builtins.list[Job]:
         """Jobs whose schedule is not paused."""
-        jobs: builtins.list[Job] = [self._jobs[key] for key in self._jobs]
+        jobs = [self._look(key) for key in self._jobs]
         return [job for job in jobs if (job["settings"].get("schedule") or {}).get("pause_status") == "UNPAUSED"]
 
     def fires_since(self, job: Job) -> float:
@@ -93,7 +104,7 @@ class Jobs:
         return float(job.get("fired_until") or job["created"] / 1000)
 
     def fired_until(self, job: Job, moment: float) -> None:
-        self._jobs[str(job["job_id"])] = job | {"fired_until": max(moment, self.fires_since(job))}
+        self._put(job | {"fired_until": max(moment, self.fires_since(job))})
 
     def move(self, moment: float) -> None:
         """The clock was moved: what is scheduled from here on fires after that."""
@@ -155,17 +166,18 @@ class Jobs:
         schedule = job["settings"].get("schedule")
         if schedule and (before is None or before["settings"].get("schedule") != schedule):
             job["fired_until"] = max(self._clock(), self._moved_to.get("moved_to", 0.0))
-        self._jobs[str(job["job_id"])] = job
+        self._put(job)
         note = self._continuous.add if job["settings"].get("continuous") else self._continuous.discard
         note(job["job_id"])
 
     def delete(self, member: Member, job_id: int) -> None:
         self.get(member, job_id, "CAN_MANAGE")
         del self._jobs[str(job_id)]
+        self._seen.pop(str(job_id), None)
         self._continuous.discard(job_id)
 
     def set_acl(self, job: Job, acl: dict[str, str]) -> None:
-        self._jobs[str(job["job_id"])] = job | {"acl": acl}
+        self._put(job | {"acl": acl})
 
     def checked_acl(self, raw: Any) -> dict[str, str]:
         """An access list from a request, every principal of which exists."""

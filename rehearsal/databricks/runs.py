@@ -6,8 +6,8 @@ A run and each of its tasks has a `phase` (the life cycle), and when it ended a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from rehearsal.store import Collection
 
@@ -19,6 +19,15 @@ TERMINATING, WAITING_FOR_RETRY = "TERMINATING", "WAITING_FOR_RETRY"
 TERMINATED, SKIPPED, INTERNAL_ERROR = "TERMINATED", "SKIPPED", "INTERNAL_ERROR"
 ENDED = (TERMINATED, SKIPPED, INTERNAL_ERROR)
 STOPPED = "The rehearsal was stopped while this run was active, as when a cluster is lost."
+
+
+class Entry(NamedTuple):
+    """What a list of runs is ordered and filtered by."""
+
+    start_time: int
+    run_id: int
+    job_id: int
+    run_type: str
 
 
 class Runs:
@@ -36,8 +45,11 @@ class Runs:
         # Runs that have not ended, as they are now: one with a thousand tasks changes thousands of times.
         self._active: dict[int, Run] = {}
         self._unwritten: set[int] = set()
+        # What lists look at, of every run: a list of some reads only those.
+        self._index: dict[int, Entry] = {}
         for key in runs:
             run = runs[key]
+            self._index[run["run_id"]] = Entry(run["start_time"], run["run_id"], run["job_id"], run["run_type"])
             self._adopt(run, attempts(run))
             if run["phase"] not in ENDED:
                 self._active[run["run_id"]] = run
@@ -58,19 +70,23 @@ class Runs:
             return None
         return run, next(task for task in attempts(run) if task["run_id"] == task_run_id)
 
-    def all(self) -> list[Run]:
-        """Every run, newest first."""
-        runs = [self._active.get(int(key)) or self._runs[key] for key in self._runs]
-        return sorted(runs, key=lambda run: (run["start_time"], run["run_id"]), reverse=True)
+    def newest(self, wanted: Callable[[Entry], bool] = lambda _: True) -> Iterator[Run]:
+        """The runs that are wanted, newest first; each is read when it is asked for."""
+        for entry in sorted(filter(wanted, self._index.values()), reverse=True):
+            if run := self.get(entry.run_id):
+                yield run
 
-    def of_job(self, job_id: int) -> list[Run]:
+    def of_job(self, job_id: int) -> Iterator[Run]:
         """The runs of one job, newest first."""
-        return [run for run in self.all() if run["job_id"] == job_id]
+        return self.newest(lambda entry: entry.job_id == job_id)
 
     def active(self, job_id: int | None = None) -> list[Run]:
         """Runs that have not ended, oldest first; of one job, or all."""
         runs = [self._active[run_id] for run_id in sorted(self._active)]
         return [run for run in runs if job_id is None or run["job_id"] == job_id]
+
+    def goes_on(self, run_id: int) -> bool:
+        return run_id in self._active
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -89,6 +105,7 @@ class Runs:
         run |= {"code": "", "kind": "", "queue_reason": "", "earlier": [], "iterations": []}
         run |= {name: value for name, value in fields.items() if name != "token"}
         run["tasks"] = tasks
+        self._index[run_id] = Entry(now, run_id, run["job_id"], run["run_type"])
         self._adopt(run, tasks)
         self.keep(run)
         self.write()
@@ -166,6 +183,7 @@ class Runs:
 
     def delete(self, run: Run) -> None:
         del self._runs[str(run["run_id"])]
+        del self._index[run["run_id"]]
         for task in attempts(run):
             self._parents.pop(task["run_id"], None)
 

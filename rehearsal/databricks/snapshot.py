@@ -18,7 +18,7 @@ def snapshot(workspace: Workspace) -> dict[str, Any]:
             entry = {"job_id": key, "name": settings["name"], "tags": settings.get("tags", {}), "settings": settings}
             identity = workspace.jobs.run_identity(job)
             jobs.append(entry | {"acl": job["acl"], "run_as": identity.name if identity else ""})
-    runs = [run_views.run(workspace, run, "2.2", tasks=True) for run in workspace.runs.all()]
+    runs = [run_views.run(workspace, run, "2.2", tasks=True) for run in workspace.runs.newest()]
     tree = [
         {"path": paths.echo_of(node.path, paths.PREFIX), "type": node.kind, "size": node.size, "id": node.id}
         for node in workspace.tree.walk(paths.ROOT)

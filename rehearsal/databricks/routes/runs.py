@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import Any
 
 from rehearsal.databricks import launches, repairs, run_views, task_process
@@ -10,7 +11,7 @@ from rehearsal.databricks.call import Answer, Call, Operation
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError, invalid
 from rehearsal.databricks.routes.jobs import VERSIONS, make_token, paged, read_token
-from rehearsal.databricks.runs import ENDED, Run
+from rehearsal.databricks.runs import ENDED, Entry, Run
 
 SEVERAL_TASKS = (
     "Retrieving the output of runs with multiple tasks is not supported."
@@ -91,23 +92,24 @@ async def list_runs(call: Call) -> Answer:
         raise invalid(f"limit must be between 1 and {MOST_LISTED}, was {limit}")
     since, until = call.number("start_time_from", 0), call.number("start_time_to", 2**62)
     kind = call.text("run_type")
-    runs = call.workspace.runs.active(job_id or None)[::-1] if active else call.workspace.runs.all()
-    found = [
+
+    def wanted(entry: Entry) -> bool:
+        of_kind = (not job_id or entry.job_id == job_id) and (not kind or entry.run_type == kind)
+        return (
+            of_kind and since <= entry.start_time <= until and (not active or call.workspace.runs.goes_on(entry.run_id))
+        )
+
+    found = (
         run
-        for run in runs
-        if (not job_id or run["job_id"] == job_id)
-        and (not active or run["phase"] not in ENDED)
-        and (not completed or run["phase"] in ENDED)
-        and since <= run["start_time"] <= until
-        and (not kind or run["run_type"] == kind)
-        and launches.allowed(call.workspace, call.caller, run, "CAN_VIEW")
-    ]
+        for run in call.workspace.runs.newest(wanted)
+        if (not completed or run["phase"] in ENDED) and launches.allowed(call.workspace, call.caller, run, "CAN_VIEW")
+    )
     start = read_token(call.text("page_token")) or call.number("offset", 0)
-    page = found[start : start + limit]
-    more = len(found) > start + limit
+    page = list(islice(found, start, start + limit + 1))
+    more = len(page) > limit
     answer: dict[str, Any] = {"has_more": more}
     if page:
-        answer["runs"] = [_listed(call, run) for run in page]
+        answer["runs"] = [_listed(call, run) for run in page[:limit]]
     if more:
         answer["next_page_token"] = make_token(start + limit)
     if start:
