@@ -101,6 +101,8 @@ def _check_job(settings: Settings) -> None:
     _check_schedule(settings.get("schedule"))
     _check_continuous(settings)
     unique(settings.get("parameters", []), "name", "parameters")
+    if not all(isinstance(parameter.get("default", ""), str) for parameter in settings.get("parameters", [])):
+        raise malformed("Could not parse request object: defaults of parameters must be strings")
     unique(settings.get("environments", []), "environment_key", "environments")
     unique(settings.get("job_clusters", []), "job_cluster_key", "job_clusters")
     for cluster in settings.get("job_clusters", []):

@@ -54,6 +54,16 @@ LEGACY_TASK_FIELDS = (TASK_FIELDS | OTHER_KINDS) - {
 }
 LEGACY_KEY = "main"
 RUN_IF = ("ALL_SUCCESS", "AT_LEAST_ONE_SUCCESS", "NONE_FAILED", "ALL_DONE", "AT_LEAST_ONE_FAILED", "ALL_FAILED")
+# Kinds of libraries; the field that names it where it is not the value itself.
+LIBRARIES = {
+    "whl": "",
+    "jar": "",
+    "egg": "",
+    "requirements": "",
+    "pypi": "package",
+    "maven": "coordinates",
+    "cran": "package",
+}
 KEY = re.compile(r"[\w-]{1,100}", re.ASCII)
 MOST_TASKS = 1000
 
@@ -85,9 +95,7 @@ def _task(raw: dict[str, Any], keys: set[str], clusters: set[str]) -> dict[str, 
         raise malformed(f"Could not parse request object: run_if {task['run_if']}")
     for field, lowest in (("timeout_seconds", 0), ("max_retries", -1), ("min_retry_interval_millis", 0)):
         number(task, field, lowest, 2**31 - 1)
-    typed(task, "libraries", list)
-    if not all(isinstance(library, dict) for library in task.get("libraries", [])):
-        raise malformed("Could not parse request object: libraries must be a list of objects")
+    _check_libraries(task)
     kind = kind_of(task)
     task[kind] = checked(kind, task.get(kind), key)
     if kind == "for_each_task":
@@ -95,6 +103,21 @@ def _task(raw: dict[str, Any], keys: set[str], clusters: set[str]) -> dict[str, 
     _check_compute(task, clusters)
     _check_dependencies(task, keys)
     return task
+
+
+def _check_libraries(task: dict[str, Any]) -> None:
+    """Kinds: SDK, `service/compute.py` (Library). Texts unverified."""
+    typed(task, "libraries", list)
+    for library in task.get("libraries", []):
+        if not isinstance(library, dict):
+            raise malformed("Could not parse request object: libraries must be a list of objects")
+        kinds = [kind for kind in LIBRARIES if library.get(kind) is not None]
+        if len(kinds) != 1:
+            raise invalid(f"A library of task {task['task_key']} must be exactly one of {', '.join(LIBRARIES)}")
+        value, field = library[kinds[0]], LIBRARIES[kinds[0]]
+        named = (value.get(field) if isinstance(value, dict) else None) if field else value
+        if not isinstance(named, str) or not named:
+            raise invalid(f"Missing required field: libraries.{kinds[0]}{'.' + field if field else ''}")
 
 
 def _nested(raw: Any, parent: str, clusters: set[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import importlib
 import importlib.metadata
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ class Libraries:
         if "requirements" in library:
             return self.install_file(str(library["requirements"]))
         if "pypi" in library:
+            if repository := library["pypi"].get("repo"):
+                raise NotInRehearsal(f"libraries from {repository}", "the wheelhouse and the environment have what there is")
             return self.install_requirement(str(library["pypi"].get("package", "")))
         raise NotInRehearsal(f"libraries of kind {', '.join(library)}", "use a wheel of the release")
 
@@ -96,17 +98,16 @@ class Libraries:
     def _meet(self, requirement: Requirement, wanted_by: str) -> list[str]:
         installed = self._installed_version(requirement.name)
         if installed is not None and requirement.specifier.contains(installed, prereleases=True):
-            return []
+            return self._needs(requirement.name, installed, requirement.extras) if requirement.extras else []
         for wheel in self._candidates(requirement):
-            return self._install(wheel, wheel.name)
+            return self._install(wheel, wheel.name, requirement.extras)
         here = f"here is {installed}" if installed else "it is not installed here"
         house = "the wheelhouse has none that fits" if self._wheelhouse else "there is no wheelhouse"
         needed = f" (needed by {wanted_by})" if wanted_by else ""
         raise LibraryProblem(f"{requirement}{needed}: {here}, {house}, and this rehearsal downloads nothing")
 
     def _installed_version(self, name: str) -> str | None:
-        paths = [str(self._folder), *(each for each in sys.path if each)]
-        for distribution in importlib.metadata.distributions(name=name, path=paths):
+        for distribution in importlib.metadata.distributions(name=name, path=self._places()):
             return distribution.version
         return None
 
@@ -123,7 +124,7 @@ class Libraries:
                 found.append((version, wheel))
         return [wheel for _, wheel in sorted(found, reverse=True)]
 
-    def _install(self, wheel: Path, shown: str) -> list[str]:
+    def _install(self, wheel: Path, shown: str, extras: Collection[str] = ()) -> list[str]:
         try:
             name, version, _, tags = parse_wheel_filename(wheel.name)
         except InvalidWheelFilename as error:
@@ -133,10 +134,15 @@ class Libraries:
         self._remove(name)
         unpack_wheel(wheel, self._folder, shown)
         self._put_first()
-        done = [f"{name} {version}"]
+        return [f"{name} {version}", *self._needs(name, str(version), extras)]
+
+    def _needs(self, name: str, version: str, extras: Collection[str]) -> list[str]:
+        """Installs what a library needs, for itself and for these extras of it."""
+        done: list[str] = []
         for text in self._requirements(name):
             requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            marker = requirement.marker
+            if marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", *extras)):
                 done += self._meet(requirement, f"{name} {version}")
         return done
 
@@ -149,9 +155,27 @@ class Libraries:
                     cached.unlink(missing_ok=True)
 
     def _requirements(self, name: str) -> list[str]:
-        for distribution in importlib.metadata.distributions(name=name, path=[str(self._folder)]):
+        for distribution in importlib.metadata.distributions(name=name, path=self._places()):
             return distribution.requires or []
         return []
+
+    def _places(self) -> list[str]:
+        return [str(self._folder), *(each for each in sys.path if each)]
+
+    def known(self) -> list[tuple[str, str]]:
+        """Names and versions of what can be imported; of several the one that comes first."""
+        found: dict[str, str] = {}
+        for distribution in importlib.metadata.distributions(path=self._places()):
+            found.setdefault(canonicalize_name(distribution.metadata["Name"] or ""), distribution.version)
+        return sorted(found.items())
+
+    def uninstall(self, name: str) -> str:
+        """Takes away what this run installed. Raises NotInRehearsal for anything else."""
+        for distribution in importlib.metadata.distributions(name=name, path=[str(self._folder)]):
+            version = distribution.version
+            self._remove(name)
+            return f"Uninstalled {name} {version}"
+        raise NotInRehearsal(f"%pip uninstall {name}", "only what the run itself installed can be taken away")
 
     def _put_first(self) -> None:
         if str(self._folder) in sys.path:

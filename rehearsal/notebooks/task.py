@@ -189,8 +189,9 @@ class Task:
         run_shell(text, self._specification.scratch / "shell")
 
     def _pip(self, command: str, folder: str) -> None:
-        installed = pip(command, self.libraries, lambda path: path if path.startswith("/") else f"{folder}/{path}")
-        print("\n".join(f"Installed {each}" for each in installed) or "Everything is installed already")
+        said = pip(command, self.libraries, lambda path: path if path.startswith("/") else f"{folder}/{path}")
+        what = "Installed " if command.split()[:1] == ["install"] else ""
+        print("\n".join(f"{what}{each}" for each in said) or "Nothing to do")
 
 
 def cannot_access(path: str) -> str:

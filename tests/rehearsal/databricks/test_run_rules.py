@@ -15,6 +15,7 @@ from rehearsal.databricks.app import operations
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError
 from rehearsal.databricks.job_settings import complete
+from rehearsal.databricks.task_kinds import KINDS
 from rehearsal.databricks.task_process import Tools
 from rehearsal.databricks.task_settings import RUN_IF
 from tests.rehearsal.databricks.workbench import CLUSTER
@@ -125,6 +126,28 @@ def test_no_settings_break_the_service(changed: dict[str, Any], task_changed: di
             complete(settings, "2.2")
         except ApiError as error:
             assert error.status in (400, 501)
+
+
+@given(
+    st.sampled_from(sorted(KINDS)),
+    json_values
+    | st.dictionaries(
+        st.sampled_from(
+            ["notebook_path", "python_file", "package_name", "parameters", "op", "left", "job_id", "inputs"]
+        ),
+        json_values | st.sampled_from(["/x", "EQUAL_TO", "1"]),
+        max_size=5,
+    ),
+    st.dictionaries(st.sampled_from(["whl", "pypi", "x"]), json_values, max_size=2),
+)
+def test_no_kind_of_task_breaks_the_service(kind: str, fields: Any, library: dict[str, Any]) -> None:
+    settings = {"task_key": "a", "new_cluster": CLUSTER, kind: fields, "libraries": [library]}
+    try:
+        kept = complete({"tasks": [settings]}, "2.2")
+    except ApiError as error:
+        assert error.status in (400, 501)
+    else:
+        assert complete(kept, "2.2") == kept
 
 
 def test_the_page_of_coverage_names_every_operation() -> None:

@@ -186,6 +186,10 @@ def test_who_may_let_a_job_act_as_whom(site: Site, who: Any, run_as: dict[str, s
             400,
             "Invalid quartz cron expression",
         ),
+        ({"tasks": [{**TASK, "libraries": [{"pypi": "pandas"}]}]}, 400, "libraries.pypi.package"),
+        ({"tasks": [{**TASK, "libraries": [{"whl": 1}]}]}, 400, "libraries.whl"),
+        ({"tasks": [{**TASK, "libraries": [{}]}]}, 400, "exactly one of whl, jar"),
+        ({"parameters": [{"name": "a", "default": 1}]}, 400, "defaults of parameters must be strings"),
         ({"git_source": {}}, 501, "git_source"),
         (
             {"access_control_list": [{"group_name": "users", "permission_level": "IS_OWNER"}]},

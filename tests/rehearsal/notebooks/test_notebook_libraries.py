@@ -120,7 +120,9 @@ def test_pip_installs_wheels_names_and_files(libraries: Libraries, tmp_path: Pat
 @pytest.mark.parametrize(
     ("command", "named"),
     [
-        ("uninstall -y pandas", "uninstall"),
+        ("uninstall -y pandas", "%pip uninstall pandas"),
+        ("list --format=json", "%pip list --format"),
+        ("download x", "%pip download"),
         ("", "%pip"),
         ("install --index-url https://pypi.example/simple x", "--index-url"),
         ("install git+https://example.com/x/y", r"git\+https"),
@@ -145,3 +147,20 @@ def test_another_version_takes_the_place_of_the_first(libraries: Libraries, tmp_
         libraries.install_wheel(f"/{NAME}-{version}-py3-none-any.whl")
     assert sorted(path.name for path in (tmp_path / "installed" / NAME).iterdir()) == ["__init__.py", "both.py"]
     assert libraries.install_requirement(f"{NAME}==2.0") == []
+
+
+def test_extras_bring_what_they_need(libraries: Libraries, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "wheelhouse", NAME, "2.0", {f"{NAME}.py": ""}, ("slipway_sample_other; extra == 'more'",))
+    assert libraries.install_requirement(NAME) == ["slipway-sample-library 2.0"]
+    assert libraries.install_requirement(f"{NAME}[more]") == ["slipway-sample-other 1.5"]
+
+
+def test_what_pip_says_of_what_is_installed(libraries: Libraries, tmp_path: Path) -> None:
+    make_wheel(tmp_path, NAME, "2.0", {f"{NAME}.py": ""})
+    libraries.install_wheel(f"/{NAME}-2.0-py3-none-any.whl")
+    assert "slipway-sample-library==2.0" in pip("freeze", libraries, str)
+    assert any(line.split() == ["slipway-sample-library", "2.0"] for line in pip("list", libraries, str))
+    assert pip(f"show {NAME}", libraries, str) == ["Name: slipway-sample-library\nVersion: 2.0"]
+    assert pip(f"uninstall -y {NAME}", libraries, str) == [f"Uninstalled {NAME} 2.0"]
+    assert not (tmp_path / "installed" / f"{NAME}.py").exists()
+    assert "slipway-sample-library==2.0" not in pip("freeze", libraries, str)
