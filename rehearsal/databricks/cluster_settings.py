@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.databricks.checks import number
@@ -37,3 +38,17 @@ def check_cluster(cluster: Any) -> dict[str, Any]:
     number(shown, "num_workers", 0, 100_000)
     shown.pop("apply_policy_default_values", None)  # taken, never returned (databricks/cli testserver)
     return shown
+
+
+def runtime_of(task: Mapping[str, Any], job: Mapping[str, Any]) -> tuple[int, int] | None:
+    """The version of the runtime that a task's cluster has; None when its key says no number (`custom:…`)."""
+    shared = {cluster["job_cluster_key"]: cluster["new_cluster"] for cluster in job.get("job_clusters", [])}
+    cluster = task.get("new_cluster") or shared.get(task.get("job_cluster_key"), {})
+    found = re.match(r"(\d+)\.(\d+|x)", str(cluster.get("spark_version", "")))
+    return (int(found[1]), 99 if found[2] == "x" else int(found[2])) if found else None
+
+
+def installs_from_dbfs(task: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
+    """Whether the task's cluster takes libraries on the DBFS root: no more from runtime 15.1 on (product docs)."""
+    runtime = runtime_of(task, job)
+    return runtime is not None and runtime < (15, 1)

@@ -189,7 +189,7 @@ class Engine:
         if kind_of(task["settings"]) in CONTROL_KINDS:
             await self._control(workspace, run, task, identity)
             return
-        if problem := preflight.problem(workspace, identity, task["settings"]):
+        if problem := preflight.problem(workspace, identity, task["settings"], run["settings"]):
             workspace.runs.end(task, INTERNAL_ERROR, "FAILED", problem[0], "CLIENT_ERROR", problem[1])
             return
         self._running(workspace, run, task)

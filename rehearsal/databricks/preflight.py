@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from rehearsal.databricks import paths
+from rehearsal.databricks.cluster_settings import installs_from_dbfs
 from rehearsal.databricks.errors import ApiError
 from rehearsal.databricks.members import Member
 from rehearsal.databricks.tree import FILE, NOTEBOOK
@@ -21,16 +21,17 @@ FILE_MISSING = (  # by analogy (unverified)
 )
 # The beginning was seen in runs that clients quote (astronomer-providers issue 460); the rest is unverified.
 LIBRARY_FAILED = "Library installation failed for library due to user error. Error messages:\n{library}: {reason}"
-FIRST_WITHOUT_DBFS_LIBRARIES = (15, 1)
 
 
-def problem(workspace: Workspace, identity: Member, settings: dict[str, Any]) -> tuple[str, str] | None:
-    """Termination code and message of what keeps a task from starting, or None."""
+def problem(
+    workspace: Workspace, identity: Member, settings: dict[str, Any], job: dict[str, Any]
+) -> tuple[str, str] | None:
+    """Termination code and message of what keeps a task from starting, or None. job: the settings of all."""
     if missing := _missing_code(workspace, identity, settings):
         return "RESOURCE_NOT_FOUND", missing
     for library in settings.get("libraries", []):
         for kind in ("whl", "jar", "requirements"):
-            reason = _library(workspace, identity, library.get(kind), settings)
+            reason = _library(workspace, identity, library.get(kind), installs_from_dbfs(settings, job))
             if reason:
                 message = LIBRARY_FAILED.format(library=library[kind], reason=reason)
                 return "LIBRARY_INSTALLATION_ERROR", message
@@ -54,16 +55,12 @@ def _missing_code(workspace: Workspace, identity: Member, settings: dict[str, An
     return FILE_MISSING.format(path=path, identity=identity.name)
 
 
-def _library(workspace: Workspace, identity: Member, path: Any, settings: dict[str, Any]) -> str:
+def _library(workspace: Workspace, identity: Member, path: Any, from_dbfs: bool) -> str:
     """Why a library that lies in the workspace or on DBFS can't be installed; empty when it can, or lies elsewhere."""
-    if not isinstance(path, str) or path.startswith("/Volumes/"):
+    if not isinstance(path, str) or path.startswith(("/Volumes/", "dbfs:/Volumes/")):
         return ""
-    if path.startswith("dbfs:"):
-        # From runtime 15.1 on, libraries on the DBFS root are not installed (product docs).
-        version = re.match(r"(\d+)\.(\d+)", str((settings.get("new_cluster") or {}).get("spark_version", "")))
-        if version and (int(version[1]), int(version[2])) >= FIRST_WITHOUT_DBFS_LIBRARIES:
-            return "libraries on the DBFS root are not supported from Databricks Runtime 15.1 on"
-        return ""
+    if path.startswith(("dbfs:", "/dbfs/")):
+        return "" if from_dbfs else "libraries on the DBFS root are not supported from Databricks Runtime 15.1 on"
     if path.startswith("/") and not _readable(workspace, identity, path, FILE):
         return f"the file does not exist, or {identity.name} lacks the permission to read it"
     return ""

@@ -11,6 +11,7 @@ from typing import Any
 
 from rehearsal.databricks import notebook_process, parameters, paths
 from rehearsal.databricks import scratch as scratches
+from rehearsal.databricks.cluster_settings import installs_from_dbfs
 from rehearsal.databricks.members import Member
 from rehearsal.databricks.outcomes import WORKLOAD_FAILED
 from rehearsal.databricks.runs import INTERNAL_ERROR, TERMINATED, Run, Task, attempts
@@ -67,6 +68,7 @@ def specify(
         "volumes": str(workspace.folder / "volumes"),
         "datasets": str(tools.datasets),
         "libraries": task["settings"].get("libraries", []),
+        "dbfs_libraries": installs_from_dbfs(task["settings"], run["settings"]),
         "wheelhouse": str(tools.wheelhouse) if tools.wheelhouse else None,
         "secrets": workspace.secrets.readable_by(identity),
         "task_values": {other["task_key"]: other["values"] for other in run["tasks"] if other["values"]},

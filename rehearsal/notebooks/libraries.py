@@ -33,13 +33,17 @@ class Libraries:
     """Installs wheels into one folder.
 
     folder: new, the run's own. wheelhouse: local wheels that requirements may be met from. real: where a path of the
-    workspace, a volume or the driver's disk lies on this machine.
+    workspace, a volume or the driver's disk lies on this machine. from_dbfs: whether wheels on the DBFS root are
+    installed.
     """
 
-    def __init__(self, folder: Path, wheelhouse: Path | None, real: Callable[[str], Path]) -> None:
+    def __init__(
+        self, folder: Path, wheelhouse: Path | None, real: Callable[[str], Path], *, from_dbfs: bool = False
+    ) -> None:
         self._folder = folder
         self._wheelhouse = wheelhouse
         self._real = real
+        self._from_dbfs = from_dbfs
 
     def install_task_library(self, library: Mapping[str, Any]) -> list[str]:
         """One entry of a task's `libraries` (Jobs API): whl, requirements or pypi. Returns what was installed.
@@ -58,12 +62,14 @@ class Libraries:
 
     def install_wheel(self, path: str) -> list[str]:
         """A wheel by its path, with what it needs."""
-        if path.startswith(("dbfs:", "/dbfs/")) and not path.startswith("dbfs:/Volumes/"):
+        on_dbfs = path.startswith(("dbfs:", "/dbfs/")) and not path.startswith("dbfs:/Volumes/")
+        if on_dbfs and not self._from_dbfs:
             # DBR 15.1 and above no longer install from the DBFS root (docs: "Install libraries").
             raise LibraryProblem(
                 f"{path}: libraries on the DBFS root are not installed; use workspace files or volumes"
             )
-        real = self._real(path.removeprefix("file:").removeprefix("dbfs:"))
+        place = path.removeprefix("file:").removeprefix("dbfs:")
+        real = self._real(f"/dbfs{place}" if on_dbfs and not place.startswith("/dbfs/") else place)
         if not real.is_file():
             raise LibraryProblem(f"{path}: there is no such file")
         return self._install(real, path)

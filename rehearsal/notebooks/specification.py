@@ -38,7 +38,7 @@ class Specification:
 
     notebook_path: workspace path, with or without the leading `/Workspace`; program: what runs in place of a notebook. workspace: folder with `files/` (FILE
     objects) and `notebooks/` (NOTEBOOK objects as source); dbfs, volumes, datasets: folders that stand for `dbfs:/`,
-    `/Volumes` and `/databricks-datasets`. secrets: by scope and key; in memory only. scratch: the run's own folder, for
+    `/Volumes` and `/databricks-datasets`. dbfs_libraries: whether the runtime installs from the DBFS root. secrets: by scope and key; in memory only. scratch: the run's own folder, for
     its log and result.
     """
 
@@ -57,6 +57,7 @@ class Specification:
     parameters: Mapping[str, str] = field(default_factory=dict)
     job_parameters: Mapping[str, str] = field(default_factory=dict)
     libraries: tuple[Mapping[str, Json], ...] = ()
+    dbfs_libraries: bool = False
     wheelhouse: Path | None = None
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     task_values: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
@@ -65,7 +66,8 @@ class Specification:
     def folder(self) -> str:
         """The folder that the task's code lies in, as Databricks spells it; the root for a package."""
         if isinstance(self.program, PythonFile):
-            return posixpath.dirname(self.program.path)
+            path = self.program.path
+            return posixpath.dirname(f"/dbfs/{path[5:].lstrip('/')}" if path.startswith("dbfs:") else path)
         return posixpath.dirname(full_path(self.notebook_path)) if self.notebook_path else "/"
 
 
@@ -106,6 +108,7 @@ def read_specification(text: str) -> Specification:
         datasets=Path(datasets).absolute() if datasets else None,
         scratch=Path(part("scratch", str)).absolute(),
         libraries=tuple(part("libraries", list, [])),
+        dbfs_libraries=part("dbfs_libraries", bool, False),
         wheelhouse=Path(wheelhouse).absolute() if wheelhouse else None,
         secrets=part("secrets", dict, {}),
         task_values=part("task_values", dict, {}),

@@ -50,7 +50,12 @@ class Task:
         self._folders = folders
         self.task_values = TaskValues(specification.task_values)
         self.cells = Cells()
-        self.libraries = Libraries(specification.scratch / "libraries", specification.wheelhouse, self._real)
+        self.libraries = Libraries(
+            specification.scratch / "libraries",
+            specification.wheelhouse,
+            self._real,
+            from_dbfs=specification.dbfs_libraries,
+        )
         self._tools = Tools(NotebookTree(folders.notebooks), self.cells, self._pip, self._shell, self._forget_modules)
         self._spark = Spark(folders)
         hook(self._spark.find)

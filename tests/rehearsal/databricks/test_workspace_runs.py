@@ -502,6 +502,11 @@ def test_libraries_are_looked_at_before_the_notebook_starts(site: Site) -> None:
     settings = {"tasks": [task(libraries=[{"whl": there}])], "run_as": {"service_principal_name": "app-jobs"}}
     run = site.wait(site.ok(ADMIN, "POST", "/jobs/runs/submit", settings, "2.2")["run_id"])
     assert "app-jobs lacks the permission" in run["state"]["state_message"]
+    shared = {**task(libraries=[{"whl": old}]), "job_cluster_key": "c"}
+    del shared["new_cluster"]
+    for version, result in (("13.3.x-scala2.12", "SUCCESS"), ("15.4.x-scala2.12", "FAILED")):
+        cluster = {"job_cluster_key": "c", "new_cluster": {**CLUSTER, "spark_version": version}}
+        assert results(site.wait(submit(site, shared, job_clusters=[cluster]))) == {"main": result}
 
 
 def test_a_failure_of_the_engine_ends_the_run_and_says_so(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

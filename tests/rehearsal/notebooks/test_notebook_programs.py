@@ -54,6 +54,18 @@ def test_a_wheel_is_entered_by_its_entry_point_or_by_the_name_of_a_function(benc
     assert (outcome.result["state"], outcome.log) == ("SUCCESS", "direct\n")
 
 
+def test_a_script_and_its_wheel_on_dbfs(bench: Bench) -> None:
+    make_wheel(bench.root / "dbfs/jars", "sample_old", "1.0", {"sample_old.py": "VALUE = 7\n"})
+    bench.file("dbfs/scripts/job.py", "import sample_old\nprint(sample_old.VALUE)")
+    outcome = bench.run(
+        "",
+        program={"path": "dbfs:/scripts/job.py", "arguments": []},
+        libraries=[{"whl": "dbfs:/jars/sample_old-1.0-py3-none-any.whl"}],
+        dbfs_libraries=True,
+    )
+    assert (outcome.result["state"], outcome.log) == ("SUCCESS", "7\n")
+
+
 def test_a_bad_wheel_is_a_failed_installation(bench: Bench) -> None:
     bench.notebook("App/main", "print('never')")
     bench.file("workspace/files/App/bad-1.0-py3-none-any.whl", "no ZIP")
