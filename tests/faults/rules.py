@@ -402,4 +402,12 @@ RULES = (
         "pass",
         "tests/unit/steps/test_rebuild_state.py::test_an_environment_that_was_released_to_is_no_new_one",
     ),
+    Rule(
+        "A step of the same run that did not end is waited out: an agent that was lost may live on",
+        "scripts/slipway/domain/claim.py",
+        "is_taken_from_work",
+        "return claim.holder != holder.id or (claim.at_work and claim.number != mine)",
+        "return claim.holder != holder.id",
+        "tests/unit/steps/test_lost_agents.py::test_a_lost_agent_stops_when_the_same_run_has_taken_its_switch_back",
+    ),
 )

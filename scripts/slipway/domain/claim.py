@@ -29,7 +29,8 @@ RENEW_AFTER = 300.0
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """`holder` is the same for every step of one release run; `run` is its page, or where it was run by hand.
-    `taken_from`: the run that had the claim before and did not give it back, so may wake up and write; else empty."""
+    `taken_from`: the run that had the claim before and did not give it back, so may wake up and write; else empty.
+    `at_work`: a step is under way under this number, or died: it has not said that it ended."""
 
     holder: str
     release: str
@@ -40,6 +41,7 @@ class Claim:
     expires: Instant
     number: int
     taken_from: str = ""
+    at_work: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,16 +79,24 @@ def ends(claim: Claim, *, switching: bool) -> float:
 
 
 def take(
-    claim: Claim | None, fence: int, holder: Holder, *, now: float, switching: bool = False, take_over: bool = False
+    claim: Claim | None,
+    fence: int,
+    holder: Holder,
+    *,
+    now: float,
+    switching: bool = False,
+    take_over: bool = False,
+    mine: int = 0,
 ) -> Claim:
     """The claim for `holder`: its own, renewed, or a new one when none is valid (or `take_over`). Each gets a number of
     its own: an earlier agent of the same run may be asleep, and not dead.
 
-    `fence` is the highest number given out so far; `switching`: a switch is open. Raises Held when somebody else
-    holds a valid one.
+    `fence` is the highest number given out so far; `switching`: a switch is open; `mine`: the number under which this
+    same step holds it already. Raises Held when somebody else holds a valid one.
     """
     if claim is not None and claim.holder == holder.id and now < claim.expires:
-        return replace(renew(claim, now=now), number=fence + 1)
+        former = claim.taken_from or (claim.run if is_taken_from_work(claim, holder, mine=mine) else "")
+        return replace(renew(claim, now=now), number=fence + 1, taken_from=former, at_work=True)
     if claim is not None and claim.holder != holder.id and not take_over:
         until = ends(claim, switching=switching)
         if now < until:
@@ -101,7 +111,19 @@ def take(
         expires=now + LIFETIME,
         number=fence + 1,
         taken_from=claim.run if claim is not None else "",
+        at_work=True,
     )
+
+
+def is_taken_from_work(claim: Claim, holder: Holder, *, mine: int = 0) -> bool:
+    """Whether who had the claim may still be at work under it, and must be waited out: another holder that did not give
+    it back, or an earlier step of the same run that did not end. Azure Pipelines may lose an agent that lives on."""
+    return claim.holder != holder.id or (claim.at_work and claim.number != mine)
+
+
+def ended(claim: Claim, number: int) -> Claim:
+    """The claim of a run whose step with this number has ended, and whose next has not begun."""
+    return replace(claim, at_work=False) if claim.number == number else claim
 
 
 def may_write_until(former: Claim, *, now: float) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -230,10 +232,11 @@ class Session:
                 now=now,
                 switching=state.switch is not None,
                 take_over=take_over,
+                mine=self.number,
             )
             return claim_noted(self, state, replace(state, claim=held, fence=max(state.fence, held.number)))
 
-        turn = Turn(self)
+        turn, before = Turn(self), self.number
         while True:
             former = self.load().claim
             try:
@@ -242,8 +245,12 @@ class Session:
             except Held as held:
                 turn.wait(held)
         self.number = self.state.fence if self.state.claim is None else self.state.claim.number
-        if former is not None and former.holder != self.holder.id:
-            self.log.warning(f"The claim was taken from {former.who}, releasing {former.release} ({former.run}).")
+        if former is not None and claims.is_taken_from_work(former, self.holder, mine=before):
+            self.log.warning(
+                f"The claim was taken from {former.who}, releasing {former.release} ({former.run})."
+                if former.holder != self.holder.id
+                else f"An earlier step of this run ({former.run}) has not said that it ended."
+            )
             wait_out(self, former)
         if freezes.in_force(self.state.freeze, now=self.service_time()) and self.state.freeze is not None:
             self.log.warning(
@@ -277,6 +284,19 @@ class Session:
             raise
         if not keep and (former is None or former.holder != self.holder.id):
             self.release_claim()
+        else:
+            self._end_step()
+
+    def _end_step(self) -> None:
+        """Says with the claim that this step has ended, so that the next one need not wait for it."""
+
+        def ending(state: State) -> State:
+            return replace(state, claim=state.claim and claims.ended(state.claim, self.number))
+
+        try:
+            self.update(ending)
+        except SlipwayError as error:
+            self.log.detail(f"The next step will wait a moment for this one to have ended: {error.what}")
 
     def _give_back(self, error: BaseException) -> None:
         if isinstance(error, KeyboardInterrupt | Exception):
@@ -314,9 +334,10 @@ def without_claim(state: State, holder: str) -> State:
     return replace(state, claim=None) if state.claim is not None and state.claim.holder == holder else state
 
 
-def holder_of(variables: Mapping[str, str], release: str) -> Holder:
+def holder_of(variables: Mapping[str, str], release: str, *, machine: str = "", terminal: str = "") -> Holder:
     """Who this run is: the same for every job of one pipeline run (predefined variables of Azure Pipelines,
-    https://learn.microsoft.com/azure/devops/pipelines/build/variables), or the person at the keyboard."""
+    https://learn.microsoft.com/azure/devops/pipelines/build/variables), or the person at the keyboard of `machine`, in one
+    of its terminals: each is a holder of its own."""
     build = variables.get("BUILD_BUILDID")
     if in_pipeline(variables) and build:
         collection = variables.get("SYSTEM_COLLECTIONURI", "").rstrip("/")
@@ -325,9 +346,14 @@ def holder_of(variables: Mapping[str, str], release: str) -> Holder:
         who = variables.get("BUILD_REQUESTEDFOR") or "Azure Pipelines"
         return Holder(id=run, release=release, run=run, who=who)
     user = variables.get("USER") or variables.get("USERNAME") or "somebody"
-    machine = variables.get("HOSTNAME") or variables.get("COMPUTERNAME") or "a machine"
-    run = f"by hand, {user} on {machine}"
-    return Holder(id=run, release=release, run=run, who=user)
+    run = f"by hand, {user} on {machine or 'a machine'}"
+    return Holder(id=f"{run}, {terminal}" if terminal else run, release=release, run=run, who=user)
+
+
+def this_terminal() -> str:
+    """What scripts that are typed into one terminal have in common, and no others on this machine: the session of their
+    processes, which Windows does not have."""
+    return f"session {os.getsid(0)}" if hasattr(os, "getsid") else f"console of process {os.getppid()}"
 
 
 def in_pipeline(variables: Mapping[str, str]) -> bool:
@@ -344,6 +370,7 @@ def open_session(context: Context, release: str) -> Session:
 
     identity = credential(context.variables)
     where = context.environment.azure.state
+    holder = holder_of(context.variables, release, machine=socket.gethostname(), terminal=this_terminal())
     store = StateStore(where.storage_account, where.container, identity, clock=context.clock)
     workspace = connect(context.environment, identity, context.variables)
 
@@ -355,4 +382,4 @@ def open_session(context: Context, release: str) -> Session:
         return DataFactory(identity, azure.subscription_id, azure.resource_group, name, sleep=context.sleep)
 
     audit = AuditTable(where.storage_account, identity)
-    return Session(context, store, workspace, holder_of(context.variables, release), audit, connect_factory)
+    return Session(context, store, workspace, holder, audit, connect_factory)

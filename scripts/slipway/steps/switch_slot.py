@@ -255,10 +255,10 @@ def revert(session: Session) -> None:
     if journal is None:
         session.log.info(f"No switch is open in {session.environment.name}; nothing to take back.")
         if not session.context.what_if:
-            if session.context.arguments.take_over and state.claim is not None:
-                session.take_claim(
-                    despite_freeze=True
-                )  # a release that is dead for certain must not keep the next one waiting
+            ours_at_work = state.claim is not None and state.claim.holder == session.holder.id and state.claim.at_work
+            if ours_at_work or (session.context.arguments.take_over and state.claim is not None):
+                # A release that is dead for certain must not keep the next one waiting; one that is not, stops.
+                session.take_claim(despite_freeze=True)
             session.release_claim()
             _forget_expired_claim(session)
             if session.context.arguments.if_free:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.domain.claim import LIFETIME, MARGIN, Claim, Holder, may_write_until, require, take
+from slipway.domain.claim import LIFETIME, MARGIN, Claim, Holder, ended, may_write_until, require, take
 from slipway.errors import Conflict
 
 ADA = Holder(id="run 1", release="1.0", run="https://x/1", who="ada")
@@ -87,3 +87,12 @@ def test_numbers_only_grow_and_one_holder_at_a_time(history: list[tuple[Holder, 
         if before is not None and claim.holder != before.holder:
             assert claim.number == fence + 1
         fence = max(fence, claim.number)
+
+
+def test_a_step_of_the_same_run_that_did_not_end_may_still_write() -> None:
+    first = take(None, 0, ADA, now=100)
+    assert first.at_work
+    assert take(first, 1, ADA, now=200).taken_from == ADA.run
+    assert take(first, 1, ADA, now=200, mine=first.number).taken_from == "", "the same step asks once more"
+    assert take(ended(first, first.number), 1, ADA, now=200).taken_from == ""
+    assert ended(first, first.number + 1).at_work, "another one is at work under it"
