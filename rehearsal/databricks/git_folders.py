@@ -34,6 +34,12 @@ class GitFolders:
         # What URLs lead to; connected when the app is made.
         self.remotes = git.Remotes({})
 
+    def recover(self) -> None:
+        """Clear away what a killed rehearsal was cloning."""
+        for left in self._folder.iterdir() if self._folder.is_dir() else ():
+            if left.name not in self._kept:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def page(self, member: Member, prefix: str, token: str) -> dict[str, Any]:
@@ -138,7 +144,8 @@ class GitFolders:
 
     async def update(self, member: Member, repo_id: str, values: dict[str, Any]) -> dict[str, Any]:
         """Check out a branch, as it is now, or a tag. Local changes stay, and stop it when they are in the way."""
-        node = self._node(member, repo_id, "CAN_EDIT")
+        # The product docs' table of Git folders puts branches under CAN MANAGE (from memory, unverified).
+        node = self._node(member, repo_id, "CAN_MANAGE")
         branch, tag = values.get("branch"), values.get("tag")
         if values.get("sparse_checkout"):
             raise not_simulated("sparse checkout")

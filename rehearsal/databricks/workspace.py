@@ -75,3 +75,4 @@ class Workspace:
             scratch.tidy(folder)
         for upload in (self.folder / "uploads").iterdir():
             upload.unlink()
+        self.git_folders.recover()

@@ -287,7 +287,7 @@ def test_git_folders_are_listed_in_pages_to_those_who_manage_them(site: Site, re
 def test_permissions_of_a_git_folder(site: Site, remote: Remote) -> None:
     repo = clone(site)
     assert site.refused(READER, "GET", f"/repos/{repo['id']}", {})[0] == 403
-    acl = [{"user_name": "ada@example.org", "permission_level": "CAN_READ"}]
+    acl = [{"user_name": "ada@example.org", "permission_level": "CAN_EDIT"}]
     shown = site.ok(ADMIN, "PUT", f"/permissions/repos/{repo['id']}", {"access_control_list": acl})
     assert (shown["object_id"], shown["object_type"]) == (f"/repos/{repo['id']}", "repo")
     assert site.ok(READER, "GET", f"/repos/{repo['id']}")["id"] == repo["id"]
@@ -299,7 +299,11 @@ def test_permissions_of_a_git_folder(site: Site, remote: Remote) -> None:
 def test_git_folders_survive_a_restart(site: Site, remote: Remote) -> None:
     repo = clone(site)
     site.close()
+    clones = site.folder / "databricks" / HOST / "git"
+    (clones / "half").mkdir()
+    (clones / "1.part").touch()
     site.open()
+    assert [each.name for each in clones.iterdir()] == [str(repo["id"])]
     commit = remote.commit({"README.md": "newer"})
     assert update(site, repo, branch="main")["head_commit_id"] == commit
     assert text(site, f"{PATH}/README.md") == "newer"
