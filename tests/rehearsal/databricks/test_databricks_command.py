@@ -26,24 +26,26 @@ def test_a_folder_goes_in_and_comes_back(databricks_command: Command, tmp_path: 
     assert databricks_command("workspace", "ls", "/Shared").strip() == ""
 
 
-def test_a_folder_goes_in_once_more_over_what_is_there(program: Command, tmp_path: Path) -> None:
+def test_a_folder_goes_in_once_more_over_what_is_there(databricks_command: Command, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     (source / "one.py").write_text("# Databricks notebook source\nprint(1)\n")
-    program("workspace", "mkdirs", "/Shared/project")
-    program("workspace", "import_dir", "-o", str(source), "/Shared/project")
+    databricks_command("workspace", "mkdirs", "/Shared/project")
+    databricks_command("workspace", "import_dir", "-o", str(source), "/Shared/project")
     (source / "one.py").write_text("# Databricks notebook source\nprint(2)\n")
     (source / "two.scala").write_text("println(2)\n")
-    program("workspace", "import_dir", "-o", str(source), "/Shared/project")
-    assert program("workspace", "ls", "/Shared/project").split() == ["one", "two"]
-    program("workspace", "export_dir", "-o", "/Shared/project", str(tmp_path / "back"))
+    databricks_command("workspace", "import_dir", "-o", str(source), "/Shared/project")
+    assert databricks_command("workspace", "ls", "/Shared/project").split() == ["one", "two"]
+    databricks_command("workspace", "export_dir", "-o", "/Shared/project", str(tmp_path / "back"))
     assert (tmp_path / "back/one.py").read_text() == "# Databricks notebook source\nprint(2)\n"
     assert (tmp_path / "back/two.scala").read_text() == "// Databricks notebook source\nprintln(2)\n"
-    program("workspace", "export", "-f", "DBC", "/Shared/project", str(tmp_path / "project.dbc"))
-    program("workspace", "import", "-f", "DBC", "-l", "PYTHON", str(tmp_path / "project.dbc"), "/Shared/copy")
-    assert program("workspace", "ls", "/Shared/copy").split() == ["one", "two"]
-    program("workspace", "rm", "-r", "/Shared/project")
-    assert program("workspace", "ls", "/Shared").split() == ["copy"]
+    databricks_command("workspace", "export", "-f", "DBC", "/Shared/project", str(tmp_path / "project.dbc"))
+    databricks_command(
+        "workspace", "import", "-f", "DBC", "-l", "PYTHON", str(tmp_path / "project.dbc"), "/Shared/copy"
+    )
+    assert databricks_command("workspace", "ls", "/Shared/copy").split() == ["one", "two"]
+    databricks_command("workspace", "rm", "-r", "/Shared/project")
+    assert databricks_command("workspace", "ls", "/Shared").split() == ["copy"]
 
 
 def test_secrets(databricks_command: Command) -> None:

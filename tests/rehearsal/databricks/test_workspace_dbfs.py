@@ -151,7 +151,11 @@ def test_a_library_of_several_megabytes_goes_in_and_comes_back(program: Callable
     assert "Skip" in program("fs", "cp", "--recursive", str(tmp_path / "libs"), "dbfs:/libs")
     program("fs", "cp", "--overwrite", str(library), "dbfs:/libs/app.whl")
     assert program("fs", "cat", "dbfs:/libs/app.whl") == "newer"
-    program("fs", "mv", "dbfs:/libs/deeper/notes.txt", "dbfs:/libs/notes.txt")
-    assert sorted(program("fs", "ls", "dbfs:/libs").split()) == ["app.whl", "deeper", "notes.txt"]
-    program("fs", "rm", "--recursive", "dbfs:/libs")
-    assert "libs" not in program("fs", "ls", "dbfs:/")
+
+
+def test_the_command_looks_around_moves_and_removes(site: Site, databricks_command: Callable[..., str]) -> None:
+    stream(site, "/libs/deeper/notes.txt", [b"1"])
+    databricks_command("fs", "mv", "dbfs:/libs/deeper/notes.txt", "dbfs:/libs/notes.txt")
+    assert sorted(databricks_command("fs", "ls", "dbfs:/libs").split()) == ["deeper", "notes.txt"]
+    databricks_command("fs", "rm", "--recursive", "dbfs:/libs")
+    assert "libs" not in databricks_command("fs", "ls", "dbfs:/")
