@@ -10,6 +10,9 @@ ROOT = "/"
 PREFIX = "/Workspace"
 # A notebook's name and its extension have to fit into one name of the file system (255 bytes on Linux).
 LONGEST_NAME = 240
+# What an operating system takes as a path (4096 bytes on Linux) has to have room for the folder that the workspace lies in.
+LONGEST_PATH = 3000
+DEEPEST = 200
 
 
 def collapse(raw: object) -> str:
@@ -24,6 +27,8 @@ def collapse(raw: object) -> str:
     path = re.sub("/+", "/", raw).rstrip("/") or ROOT
     for part in path.split("/")[1:]:
         _check_name(part, path)
+    if len(path.encode()) > LONGEST_PATH or path.count("/") > DEEPEST:
+        raise invalid(f"Path is too long: {path[:40]}…")  # the service's own limits are not known (unverified)
     return path
 
 

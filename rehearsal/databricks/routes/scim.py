@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from rehearsal.databricks import scim
+from rehearsal.databricks import paths, scim
 from rehearsal.databricks.call import Answer, Call, Operation
 from rehearsal.databricks.errors import not_simulated
 from rehearsal.databricks.members import ADMINS, USERS, Member
@@ -104,7 +104,7 @@ async def add_service_principal(call: Call) -> Answer:
 async def add_user(call: Call) -> Answer:
     _admin(call, "add users")
     name = call.text("userName")
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or len(name.encode("utf-8", "replace")) > paths.LONGEST_NAME:
         raise scim.wrong(f"userName must be an e-mail address: {name}")
     if call.workspace.members.by_key(f"user:{name}"):
         raise ScimError(409, f"User with username {name} already exists.", "uniqueness")

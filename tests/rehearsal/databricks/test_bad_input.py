@@ -159,6 +159,21 @@ def test_no_way_out_of_the_tree(site: Site, path: str) -> None:
     assert raw.status_code in (400, 404)
 
 
+@pytest.mark.parametrize("path", ["/Shared" + "/a" * 199, "/Shared" + ("/" + "b" * 240) * 12])
+def test_the_deepest_and_longest_paths_can_be_made_listed_and_deleted(site: Site, path: str) -> None:
+    site.ok(ADMIN, "POST", "/workspace/mkdirs", {"path": path})
+    assert site.ok(READER, "GET", "/workspace/get-status", {"path": path})["object_type"] == "DIRECTORY"
+    site.ok(ADMIN, "POST", "/dbfs/mkdirs", {"path": path})
+    for longer in (path + "/a" * 100, path + ("/" + "b" * 240)):
+        for operation in ("/workspace/mkdirs", "/dbfs/mkdirs"):
+            if len(longer) > 3000 or longer.count("/") > 200:
+                assert site.refused(ADMIN, "POST", operation, {"path": longer})[1] == "INVALID_PARAMETER_VALUE"
+    top = "/".join(path.split("/")[:3])
+    site.ok(ADMIN, "POST", "/workspace/delete", {"path": top, "recursive": True})
+    site.ok(ADMIN, "POST", "/dbfs/delete", {"path": top, "recursive": True})
+    assert site.ok(ADMIN, "GET", "/workspace/list", {"path": "/Shared"}) == {}
+
+
 def test_wrong_types_are_named(site: Site) -> None:
     wrong: list[Any] = [["/Shared"], {}, 7, True]
     for path in wrong:

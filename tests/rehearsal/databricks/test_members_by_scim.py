@@ -132,7 +132,7 @@ def test_a_user_is_added_given_permissions_and_removed(site: Site) -> None:
     folder = site.ok(ADMIN, "GET", "/workspace/get-status", {"path": "/Users/Grace@example.org"})["object_id"]
     acl = [{"user_name": "Grace@example.org", "permission_level": "CAN_RUN"}]
     site.ok(ADMIN, "PUT", f"/permissions/directories/{folder}", {"access_control_list": acl})
-    for wrong in ("", "nobody", "a/b@c", "../x@y"):
+    for wrong in ("", "nobody", "a/b@c", "../x@y", "ü" * 150 + "@y"):
         assert site.call(ADMIN, "POST", f"{SCIM}/Users", {"userName": wrong})[0] == 400
     headers = dict(site.session(ADMIN).headers)
     url = f"https://{site.workspaces.hosts()[0]}/api/2.0{SCIM}/Users/{made['id']}"
