@@ -60,6 +60,12 @@ def assert_is_an_answer(answer: httpx.Response) -> None:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(tmp_path_factory.mktemp("site"))
+    volume = {"catalog_name": "a", "schema_name": "b", "name": "c", "volume_type": "MANAGED"}
+    site.ok(ADMIN, "POST", "/unity-catalog/volumes", volume, "2.1")
+    for scope in ("x", "ü"):
+        site.call(ADMIN, "POST", "/secrets/scopes/create", {"scope": scope})
+    site.ok(ADMIN, "POST", "/groups/create", {"group_name": "x"})
+    site.notebook("/Shared/x", "1")
     yield site
     site.close()
 
@@ -69,7 +75,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     st.sampled_from(SERVED),
     st.dictionaries(st.sampled_from(FIELDS), values, max_size=6),
     st.lists(
-        st.sampled_from(["1", "0", "x", "..", "jobs", "directories", "Volumes/a/b/c/d", "ü?#"]), min_size=3, max_size=3
+        st.sampled_from(
+            ["1", "0", "x", "..", "jobs", "directories", "Volumes/a/b/c/d", "Volumes/a/b/c", "a.b.c", "Shared/x", "ü?#"]
+        ),
+        min_size=3,
+        max_size=3,
     ),
 )
 def test_every_operation_answers_whatever_it_is_asked(
