@@ -34,6 +34,7 @@ from rehearsal.databricks.routes import (
     runs,
     scim,
     secrets,
+    settings,
     tokens,
     workspace_files,
 )
@@ -123,6 +124,7 @@ def operations(engine: Engine, datasets: Path) -> list[Operation]:
         *files.OPERATIONS,
         *repos.OPERATIONS,
         *tokens.OPERATIONS,
+        *settings.OPERATIONS,
         *policies.OPERATIONS,
     ]
 

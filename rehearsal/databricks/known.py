@@ -15,7 +15,6 @@ KNOWN = [
     "/cluster-policies/*",
     "/global-init-scripts*",
     "/fs/*",
-    "/workspace-conf",
     "/token/*",
     "/token-management/*",
     "/groups/*",

@@ -14,6 +14,7 @@ from rehearsal.databricks.members import Member, Members
 from rehearsal.databricks.policies import Policies
 from rehearsal.databricks.runs import Runs
 from rehearsal.databricks.secrets import Secrets
+from rehearsal.databricks.settings import Settings
 from rehearsal.databricks.streams import Streams
 from rehearsal.databricks.tokens import Tokens
 from rehearsal.databricks.tree import Tree
@@ -55,7 +56,8 @@ class Workspace:
         self.git_credentials = GitCredentials(store.collection(f"{prefix}/git-credentials"), object_id)
         repos = store.collection(f"{prefix}/repos")
         self.git_folders = GitFolders(repos, self.tree, self.git_credentials, self.folder / "git")
-        self.tokens = Tokens(store.collection(f"{prefix}/tokens"), clock)
+        self.settings = Settings(store.collection(f"{prefix}/settings"))
+        self.tokens = Tokens(store.collection(f"{prefix}/tokens"), self.settings, clock)
         self.policies = Policies(store.collection(f"{prefix}/policies"), clock)
         self.streams = Streams(self.folder / "uploads", clock)
         self.volumes = Volumes(self.folder / "volumes", store.collection(f"{prefix}/volumes"), clock)

@@ -50,6 +50,52 @@ def test_a_deleted_token_opens_nothing_and_its_value_is_kept_nowhere(site: Site)
     assert site.refused(ADMIN, "POST", "/token/create", {"lifetime_seconds": 0})[1] == "INVALID_PARAMETER_VALUE"
 
 
+def settings(site: Site, who: Any = ADMIN, **values: Any) -> tuple[int, Any]:
+    url, headers = f"https://{HOST}/api/2.0/workspace-conf", dict(site.session(who).headers)
+    answer = site.client.request("PATCH", url, json=values, headers=headers)
+    return answer.status_code, answer.json() if answer.content else None
+
+
+def test_settings_about_tokens_are_kept_to(site: Site) -> None:
+    names = {"keys": "enableTokensConfig,maxTokenLifetimeDays"}
+    assert site.ok(READER, "GET", "/workspace-conf", names) == {
+        "enableTokensConfig": None,
+        "maxTokenLifetimeDays": None,
+    }
+    value = site.ok(ADMIN, "POST", "/token/create")["token_value"]
+    assert settings(site, maxTokenLifetimeDays="90") == (204, None)
+    assert site.refused(ADMIN, "POST", "/token/create", {})[1] == "INVALID_PARAMETER_VALUE"
+    site.ok(ADMIN, "POST", "/token/create", {"lifetime_seconds": 90 * 24 * 3600})
+    assert me(site, f"Bearer {value}")[0] == 200
+    assert settings(site, enableTokensConfig="false") == (204, None)
+    assert me(site, f"Bearer {value}")[0] == 403
+    assert site.refused(ADMIN, "POST", "/token/create", {"lifetime_seconds": 1})[1] == "PERMISSION_DENIED"
+    assert site.ok(ADMIN, "GET", "/workspace-conf", names) == {
+        "enableTokensConfig": "false",
+        "maxTokenLifetimeDays": "90",
+    }
+    assert settings(site, enableTokensConfig="true", maxTokenLifetimeDays="") == (204, None)
+    assert me(site, f"Bearer {value}")[0] == 200
+    site.ok(ADMIN, "POST", "/token/create")
+
+
+def test_settings_that_can_not_be(site: Site) -> None:
+    wrong = "some-invalid-conf"
+    refused = site.refused(ADMIN, "GET", "/workspace-conf", {"keys": f"enableTokensConfig,{wrong}"})
+    assert refused == (400, "INVALID_PARAMETER_VALUE", f"{wrong} is an invalid config key")
+    for values in (
+        {wrong: "x"},
+        {"enableTokensConfig": True},
+        {"maxTokenLifetimeDays": "-1"},
+        {"enableTokensConfig": "no"},
+    ):
+        assert settings(site, maxTokenLifetimeDays="9")[0] == 204
+        assert settings(site, **{"maxTokenLifetimeDays": "7", **values})[0] == 400
+        assert site.ok(ADMIN, "GET", "/workspace-conf", {"keys": "maxTokenLifetimeDays"})["maxTokenLifetimeDays"] == "9"
+    assert settings(site, enableIpAccessLists="true")[0] == 501
+    assert settings(site, RELEASE, enableTokensConfig="false")[0] == 403
+
+
 @pytest.mark.parametrize("header", ["Basic dG9rZW46ZGFwaTE=", "Basic bWU6cHc=", "Basic %%%", "Bearer dapi", "Bearer"])
 def test_other_credentials_are_not_let_in(site: Site, header: str) -> None:
     assert me(site, header)[0] in (401, 403)
