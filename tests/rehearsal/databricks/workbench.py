@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 import requests
@@ -177,6 +177,10 @@ class IntoApp(BaseAdapter):
 class Site:
     """The app with its workspaces, and clients for it."""
 
+    # What runs tasks; None for the real runner.
+    runner: ClassVar[list[str] | None] = [sys.executable, "-S", "-c", textwrap.dedent(RUNNER)]
+    looks = 4000  # at a run, until it has ended
+
     def __init__(self, folder: Path, *, rate_limits: bool = False) -> None:
         self.folder = folder
         self.rate_limits = rate_limits
@@ -217,7 +221,7 @@ class Site:
             vault_names=lambda vault: list(self.vault.get(vault, {})),
             git=remotes,
             rate_limits=self.rate_limits,
-            runner=[sys.executable, "-S", "-c", textwrap.dedent(RUNNER)],
+            runner=self.runner,
         )
         self.schedules: Schedules = app.state.schedules
         self.client = Door(app)
@@ -288,7 +292,7 @@ class Site:
     ) -> dict[str, Any]:
         """Look at a run until it has ended (or `until` holds)."""
         run: dict[str, Any] = {}
-        for _ in range(4000):
+        for _ in range(self.looks):
             run = self.ok(who, "GET", "/jobs/runs/get", {"run_id": run_id}, "2.2")
             if until(run) if until else run["status"]["state"] == "TERMINATED":
                 return run
