@@ -104,8 +104,8 @@ class Engine:
         except TimeoutError:
             message = f"Run timed out after {timeout} seconds."  # text unverified
             for task in unfinished(run):
-                workspace.runs.end(task, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
-            workspace.runs.end(run, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
+                workspace.runs.end(task, TERMINATED, "TIMEDOUT", "CANCELED", "CLIENT_ERROR", message)
+            workspace.runs.end(run, TERMINATED, "TIMEDOUT", "CANCELED", "CLIENT_ERROR", message)
         else:
             end = end_of_run(run)
             workspace.runs.end(run, end.phase, end.result, end.code, end.kind, end.message)
@@ -172,7 +172,7 @@ class Engine:
                     await self._work_on(workspace, run, task)
             except TimeoutError:
                 message = f"Task timed out after {timeout} seconds."  # text unverified
-                workspace.runs.end(task, TERMINATED, "TIMEDOUT", "RUN_EXECUTION_ERROR", "CLIENT_ERROR", message)
+                workspace.runs.end(task, TERMINATED, "TIMEDOUT", "CANCELED", "CLIENT_ERROR", message)
             workspace.runs.keep(run)
 
     def _place(self, run: Run, task: Task) -> AbstractAsyncContextManager[Any]:

@@ -46,6 +46,7 @@ JOB_FIELDS = frozenset(
         "format",
     ]
 )
+LONGEST = {"name": 4096, "description": 27_700}  # bytes (SDK docstrings)
 MOST_TAGS = 25  # job tags become cluster tags (SDK docstring)
 
 KEPT = "kept"  # in the place of a version: settings that are completed once more after a change
@@ -82,6 +83,10 @@ def complete(raw: Settings, version: str) -> Settings:
 
 def _check_job(settings: Settings) -> None:
     typed(settings, "name", str)
+    for field, most in LONGEST.items():
+        typed(settings, field, str)
+        if len(settings.get(field, "").encode("utf-8", "surrogatepass")) > most:
+            raise invalid(f"{field} is longer than {most} bytes")
     typed(settings, "tags", dict)
     number(settings, "timeout_seconds", 0, 2**31 - 1)
     number(settings, "max_concurrent_runs", 0, 1000)

@@ -1,7 +1,7 @@
 """How tasks' ends add up: whether a task runs after its dependencies, and the end of a run with several tasks. Pure.
 
-Sources: SDK docstrings of RunIf and RunResultState; a failed task's legacy state is recorded in databricks/cli acceptance tests
-(`bundle/resources/job_runs/failed_run`).
+Sources: SDK docstrings of RunIf, RunResultState and TerminationCodeCode; a failed task's legacy state is recorded in
+databricks/cli acceptance tests (`bundle/resources/job_runs/failed_run`).
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def verdict(run_if: str, results: Sequence[str]) -> End | None:
     if run_if in ("AT_LEAST_ONE_FAILED", "ALL_FAILED") or not bad:
         return End(TERMINATED, "EXCLUDED", "SKIPPED", "SUCCESS", "The condition of run_if was not met.")
     if failed:
-        return End(TERMINATED, "UPSTREAM_FAILED", "UPSTREAM_FAILED", "CLIENT_ERROR", "An upstream task failed.")
-    return End(TERMINATED, "UPSTREAM_CANCELED", "UPSTREAM_CANCELED", "CLIENT_ERROR", "An upstream task was canceled.")
+        return End(TERMINATED, "UPSTREAM_FAILED", "SKIPPED", "CLIENT_ERROR", "An upstream task failed.")
+    return End(TERMINATED, "UPSTREAM_CANCELED", "SKIPPED", "CLIENT_ERROR", "An upstream task was canceled.")
 
 
 def end_of_run(run: Run) -> End:

@@ -6,6 +6,7 @@ ForEachTask); texts of refusals are unverified where nothing else is said.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,6 +38,7 @@ OTHER_KINDS = frozenset(
     ]
 )
 OPERATORS = ("EQUAL_TO", "NOT_EQUAL", "GREATER_THAN", "GREATER_THAN_OR_EQUAL", "LESS_THAN", "LESS_THAN_OR_EQUAL")
+MOST_BASE_PARAMETERS = 1_000_000  # SDK docstring of NotebookTask
 MOST_CONCURRENT = 100  # docs, "Use a For each task"
 
 
@@ -82,6 +84,8 @@ def _notebook(raw: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(value, str):
             expected = "Expected 'key' and 'value' to be set for JSON map field base_parameters"
             raise malformed(f"Could not parse request object: {expected}, got 'key: \"{name}\"' instead.")
+    if len(json.dumps(parameters)) > MOST_BASE_PARAMETERS:
+        raise invalid("The JSON representation of base_parameters is larger than 1 MB")
     return {"source": "WORKSPACE"} | raw
 
 

@@ -190,6 +190,13 @@ def test_who_may_let_a_job_act_as_whom(site: Site, who: Any, run_as: dict[str, s
         ({"tasks": [{**TASK, "libraries": [{"whl": 1}]}]}, 400, "libraries.whl"),
         ({"tasks": [{**TASK, "libraries": [{}]}]}, 400, "exactly one of whl, jar"),
         ({"parameters": [{"name": "a", "default": 1}]}, 400, "defaults of parameters must be strings"),
+        ({"name": "ä" * 2049}, 400, "name is longer than 4096 bytes"),
+        ({"description": 5}, 400, "description must be of type str"),
+        (
+            {"tasks": [{**TASK, "notebook_task": {"notebook_path": "/x", "base_parameters": {"a": "x" * 1_000_000}}}]},
+            400,
+            "larger than 1 MB",
+        ),
         ({"git_source": {}}, 501, "git_source"),
         (
             {"access_control_list": [{"group_name": "users", "permission_level": "IS_OWNER"}]},

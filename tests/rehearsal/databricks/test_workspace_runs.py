@@ -275,6 +275,7 @@ def test_time_limits(site: Site) -> None:
     assert results(run) == {"main": "TIMEDOUT", "other": "TIMEDOUT"}
     assert (run["state"]["life_cycle_state"], run["state"]["result_state"]) == ("TERMINATED", "TIMEDOUT")
     assert run["state"]["user_cancelled_or_timedout"]
+    assert run["status"]["termination_details"]["code"] == "CANCELED"  # by the platform, not by a user
 
 
 def test_cancel_kills_the_process(site: Site) -> None:
