@@ -53,6 +53,7 @@ class Engine:
         self._tools = tools
         self._places = asyncio.Semaphore(MOST_PROCESSES)
         self._work: dict[tuple[str, int], asyncio.Task[None]] = {}
+        self._workspaces: dict[str, Workspace] = {}
         self.closed = False
         # Told when a run is over.
         self.ended: Callable[[Workspace], None] = lambda _: None
@@ -67,11 +68,14 @@ class Engine:
         work = asyncio.get_running_loop().create_task(self._carry_out(workspace, run["run_id"]))
         key = (workspace.host, run["run_id"])
         self._work[key] = work
+        self._workspaces[workspace.host] = workspace
         work.add_done_callback(lambda done: self._done(workspace, run["run_id"], done))
 
     async def close(self) -> None:
         """Kill every process; the runs stay as they are, and are lost at the next start."""
         self.closed = True
+        for workspace in self._workspaces.values():
+            workspace.runs.write()
         work = list(self._work.values())
         for task in work:
             task.cancel()

@@ -46,6 +46,11 @@ JOB_FIELDS = frozenset(
         "format",
     ]
 )
+PERIODS = {
+    "HOURS": 3600.0,
+    "DAYS": 86_400.0,
+    "WEEKS": 604_800.0,
+}  # in seconds (SDK, PeriodicTriggerConfigurationTimeUnit)
 LONGEST = {"name": 4096, "description": 27_700}  # bytes (SDK docstrings)
 MOST_TAGS = 25  # job tags become cluster tags (SDK docstring)
 
@@ -101,8 +106,7 @@ def _check_job(settings: Settings) -> None:
         raise invalid(f"A job can have at most {MOST_TAGS} tags, and their values are strings")
     if "git_source" in settings:
         raise not_simulated("jobs with git_source")
-    if "trigger" in settings:
-        raise not_simulated("jobs with a trigger")
+    _check_trigger(settings)
     _check_schedule(settings.get("schedule"))
     _check_continuous(settings)
     unique(settings.get("parameters", []), "name", "parameters")
@@ -134,6 +138,24 @@ def _check_schedule(schedule: Any) -> None:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise invalid(f"Invalid timezone: {schedule['timezone_id']}") from None  # text unverified
     _check_pause(schedule)
+
+
+def _check_trigger(settings: Settings) -> None:
+    """Kinds: SDK, TriggerSettings; only those that the clock fires are here. Texts unverified."""
+    trigger = settings.get("trigger")
+    if trigger is None:
+        return
+    if "schedule" in settings or "continuous" in settings:
+        raise invalid("Only one of schedule, continuous and trigger can be used.")
+    if others := sorted(trigger.keys() - {"periodic", "pause_status"}):
+        raise not_simulated(f"jobs with a trigger of kind {others[0]}")
+    periodic = trigger.get("periodic")
+    if not isinstance(periodic, dict):
+        raise invalid("Missing required field: settings.trigger.periodic")
+    number(periodic, "interval", 1, 10_000)
+    if "interval" not in periodic or periodic.get("unit") not in PERIODS:
+        raise malformed(f"Could not parse request object: periodic needs an interval and a unit ({', '.join(PERIODS)})")
+    _check_pause(trigger)
 
 
 def _check_pause(starter: dict[str, Any]) -> None:

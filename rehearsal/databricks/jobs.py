@@ -95,9 +95,9 @@ class Jobs:
         return [job for job in found if job["settings"]["continuous"]["pause_status"] == "UNPAUSED"]
 
     def scheduled(self) -> builtins.list[Job]:
-        """Jobs whose schedule is not paused."""
+        """Jobs that have a schedule or a periodic trigger that is not paused."""
         jobs = [self._look(key) for key in self._jobs]
-        return [job for job in jobs if (job["settings"].get("schedule") or {}).get("pause_status") == "UNPAUSED"]
+        return [job for job in jobs if (starter_of(job["settings"]) or {}).get("pause_status") == "UNPAUSED"]
 
     def fires_since(self, job: Job) -> float:
         """Up to where a job's schedule has fired, seconds since the epoch: at first, when it was set or unpaused."""
@@ -163,9 +163,9 @@ class Jobs:
 
     def _store(self, job: Job) -> None:
         before = self.find(job["job_id"])
-        schedule = job["settings"].get("schedule")
-        if schedule and (before is None or before["settings"].get("schedule") != schedule):
-            job["fired_until"] = max(self._clock(), self._moved_to.get("moved_to", 0.0))
+        starter = starter_of(job["settings"])
+        if starter and (before is None or starter_of(before["settings"]) != starter):
+            job["begun"] = job["fired_until"] = max(self._clock(), self._moved_to.get("moved_to", 0.0))
         self._put(job)
         note = self._continuous.add if job["settings"].get("continuous") else self._continuous.discard
         note(job["job_id"])
@@ -219,6 +219,12 @@ class Jobs:
                 f"{member.name} is not allowed to set run_as to {name}: it needs the role Service Principal User on it."
             )
         return wanted.key
+
+
+def starter_of(settings: Settings) -> dict[str, Any] | None:
+    """What starts a job's runs by the clock: its schedule or its trigger."""
+    found: dict[str, Any] | None = settings.get("schedule") or settings.get("trigger")
+    return found
 
 
 def owner_of(acl: dict[str, str]) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rehearsal.databricks import launches, quartz
 from rehearsal.databricks.engine import Engine
+from rehearsal.databricks.job_settings import PERIODS
 from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.workspace import Workspace
 
@@ -51,10 +54,24 @@ class Schedules:
 
 
 def _moments(workspace: Workspace, job: Job, to: float) -> list[datetime]:
+    since = workspace.jobs.fires_since(job)
+    if trigger := job["settings"].get("trigger"):
+        return [
+            datetime.fromtimestamp(moment, UTC) for moment in islice(_every(trigger["periodic"], job, since, to), MOST)
+        ]
     schedule = job["settings"]["schedule"]
-    begin = datetime.fromtimestamp(workspace.jobs.fires_since(job), UTC)
+    begin, end = (datetime.fromtimestamp(moment, UTC) for moment in (since, to))
     expression, zone = quartz.parse(schedule["quartz_cron_expression"]), ZoneInfo(schedule["timezone_id"])
-    return list(islice(_apart(expression.moments(zone, begin, datetime.fromtimestamp(to, UTC))), MOST))
+    return list(islice(_apart(expression.moments(zone, begin, end)), MOST))
+
+
+def _every(periodic: Mapping[str, Any], job: Job, since: float, to: float) -> Iterator[float]:
+    """The moments of a periodic trigger, counted from when it was set (unverified: the service may count from its first run)."""
+    begun, seconds = float(job["begun"]), periodic["interval"] * PERIODS[periodic["unit"]]
+    number = math.floor((since - begun) / seconds) + 1
+    while (moment := begun + number * seconds) <= to:
+        yield moment
+        number += 1
 
 
 def _apart(moments: Iterable[datetime]) -> Iterator[datetime]:

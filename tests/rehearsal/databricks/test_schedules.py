@@ -131,3 +131,15 @@ def test_runs_of_a_schedule_are_ten_seconds_apart(site: Site) -> None:
     begin = float(int(site.now) // 60 * 60 + 60)
     advance(site, begin)
     assert len(advance(site, begin + 60)) == 5  # at 4, 16, 28, 40, 52
+
+
+def test_a_periodic_trigger_fires_at_its_interval(site: Site) -> None:
+    site.notebook("/Shared/nb", "exit done")
+    task = {"task_key": "a", "notebook_task": {"notebook_path": "/Shared/nb"}, "new_cluster": CLUSTER}
+    trigger = {"periodic": {"interval": 12, "unit": "HOURS"}}
+    site.ok(RELEASE, "POST", "/jobs/create", {"name": "p", "tasks": [task], "trigger": trigger}, "2.2")
+    begin = site.now
+    assert advance(site, begin + 0.3 * DAY) == []
+    assert len(advance(site, begin + 0.6 * DAY)) == 1
+    runs = advance(site, begin + 2.1 * DAY)
+    assert [site.wait(run_id)["trigger"] for run_id in runs] == ["PERIODIC"] * 3

@@ -197,6 +197,14 @@ def test_who_may_let_a_job_act_as_whom(site: Site, who: Any, run_as: dict[str, s
             400,
             "larger than 1 MB",
         ),
+        ({"trigger": {"file_arrival": {"url": "/Volumes/a"}}}, 501, "trigger of kind file_arrival"),
+        ({"trigger": {"periodic": {"interval": 1, "unit": "YEARS"}}}, 400, "HOURS, DAYS, WEEKS"),
+        ({"trigger": {"periodic": {"interval": 0, "unit": "DAYS"}}}, 400, "interval must be between"),
+        (
+            {"trigger": {"periodic": {"interval": 1, "unit": "DAYS"}}, "continuous": {}},
+            400,
+            "Only one of schedule, continuous and trigger",
+        ),
         ({"git_source": {}}, 501, "git_source"),
         (
             {"access_control_list": [{"group_name": "users", "permission_level": "IS_OWNER"}]},
