@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
-from rehearsal.databricks import control_tasks, preflight, task_process
+from rehearsal.databricks import control_tasks, parameters, preflight, task_process
 from rehearsal.databricks.errors import ApiError
 from rehearsal.databricks.members import Member
 from rehearsal.databricks.outcomes import End, end_of_run, seen_by, verdict
@@ -200,7 +200,8 @@ class Engine:
         await task_process.carry_out(self._tools, workspace, run, task, identity)
 
     def _running(self, workspace: Workspace, run: Run, task: Task) -> None:
-        task |= {"phase": RUNNING, "run_start": workspace.runs.now()}
+        known = parameters.references(run, task, workspace.workspace_id, workspace.host)
+        task |= {"phase": RUNNING, "run_start": workspace.runs.now(), "resolved": parameters.resolved(run, task, known)}
         workspace.runs.keep(run)
 
     async def _control(self, workspace: Workspace, run: Run, task: Task, identity: Member) -> None:

@@ -78,6 +78,26 @@ def command_line(run: Run, task: Task, known: Mapping[str, str]) -> list[str]:
     return [expand(value, known) for value in (settings.get("parameters") or [] if replaced is None else replaced)]
 
 
+def resolved(run: Run, task: Task, known: Mapping[str, str]) -> dict[str, Any]:
+    """What the references in a task's settings stand for when it starts (SDK, ResolvedValues)."""
+    settings = task["settings"]
+    if "notebook_task" in settings:
+        return {"notebook_task": {"base_parameters": for_task(run, task, known)}}
+    if "spark_python_task" in settings:
+        return {"spark_python_task": {"parameters": command_line(run, task, known)}}
+    if wheel := settings.get("python_wheel_task"):
+        given = command_line(run, task, known)
+        named = wheel.get("named_parameters") is not None and run["parameters"].get("python") is None
+        pairs = dict(argument.removeprefix("--").split("=", 1) for argument in given) if named else {}
+        return {"python_wheel_task": {"named_parameters": pairs} if named else {"parameters": given}}
+    if condition := settings.get("condition_task"):
+        return {"condition_task": {side: expand(condition[side], known) for side in ("left", "right")}}
+    if other := settings.get("run_job_task"):
+        handed = other.get("job_parameters") or {}
+        return {"run_job_task": {"job_parameters": {name: expand(value, known) for name, value in handed.items()}}}
+    return {}
+
+
 def _of_job(run: Run) -> dict[str, str]:
     return {p["name"]: p["value"] for p in run["parameters"]["job"]}
 

@@ -100,6 +100,16 @@ def run(workspace: Workspace, run: Run, version: str, *, tasks: bool) -> dict[st
     return shown
 
 
+def with_resolved_values(run: Run, shown: dict[str, Any]) -> dict[str, Any]:
+    """The same with what the references in tasks stand for, of those that have started (SDK, RunTask.resolved_values)."""
+    known = {task["run_id"]: task.get("resolved") for task in attempts(run)}
+    for field in ("tasks", "iterations"):
+        for entry in shown.get(field, []):
+            if found := known.get(entry["run_id"]):
+                entry["resolved_values"] = found
+    return shown
+
+
 def _overriding(run: Run) -> dict[str, Any]:
     given = run["parameters"]
     names = {"notebook": "notebook_params", "python": "python_params", "named": "python_named_params"}

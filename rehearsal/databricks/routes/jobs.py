@@ -13,7 +13,8 @@ from rehearsal.databricks.task_settings import LEGACY_TASK_FIELDS
 
 VERSIONS = ("2.0", "2.1", "2.2")
 PAGE = 100  # tasks, parameters, job_clusters and environments per answer in 2.2 (docs, jobs-api-2-2-updates)
-PAGED = ("tasks", "parameters", "job_clusters", "environments")
+# And the iterations of a loop (databricks-sdk-py, `mixins/jobs.py`).
+PAGED = ("tasks", "parameters", "job_clusters", "environments", "iterations")
 
 
 async def create(call: Call) -> Answer:

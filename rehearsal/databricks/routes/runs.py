@@ -71,11 +71,14 @@ async def get(call: Call) -> Answer:
     if of_task and not of_task[0]["single"]:
         run, task = of_task
         launches.visible(call.workspace, call.caller, run["run_id"])
-        return run_views.run_of_task(call.workspace, run, task)
-    run = launches.visible(call.workspace, call.caller, run_id)
-    shown = run_views.run(call.workspace, run, call.version, tasks=True)
-    if call.flag("include_history"):
-        shown["repair_history"] = run_views.repair_history(run)
+        shown = run_views.run_of_task(call.workspace, run, task)
+    else:
+        run = launches.visible(call.workspace, call.caller, run_id)
+        shown = run_views.run(call.workspace, run, call.version, tasks=True)
+        if call.flag("include_history"):
+            shown["repair_history"] = run_views.repair_history(run)
+    if call.flag("include_resolved_values"):
+        run_views.with_resolved_values(run, shown)
     return paged(shown, shown, call.text("page_token")) if call.version == "2.2" else shown
 
 

@@ -73,6 +73,12 @@ def test_keyword_parameters_of_a_wheel_get_the_jobs_parameters(site: Site) -> No
     assert told["named"] == {"package": "p", "entry_point": "main", "arguments": ["--a=run", "--b=job"]}
     assert told["placed"]["arguments"] == ["one"]
     assert run["overriding_parameters"] == {"python_named_params": {"a": "run"}}
+    asked = {"run_id": run["run_id"], "include_resolved_values": "true"}
+    shown = site.ok(ADMIN, "GET", "/jobs/runs/get", asked, "2.2")
+    assert {entry["task_key"]: entry["resolved_values"] for entry in shown["tasks"]} == {
+        "named": {"python_wheel_task": {"named_parameters": {"a": "run", "b": "job"}}},
+        "placed": {"python_wheel_task": {"parameters": ["one"]}},
+    }
 
 
 def test_a_single_script_in_the_older_shape(site: Site) -> None:
@@ -227,6 +233,15 @@ def test_a_loop_over_values_of_an_earlier_task_with_failures_and_retries(site: S
     assert shown["tasks"][0]["for_each_task"]["stats"]["task_run_stats"]["failed_iterations"] == 2
     run = submit(site, task("loop", "for_each_task", inputs="{}", task=task("nb")))
     assert "no JSON array" in run["state"]["state_message"]
+
+
+def test_many_iterations_come_in_pages(site: Site) -> None:
+    loop = task("loop", "for_each_task", inputs=json.dumps(list(range(120))), concurrency=100, task=task("missing"))
+    run = submit(site, loop)
+    query = {"run_id": run["tasks"][0]["run_id"]}
+    first = site.ok(ADMIN, "GET", "/jobs/runs/get", query, "2.2")
+    second = site.ok(ADMIN, "GET", "/jobs/runs/get", {**query, "page_token": first["next_page_token"]}, "2.2")
+    assert (len(first["iterations"]), len(second["iterations"]), "next_page_token" in second) == (100, 20, False)
 
 
 def test_a_cancelled_loop_leaves_nothing_running(site: Site) -> None:
