@@ -54,6 +54,7 @@ def test_a_wheel_is_entered_by_its_entry_point_or_by_the_name_of_a_function(benc
     assert (outcome.result["state"], outcome.log) == ("SUCCESS", "direct\n")
 
 
+@pytest.mark.release
 def test_a_script_and_its_wheel_on_dbfs(bench: Bench) -> None:
     make_wheel(bench.root / "dbfs/jars", "sample_old", "1.0", {"sample_old.py": "VALUE = 7\n"})
     bench.file("dbfs/scripts/job.py", "import sample_old\nprint(sample_old.VALUE)")
@@ -66,6 +67,7 @@ def test_a_script_and_its_wheel_on_dbfs(bench: Bench) -> None:
     assert (outcome.result["state"], outcome.log) == ("SUCCESS", "7\n")
 
 
+@pytest.mark.release
 def test_a_bad_wheel_is_a_failed_installation(bench: Bench) -> None:
     bench.notebook("App/main", "print('never')")
     bench.file("workspace/files/App/bad-1.0-py3-none-any.whl", "no ZIP")
@@ -127,6 +129,7 @@ def test_two_runs_with_two_versions_at_once_do_not_see_each_other(bench: Bench) 
     assert results == ["1.0", "2.0"]
 
 
+@pytest.mark.release
 def test_a_fork_that_comes_back_writes_no_result(bench: Bench) -> None:
     text = "import os, time\nchild = os.fork()\nif child == 0:\n    dbutils.notebook.exit('child')\n"
     bench.notebook("App/main", text + "os.waitpid(child, 0)\ndbutils.notebook.exit('parent')")
