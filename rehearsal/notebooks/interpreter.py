@@ -127,11 +127,14 @@ class Interpreter:
         self._at(code, run)
 
     def _file_system(self, text: str) -> None:
-        """`%fs ls /x` is `dbutils.fs.ls('/x')` (docs: magic commands); one command in a cell."""
+        """`%fs ls /x` is `dbutils.fs.ls('/x')` (docs: magic commands), `-r` is its `recurse`; one command in a cell."""
         words = shlex.split(text, comments=True)
-        if not words:
-            return
-        show_result(getattr(self._names["dbutils"].fs, words[0])(*words[1:]))
+        options: dict[str, Any] = {"recurse": True} if "-r" in words[1:] else {}
+        if unknown := [word for word in words[1:] if word.startswith("-") and word != "-r"]:
+            _refuse(f"%fs {words[0]} {unknown[0]}")
+        if words:
+            command = getattr(self._names["dbutils"].fs, words[0])
+            show_result(command(*(word for word in words[1:] if word != "-r"), **options))
 
     def _include(self, notebook: Notebook, text: str, including: tuple[str, ...]) -> None:
         command = parse_run(text)

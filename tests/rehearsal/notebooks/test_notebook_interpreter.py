@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from rehearsal.notebooks.dbutils import DBUtils
+from rehearsal.notebooks.dbutils.files import FileSystem
 from rehearsal.notebooks.dbutils.library import Library
 from rehearsal.notebooks.dbutils.widgets import Widgets
 from rehearsal.notebooks.errors import NotebookNotFound, NotInRehearsal
@@ -41,6 +43,7 @@ class Runner:
         self.names: dict[str, Any] = {}
         self.spark = FakeSpark()
         self.widgets = Widgets({"city": "Bergen"})
+        self.fs = FileSystem(bench.folders, None)  # type: ignore[arg-type]
         self.pips: list[tuple[str, str]] = []
         shell = bench.root / "shell"
         tools = Tools(
@@ -54,6 +57,7 @@ class Runner:
             "__name__": "__main__",
             "spark": self.spark,
             "library": Library(),
+            "dbutils": DBUtils(fs=self.fs, jobs=None, notebook=None, secrets=None, widgets=None),  # type: ignore[arg-type]
         }
         self.interpreter = Interpreter(tools, self.names, fresh, self.widgets)
 
@@ -148,6 +152,8 @@ def test_a_syntax_error_points_to_its_line(bench: Bench, runner: Runner) -> None
         ("# MAGIC %scala\n# MAGIC val x = 1", "%scala", 1),
         ("# MAGIC %r\n# MAGIC x <- 1", "%r", 1),
         ("# MAGIC %sh ls /dbfs/tmp", "/dbfs in %sh", 1),
+        ("# MAGIC %fs ls -l /", "%fs ls -l", 1),
+        ("# MAGIC %fs mount x", "dbutils.fs.mount", 1),
         ("# MAGIC %sh -x\n# MAGIC ls", "%sh -x", 1),
         ("x = 1\n%timeit x", "%timeit", 2),
         ("!ls", "!ls", 1),
@@ -229,3 +235,11 @@ def test_what_a_shell_left_in_the_background_does_not_keep_the_cell(bench: Bench
     bench.notebook("App/main", "# MAGIC %sh\n# MAGIC sleep 300 > /dev/null 2>&1 & echo $! > pid")
     runner.run("/Workspace/App/main")
     os.kill(int((bench.root / "shell" / "pid").read_text()), signal.SIGKILL)
+
+
+def test_the_file_system_magic_is_dbutils(bench: Bench, runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.file("dbfs/a/b/c.txt", "text")
+    bench.notebook("App/main", "# MAGIC %fs ls dbfs:/a/b\n\n# COMMAND ----------\n\n# MAGIC %fs rm -r /a")
+    runner.run("/Workspace/App/main")
+    assert "FileInfo(path='dbfs:/a/b/c.txt', name='c.txt', size=4" in capsys.readouterr().out
+    assert not (bench.root / "dbfs/a").exists()
