@@ -119,6 +119,8 @@ async def read_values(request: Request) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(body)
+        if b"\\u" in body:  # half of a surrogate pair is no text, and no answer could hold it
+            json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         text = "Invalid JSON given in the body of the request - failed to parse given JSON"
         raise malformed(text) from None

@@ -90,13 +90,14 @@ class Jobs:
         return found
 
     def continuous(self) -> builtins.list[Job]:
-        """Continuous jobs that are not paused."""
-        found = [job for job_id in sorted(self._continuous) if (job := self.find(job_id))]
+        """Continuous jobs that are not paused, and have something to run."""
+        jobs = [job for job_id in sorted(self._continuous) if (job := self.find(job_id))]
+        found = [job for job in jobs if job["settings"].get("tasks")]
         return [job for job in found if job["settings"]["continuous"]["pause_status"] == "UNPAUSED"]
 
     def scheduled(self) -> builtins.list[Job]:
-        """Jobs that have a schedule or a periodic trigger that is not paused."""
-        jobs = [self._look(key) for key in self._jobs]
+        """Jobs that have a schedule or a periodic trigger that is not paused, and something to run."""
+        jobs = [job for key in self._jobs if (job := self._look(key))["settings"].get("tasks")]
         return [job for job in jobs if (starter_of(job["settings"]) or {}).get("pause_status") == "UNPAUSED"]
 
     def fires_since(self, job: Job) -> float:

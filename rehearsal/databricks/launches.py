@@ -9,7 +9,7 @@ from rehearsal.databricks import parameters, paths
 from rehearsal.databricks.access import JOB_LEVELS, highest, rank
 from rehearsal.databricks.control_tasks import MOST_DEPTH, CanNotRunError
 from rehearsal.databricks.engine import Engine
-from rehearsal.databricks.errors import invalid, lacks, not_simulated
+from rehearsal.databricks.errors import invalid, lacks, malformed, not_simulated
 from rehearsal.databricks.job_settings import complete
 from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.members import Member
@@ -68,6 +68,8 @@ def start(workspace: Workspace, engine: Engine, job: Job, values: Mapping[str, A
     if not settings.get("tasks"):
         raise invalid(f"Job {job['job_id']} has no tasks.")  # text unverified
     queue = values.get("queue") or settings.get("queue") or {}
+    if not isinstance(queue, dict):
+        raise malformed("Could not parse request object: queue must be an object")
     most = settings["max_concurrent_runs"]
     active = workspace.runs.active(job["job_id"])
     full = len([run for run in active if run["phase"] != QUEUED]) >= most

@@ -13,6 +13,7 @@ from rehearsal.databricks.task_settings import LEGACY_TASK_FIELDS
 
 VERSIONS = ("2.0", "2.1", "2.2")
 PAGE = 100  # tasks, parameters, job_clusters and environments per answer in 2.2 (docs, jobs-api-2-2-updates)
+FARTHEST = 10**12
 # And the iterations of a loop (databricks-sdk-py, `mixins/jobs.py`).
 PAGED = ("tasks", "parameters", "job_clusters", "environments", "iterations")
 
@@ -78,6 +79,14 @@ def read_token(token: str) -> int:
     raise invalid("Invalid page token")
 
 
+def start_of(call: Call) -> int:
+    """Where the page of a list begins. Raises ApiError 400."""
+    start = read_token(call.text("page_token")) or call.number("offset", 0)
+    if not 0 <= start <= FARTHEST:
+        raise invalid(f"offset must be between 0 and {FARTHEST}, was {start}")
+    return start
+
+
 def show(call: Call, job: Job, *, tasks: bool) -> dict[str, Any]:
     """A job as get and list answer. `run_as_user_name` tells whom runs act as; settings never hold run_as."""
     identity: Member | None = call.workspace.jobs.run_identity(job)
@@ -109,7 +118,7 @@ async def list_jobs(call: Call) -> Answer:
     most = 25 if call.version == "2.1" else 100
     if not 1 <= limit <= most:
         raise invalid(f"limit must be between 1 and {most}, was {limit}")
-    start = read_token(call.text("page_token")) or call.number("offset", 0)
+    start = start_of(call)
     page = jobs[start : start + limit]
     answer: dict[str, Any] = {"has_more": len(jobs) > start + limit}
     if page:

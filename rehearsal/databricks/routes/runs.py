@@ -10,7 +10,7 @@ from rehearsal.databricks import launches, repairs, run_views, task_process
 from rehearsal.databricks.call import Answer, Call, Operation
 from rehearsal.databricks.engine import Engine
 from rehearsal.databricks.errors import ApiError, invalid
-from rehearsal.databricks.routes.jobs import VERSIONS, make_token, paged, read_token
+from rehearsal.databricks.routes.jobs import VERSIONS, make_token, paged, start_of
 from rehearsal.databricks.runs import ENDED, Entry, Run
 
 SEVERAL_TASKS = (
@@ -107,7 +107,7 @@ async def list_runs(call: Call) -> Answer:
         for run in call.workspace.runs.newest(wanted)
         if (not completed or run["phase"] in ENDED) and launches.allowed(call.workspace, call.caller, run, "CAN_VIEW")
     )
-    start = read_token(call.text("page_token")) or call.number("offset", 0)
+    start = start_of(call)
     page = list(islice(found, start, start + limit + 1))
     more = len(page) > limit
     answer: dict[str, Any] = {"has_more": more}

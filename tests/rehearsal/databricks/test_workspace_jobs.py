@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rehearsal.databricks.workbench import ADMIN, CLUSTER, JOBS, READER, RELEASE, Site
+from tests.rehearsal.databricks.workbench import ADMIN, CLUSTER, HOST, JOBS, READER, RELEASE, Site, token
 
 TASK = {"task_key": "main", "notebook_task": {"notebook_path": "/Workspace/x/nb"}, "new_cluster": CLUSTER}
 
@@ -389,3 +389,41 @@ def test_a_single_task_of_the_older_shape_is_updated_in_place(site: Site) -> Non
     several = create(site)
     refused = site.refused(RELEASE, "POST", "/jobs/update", {"job_id": several, "new_settings": changed}, "2.1")
     assert refused[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("operation", "values"),
+    [
+        ("/jobs/run-now", {"queue": "yes"}),
+        ("/jobs/run-now", {"job_parameters": ["x"]}),
+        ("/jobs/run-now", {"python_params": "x"}),
+        ("/jobs/runs/submit", {"queue": [1], "tasks": "x"}),
+        ("/jobs/update", {"new_settings": [1]}),
+        ("/jobs/update", {"fields_to_remove": "name"}),
+    ],
+)
+def test_values_of_the_wrong_type_are_refused(site: Site, operation: str, values: dict[str, Any]) -> None:
+    assert site.refused(RELEASE, "POST", operation, {"job_id": create(site), **values}, "2.2")[0] == 400
+
+
+@pytest.mark.parametrize("listed", ["/jobs/list", "/jobs/runs/list"])
+@pytest.mark.parametrize("offset", ["-1", str(2**63), "9" * 30, "x"])
+def test_offsets_that_can_not_be(site: Site, listed: str, offset: str) -> None:
+    assert site.refused(ADMIN, "GET", listed, {"offset": offset}, "2.1")[0] == 400
+
+
+def test_half_a_character_is_no_text(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {token(RELEASE)}"}
+    url = f"https://{HOST}/api/2.2/jobs/create"
+    answer = site.client.request("POST", url, content=b'{"name": "\\ud83d"}', headers=headers)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "MALFORMED_REQUEST")
+    answer = site.client.request("POST", url, content=b'{"name": "\\ud83d\\ude00"}', headers=headers)
+    assert get(site, answer.json()["job_id"])["settings"]["name"] == "\U0001f600"
+
+
+def test_a_job_that_has_nothing_to_run_starts_nothing(site: Site) -> None:
+    site.ok(RELEASE, "POST", "/jobs/create", {"continuous": {}}, "2.2")
+    schedule = {"quartz_cron_expression": "0 0 * * * ?", "timezone_id": "UTC"}
+    site.ok(RELEASE, "POST", "/jobs/create", {"schedule": schedule}, "2.2")
+    assert site.client.wait_for(site.schedules.advance(site.now + 86_400)) == []
+    assert site.ok(ADMIN, "GET", "/jobs/runs/list", {}, "2.2") == {"has_more": False}
