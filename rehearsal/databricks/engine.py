@@ -14,6 +14,7 @@ from typing import Any
 
 from rehearsal.databricks import control_tasks, parameters, preflight, task_process
 from rehearsal.databricks.errors import ApiError
+from rehearsal.databricks.jobs import Job
 from rehearsal.databricks.members import Member
 from rehearsal.databricks.outcomes import End, end_of_run, seen_by, verdict
 from rehearsal.databricks.runs import (
@@ -54,6 +55,8 @@ class Engine:
         self._places = asyncio.Semaphore(MOST_PROCESSES)
         self._work: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._workspaces: dict[str, Workspace] = {}
+        # Of runs that go on: the time limit, and when it began.
+        self._limits: dict[tuple[str, int], tuple[asyncio.Timeout, float]] = {}
         self.closed = False
         # Told when a run is over.
         self.ended: Callable[[Workspace], None] = lambda _: None
@@ -69,6 +72,7 @@ class Engine:
         key = (workspace.host, run["run_id"])
         self._work[key] = work
         self._workspaces[workspace.host] = workspace
+        workspace.jobs.limit_changed = functools.partial(self._limit_again, workspace)
         work.add_done_callback(lambda done: self._done(workspace, run["run_id"], done))
 
     async def close(self) -> None:
@@ -101,12 +105,13 @@ class Engine:
             return
         run["phase"] = RUNNING
         workspace.runs.keep(run)
-        timeout = run["settings"].get("timeout_seconds") or None
+        key = (workspace.host, run_id)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(run["settings"].get("timeout_seconds") or None) as limit:
+                self._limits[key] = limit, asyncio.get_running_loop().time()
                 await self._all_tasks(workspace, run)
         except TimeoutError:
-            message = f"Run timed out after {timeout} seconds."  # text unverified
+            message = f"Run timed out after {run['settings']['timeout_seconds']} seconds."  # text unverified
             for task in unfinished(run):
                 workspace.runs.end(task, TERMINATED, "TIMEDOUT", "CANCELED", "CLIENT_ERROR", message)
             workspace.runs.end(run, TERMINATED, "TIMEDOUT", "CANCELED", "CLIENT_ERROR", message)
@@ -114,6 +119,16 @@ class Engine:
             end = end_of_run(run)
             workspace.runs.end(run, end.phase, end.result, end.code, end.kind, end.message)
         workspace.runs.keep(run)
+
+    def _limit_again(self, workspace: Workspace, job: Job) -> None:
+        """The one field of a job that also changes its active runs (SDK docstring of UpdateJob.new_settings)."""
+        seconds = job["settings"]["timeout_seconds"]
+        for run in workspace.runs.active(job["job_id"]):
+            run["settings"]["timeout_seconds"] = seconds
+            workspace.runs.keep(run)
+            if found := self._limits.get((workspace.host, run["run_id"])):
+                limit, begun = found
+                limit.reschedule(begun + seconds if seconds else None)
 
     async def _all_tasks(self, workspace: Workspace, run: Run) -> None:
         ended = {task["task_key"]: asyncio.Event() for task in run["tasks"]}
@@ -230,6 +245,7 @@ class Engine:
         """The work is over: by itself, by a caller's cancel, or because the rehearsal ends (then the run is left to be lost)."""
         key = (workspace.host, run_id)
         self._work.pop(key, None)
+        self._limits.pop(key, None)
         asked = key in self._cancelling
         self._cancelling.discard(key)
         run = workspace.runs.get(run_id)

@@ -42,6 +42,8 @@ class Jobs:
         # How far the clock was moved for schedules; up to where each has fired lies with the job.
         self._moved_to = moved_to
         self._seen: dict[str, Job] = {}
+        # Told when the time limit of a job has changed.
+        self.limit_changed: Callable[[Job], None] = lambda _: None
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -168,6 +170,8 @@ class Jobs:
         if starter and (before is None or starter_of(before["settings"]) != starter):
             job["begun"] = job["fired_until"] = max(self._clock(), self._moved_to.get("moved_to", 0.0))
         self._put(job)
+        if before and before["settings"]["timeout_seconds"] != job["settings"]["timeout_seconds"]:
+            self.limit_changed(job)
         note = self._continuous.add if job["settings"].get("continuous") else self._continuous.discard
         note(job["job_id"])
 

@@ -278,6 +278,18 @@ def test_time_limits(site: Site) -> None:
     assert run["status"]["termination_details"]["code"] == "CANCELED"  # by the platform, not by a user
 
 
+def test_a_new_time_limit_of_a_job_is_one_of_its_active_runs_too(site: Site) -> None:
+    site.notebook(f"{FOLDER}/nb", "hang")
+    job_id = job(site, task())
+    active, queued = run_now(site, job_id), run_now(site, job_id)
+    site.wait(active, until=started)
+    changed = {"timeout_seconds": 1, "tasks": [task("other")]}
+    site.ok(RELEASE, "POST", "/jobs/update", {"job_id": job_id, "new_settings": changed}, "2.2")
+    for run_id in (active, queued):
+        run = site.wait(run_id)
+        assert (run["state"]["result_state"], results(run)) == ("TIMEDOUT", {"main": "TIMEDOUT"})
+
+
 def test_cancel_kills_the_process(site: Site) -> None:
     site.notebook(f"{FOLDER}/nb", "hang")
     run_id = submit(site, task(), task("after", depends_on=[{"task_key": "main"}]))
