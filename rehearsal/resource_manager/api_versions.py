@@ -72,6 +72,17 @@ def supported(resource_type: str, version: str, now: float) -> bool:
     return day in listed or day > listed[-1]
 
 
+def check_own(version: str, now: float) -> None:
+    """Of Resource Manager's own operations (groups, subscriptions). Raises ServiceError 400."""
+    if not supported("Microsoft.Resources/resourceGroups", version, now):
+        raise ServiceError(
+            400,
+            "InvalidApiVersionParameter",
+            f"The api-version '{version}' is invalid. The supported versions are "
+            f"'{','.join(reversed(known('Microsoft.Resources')))}'.",
+        )
+
+
 def check_supported(resource_type: str, version: str, now: float, location: Any = None) -> None:
     """Raises ServiceError, in the words that public issues show: 400 for a resource, 404 for a list (no location)."""
     if supported(resource_type, version, now):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from rehearsal.resource_manager import routes_deployments, routes_groups, routes_resources
 from rehearsal.resource_manager.access import authenticate
+from rehearsal.resource_manager.api_versions import check_own
 from rehearsal.resource_manager.deployments.service import Deployments
 from rehearsal.resource_manager.environment import endpoints
 from rehearsal.resource_manager.errors import ServiceError
@@ -84,9 +86,8 @@ async def _content(request: Request) -> str:
     if size > LARGEST:
         raise ServiceError(413, "RequestContentTooLarge", "The request content size exceeds the maximum size of 4 MB.")
     kind = request.headers.get("content-type", "")
-    # azure-mgmt-datafactory 10.0.0 sends the parameters of createRun as text/plain.
-    factory = "/providers/microsoft.datafactory/" in request.url.path.lower()
-    if size and not factory and kind.split(";")[0].strip().lower() not in _JSON:
+    # Actions are left alone: azure-mgmt-datafactory starts a run without parameters as text/plain.
+    if size and request.method in ("PUT", "PATCH") and kind.split(";")[0].strip().lower() not in _JSON:
         raise ServiceError(
             415,
             "UnsupportedMediaType",
@@ -96,12 +97,15 @@ async def _content(request: Request) -> str:
 
 
 async def _serve(request: Request, operations: Operations, deployments: Deployments, rules: Sequence[Rule]) -> Response:
-    path = "/" + str(request.scope["path"]).strip("/")
+    # Slashes in a row count as one: `az lock --resource` writes two.
+    path = "/" + re.sub("/{2,}", "/", str(request.scope["path"])).strip("/")
     version = next((value for key, value in request.query_params.items() if key.lower() == "api-version"), None)
     if path.lower() == "/metadata/endpoints":
         return answer(endpoints(check_api_version(version)))
     caller = authenticate(operations.world, request.headers.get("authorization"), path)
-    check_api_version(version)
+    version = check_api_version(version)
+    if "/providers/" not in path.lower():
+        check_own(version, operations.world.clock())
     _check_subscription(path)
     text = await _content(request)
     for candidate in rules:

@@ -90,6 +90,15 @@ def test_api_versions(azure: Azure, query: str, expected: tuple[int, str]) -> No
     assert send(azure, "GET", ACCOUNT, None, query=query) == expected
 
 
+def test_api_versions_of_groups(azure: Azure) -> None:
+    azure.group()
+    for version, expected in (("2099-01-01", (400, "InvalidApiVersionParameter")), ("2021-04-01", None)):
+        if expected is None:
+            assert azure.call("GET", GROUP_ID, version=version)[0] == 200
+        else:
+            assert send(azure, "GET", GROUP_ID, None, query=f"?api-version={version}") == expected
+
+
 def test_api_versions_of_lists_and_of_templates(azure: Azure) -> None:
     azure.group()
     query = "?api-version=2023-05-02"
@@ -107,7 +116,6 @@ def test_api_versions_of_lists_and_of_templates(azure: Azure) -> None:
         (f"{GROUP_ID}/providers/Microsoft.Storage/storageAccounts/%2F", 404),
         (f"{GROUP_ID}/providers/Microsoft.Storage/storageAccounts/a%00b", 400),
         (f"{GROUP_ID}/providers/Microsoft.Storage/storageAccounts/{'s' * 3000}", 400),
-        (f"{SUBSCRIPTION_ID}//resourceGroups/rg-app", 501),
         ("/subscriptions/not-a-guid/resourceGroups/x", 400),
         (f"{SUBSCRIPTION_ID}/resourceGroups/a%20b", 400),
         ("/", 501),
@@ -117,6 +125,11 @@ def test_api_versions_of_lists_and_of_templates(azure: Azure) -> None:
 def test_paths(azure: Azure, path: str, status: int) -> None:
     azure.group()
     assert send(azure, "PUT", path, json.dumps(BODY).encode())[0] == status
+
+
+def test_slashes_in_a_row_are_one(azure: Azure) -> None:
+    azure.group()
+    assert azure.call("GET", f"{SUBSCRIPTION_ID}//resourceGroups///rg-app/")[0] == 200
 
 
 @pytest.mark.parametrize("method", ["TRACE", "OPTIONS"])
