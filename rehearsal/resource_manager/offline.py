@@ -29,6 +29,7 @@ from rehearsal.resource_manager.template.evaluate import Pending
 from rehearsal.resource_manager.template.graph import dependencies
 from rehearsal.resource_manager.template.outputs import check_outputs
 from rehearsal.resource_manager.template.program import Resource
+from rehearsal.resource_manager.template.types import certain_types
 from rehearsal.resource_manager.template.values import partial
 from rehearsal.storage.accounts import StorageAccounts
 from rehearsal.store import Store
@@ -81,6 +82,7 @@ async def evaluate(
     world.roles.assign(scope="/", principal_id=caller.object_id, role_name="Owner", immediately=True)
     operations = _Operations(world)
     plan: Plan | None = None
+    _refuse_certain(operations, request)
     try:
         planner = Planner(world, caller, request.links)
         plan = await planned(lambda: planner.plan(request, where.scope), request, fetcher)
@@ -236,14 +238,29 @@ def _waits(value: Json) -> bool:
     return isinstance(value, Pending)
 
 
+def _refuse_certain(operations: Operations, request: DeploymentRequest) -> None:
+    """All unknown types that the text shows, before anything is evaluated or fetched."""
+    _refuse([one for one in certain_types(request.template) if not operations.providers.knows(one[1])], request)
+
+
+def _refuse(unknown: Sequence[tuple[Place, str]], request: DeploymentRequest) -> None:
+    code = "NotImplementedInRehearsal"
+    if unknown:
+        raise Refused(
+            [_at(path, request, code, f"This rehearsal has no resource type '{kind}'.") for path, kind in unknown]
+        )
+
+
 def _refuse_unknown(operations: Operations, plan: Plan, request: DeploymentRequest) -> None:
-    """All unknown types at once, with their places."""
-    found = []
-    for _part, resource in plan.leaves():
-        if resource.type.lower() != DEPLOYMENT and not operations.providers.knows(resource.type):
-            found.append(_at(resource.path, request, "NotImplementedInRehearsal", f"resource type '{resource.type}'"))
-    if found:
-        raise Refused(found)
+    """All unknown types of what is really deployed, with their places."""
+    kinds = ((resource.path, _type(resource)) for _part, resource in plan.leaves())
+    _refuse([one for one in kinds if one[1].lower() != DEPLOYMENT and not operations.providers.knows(one[1])], request)
+
+
+def _type(resource: Resource) -> str:
+    """As its id has it: an extension in the older form has its namespace in its name."""
+    older = "/providers/" in resource.type.lower() and not resource.unidentified
+    return parse(resource.id).type if older else resource.type
 
 
 def _places(plan: Plan) -> dict[str, Place]:

@@ -11,6 +11,7 @@ from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.operations import Operations
 from rehearsal.resource_manager.providers.base import locked
 from rehearsal.resource_manager.template.program import Resource
+from rehearsal.resource_manager.template.types import certain_types
 
 
 def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool = True) -> None:
@@ -41,6 +42,12 @@ def check(operations: Operations, plan: Plan, caller: Principal, *, roles: bool 
             f"'{uuid.uuid4()}'. See inner errors for details.",
             details=refused,
         )
+
+
+def refuse_unknown(operations: Operations, template: object) -> None:
+    """Raises ServiceError 501 for a resource type that is certain to be deployed and not part of this rehearsal."""
+    for _path, kind in certain_types(template):
+        operations.providers.kind(kind)
 
 
 def _check_one(operations: Operations, resource: Resource, caller: Principal, *, roles: bool) -> str | None:

@@ -168,6 +168,9 @@ class Deployments:
             raise ServiceError(400, "InvalidDeployment", "Deployments to a subscription must be Incremental.")
         try:
             request = await self._followed(request)
+            if request.validation_level != "Template":
+                # Before anything is evaluated or fetched: what can't be deployed here is refused for that reason.
+                preflight.refuse_unknown(self._operations, request.template)
             planner = Planner(self._world, caller, request.links)
             plan = await planned(partial(planner.plan, request, scope), request, self._fetcher)
             check_outputs(plan.program)

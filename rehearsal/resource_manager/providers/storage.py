@@ -146,7 +146,10 @@ class StorageAccount(ResourceType):
         resource["properties"] |= {
             "creationTime": made,
             "keyCreationTime": before.get("keyCreationTime") or {"key1": made, "key2": made},
-            "encryption": before.get("encryption") or _encryption(made),
+            "encryption": {
+                **(before.get("encryption") or _encryption(made)),
+                **(write.properties.get("encryption") or {}),
+            },
             "primaryEndpoints": {
                 service: f"https://{account}.{service}.core.windows.net/"
                 for service in ("dfs", "blob", "queue", "table", "file")

@@ -60,6 +60,13 @@ def test_a_repository_for_a_url_has_to_be_one(tmp_path: Path, capsys: pytest.Cap
     assert found == {"https://host/a": Remote(tmp_path, public=True)}
 
 
+def test_a_mapping_needs_a_folder(tmp_path: Path) -> None:
+    assert command._mappings([f"https://a/={tmp_path}"]) == [("https://a/", tmp_path.resolve())]
+    for wrong in ("https://a/", f"https://a/={tmp_path / 'none'}"):
+        with pytest.raises(command.Refused, match="ADDRESS=FOLDER"):
+            command._mappings([wrong])
+
+
 def test_reset_forgets_all_but_its_own_lock(tmp_path: Path) -> None:
     (tmp_path / "azurite").mkdir()
     (tmp_path / "azurite" / "blob").write_text("x")

@@ -9,7 +9,14 @@ from typing import Any, ClassVar
 import pytest
 
 from rehearsal.resource_manager.providers.unknown import accepted
-from tests.rehearsal.resource_manager.local_azure import GROUP_ID, SUBSCRIPTION_ID, Azure, template
+from tests.rehearsal.resource_manager.local_azure import (
+    GROUP_ID,
+    SUBSCRIPTION_ID,
+    Azure,
+    deployment,
+    envelope,
+    template,
+)
 
 STORAGE = f"{GROUP_ID}/providers/Microsoft.Storage/storageAccounts/stone"
 IDENTITY = f"{GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id-one"
@@ -326,6 +333,22 @@ class TestUnknownTypes:
         assert {change["changeType"] for change in azure.what_if(document)} == {"NoChange"}
         assert azure.call("DELETE", path)[0] == 200
         assert accepted(azure.world) == []
+
+    def test_refused_before_anything_else_is_looked_at(self, azure: Azure) -> None:
+        azure.group()
+        linked = {
+            "type": "Microsoft.Resources/deployments",
+            "apiVersion": "2022-09-01",
+            "name": "d",
+            "properties": {"mode": "Incremental", "templateLink": {"uri": "https://nowhere.example.org/x.json"}},
+        }
+        inner = {**linked, "name": "e", "properties": {"mode": "Incremental", "template": template(self.NETWORK)}}
+        document = template(linked, inner, parameters={"missing": {"type": "string"}})
+        for path in ("/validate", "/whatIf"):
+            status, answer = azure.call("POST", deployment(GROUP_ID, "d") + path, envelope(document))
+            assert status == 501 and "'Microsoft.Network/virtualNetworks'" in answer["error"]["message"]
+        never = {**self.NETWORK, "condition": False}
+        assert azure.deploy(template(never))["properties"]["provisioningState"] == "Succeeded"
 
     def test_refused_otherwise(self, azure: Azure) -> None:
         azure.group()

@@ -64,7 +64,11 @@ def refusal(azure: Azure, document: Any, parameters: dict[str, Any] | None = Non
         (template(variables={"v": "[reference('x')]"}), {}, "The template function 'reference' is not expected"),
         (template({**IDENTITY, "name": ""}), {}, "The name property cannot be null or empty."),
         (template({**IDENTITY, "name": "a/b"}), {}, "has incorrect segment lengths"),
-        (template({"name": "x", "type": "A.B/c"}), {}, "The apiVersion property cannot be null or empty"),
+        (
+            template({"name": "x", "type": "Microsoft.Storage/storageAccounts"}),
+            {},
+            "The apiVersion property cannot be null or empty",
+        ),
         (template(IDENTITY, IDENTITY), {}, "is defined multiple times in a template"),
         (template({**IDENTITY, "dependsOn": ["nothing"]}), {}, "The resource 'nothing' is not defined in the template"),
         (
