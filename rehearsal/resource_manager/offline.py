@@ -131,6 +131,12 @@ class _Directory:
     def by_object_id(self, object_id: str) -> None:
         return None
 
+    def add_federation(self, *, app_id: str, issuer: str, subject: str, audience: str) -> None:
+        """Nobody signs in here."""
+
+    def remove_federation(self, *, app_id: str, issuer: str, subject: str) -> None:
+        """Nobody signs in here."""
+
 
 class _Resources(Resources):
     """Every subscription and group that is asked for is there."""
@@ -215,7 +221,7 @@ class _Runner(Runner):
         self.operations.check(kind, write)
         if _waits(body):
             # A provider can't take what is still an expression; what it would make of it is enough for reference().
-            self.operations.world.resources.put(kind.build(write))
+            self.operations.world.resources.put(kind.foresee(write))
         else:
             kind.put(write)
         return True

@@ -10,7 +10,15 @@ from rehearsal.resource_manager.access import require
 from rehearsal.resource_manager.api_versions import check_supported
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_found
 from rehearsal.resource_manager.identifiers import ResourceId, group_of, parse, subscription_of
-from rehearsal.resource_manager.providers.base import ResourceType, Write, check_shape, location, locked, spelled
+from rehearsal.resource_manager.providers.base import (
+    ResourceType,
+    Write,
+    check_shape,
+    is_vague,
+    location,
+    locked,
+    spelled,
+)
 from rehearsal.resource_manager.providers.registry import Providers
 from rehearsal.world import World
 
@@ -60,6 +68,7 @@ class Operations:
             api_version=api_version,
             caller=caller,
             existing=kind.get(resource_id),
+            vague=is_vague(body, kind.shape),
         )
         return kind, write
 
@@ -73,8 +82,9 @@ class Operations:
         return kind.put(write)
 
     def check(self, kind: ResourceType, write: Write) -> None:
-        """Raises ServiceError for what the provider refuses."""
-        kind.check(write)
+        """Raises ServiceError for what the provider refuses, as far as that can be told."""
+        if not write.vague:
+            kind.check(write)
 
     def authorise(self, kind: ResourceType, write: Write) -> None:
         """Raises ServiceError 403 when the caller may not write that resource."""

@@ -111,9 +111,10 @@ def _check_names(template: Json, given: Mapping[str, Json], text: str, files: Se
     names, known = {name.lower() for name in given}, {name.lower() for name in declared}
     findings = []
     for name, definition in declared.items():
-        optional = isinstance(definition, dict) and ("defaultValue" in definition or definition.get("nullable") is True)
-        # A definition of type may have what this one refers to: the engine sees to those.
-        if name.lower() not in names and not optional and "$ref" not in definition:
+        if name.lower() in names or not isinstance(definition, dict):
+            continue
+        # What a parameter refers to may have a default: the engine sees to those.
+        if not {"defaultValue", "$ref"} & definition.keys() and definition.get("nullable") is not True:
             said = f"The value for the template parameter '{name}' is not provided."
             position = locate(text, ("parameters", name))
             findings.append(Finding(code="InvalidTemplate", message=said, position=position))

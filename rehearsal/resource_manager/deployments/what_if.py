@@ -60,7 +60,7 @@ def _resource(
     head = {"apiVersion": resource.api_version}
     group = group_of(resource.id)
     place = {"resourceGroup": group} if group else {}
-    desired = without(kind.build(write), kind.read_only)
+    desired = without(kind.foresee(write), kind.read_only)
     if write.existing is None:
         after = {**head, **without(_asked(write.body), kind.write_only), **_identity(desired), **place}
         return _told(resource.id, plan, "Create", after=after)

@@ -170,6 +170,10 @@ class RoleDefinition(ResourceType):
         "properties.description": str,
         "properties.permissions": list,
         "properties.permissions[]": dict,
+        **{
+            f"properties.permissions[].{key}": list
+            for key in ("actions", "notActions", "dataActions", "notDataActions")
+        },
         "properties.assignableScopes": list,
         "properties.assignableScopes[]": str,
     }

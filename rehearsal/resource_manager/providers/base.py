@@ -25,13 +25,17 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d(-(preview|alpha|beta|rc|privatepreview))?",
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A PUT of one resource. Before a deployment runs, values in `body` may still be Pending."""
+    """A PUT of one resource. Before a deployment runs, values in `body` may still be Pending.
+
+    vague: a whole object or list is, so that nothing can be said of what is in it.
+    """
 
     id: ResourceId
     body: Mapping[str, Json]
     api_version: str
     caller: Principal
     existing: dict[str, Json] | None
+    vague: bool = False
 
     @property
     def properties(self) -> Mapping[str, Json]:
@@ -98,6 +102,13 @@ class ResourceType:
     def build(self, write: Write) -> dict[str, Json]:
         """The resource that the write makes, as far as that can be told without making it. Changes nothing."""
         return self.basis(write, dict(write.properties))
+
+    def foresee(self, write: Write) -> dict[str, Json]:
+        """`build`, also before a deployment runs; of a vague write, what the body says."""
+        if not write.vague:
+            return self.build(write)
+        given = write.body.get("properties")
+        return self.basis(write, given if isinstance(given, dict) else {})
 
     def put(self, write: Write) -> dict[str, Json]:
         """Make it so; the resource as GET returns it."""
@@ -176,6 +187,17 @@ _SHAPE: Mapping[str, type] = {
     "identity.type": str,
     "properties": dict,
 }
+POLICIES_SHAPE: Mapping[str, type] = {
+    "properties.accessPolicies": list,
+    "properties.accessPolicies[]": dict,
+    "properties.accessPolicies[].objectId": str,
+    "properties.accessPolicies[].permissions": dict,
+    "properties.accessPolicies[].permissions.certificates": list,
+    "properties.accessPolicies[].permissions.keys": list,
+    "properties.accessPolicies[].permissions.secrets": list,
+    "properties.accessPolicies[].permissions.storage": list,
+    "properties.accessPolicies[].tenantId": str,
+}
 NETWORK_SHAPE: Mapping[str, type] = {
     "properties.networkAcls": dict,
     "properties.networkAcls.bypass": str,
@@ -216,6 +238,12 @@ def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
                     f"{shown} to type '{_NAMES[kind]}'. Path '{path}'.'.",
                 )
     check_tags(body.get("tags") or {} if not isinstance(body.get("tags"), Pending) else {})
+
+
+def is_vague(body: Mapping[str, Json], shape: Mapping[str, type]) -> bool:
+    """Whether something that must be an object or a list is still an expression."""
+    paths = (path for path, kind in {**_SHAPE, **shape}.items() if kind in (dict, list))
+    return any(isinstance(value, Pending) for path in paths for value in at(body, path.split(".")))
 
 
 def check_tags(tags: Mapping[str, Json]) -> None:

@@ -11,7 +11,14 @@ from typing import Any, ClassVar
 
 from rehearsal.resource_manager.errors import ServiceError
 from rehearsal.resource_manager.identifiers import fold, parse
-from rehearsal.resource_manager.providers.base import NETWORK_SHAPE, ResourceType, Write, check_location, timestamp
+from rehearsal.resource_manager.providers.base import (
+    NETWORK_SHAPE,
+    POLICIES_SHAPE,
+    ResourceType,
+    Write,
+    check_location,
+    timestamp,
+)
 from rehearsal.resource_manager.template.evaluate import Pending
 
 Json = Any
@@ -28,11 +35,7 @@ class Vault(ResourceType):
         **NETWORK_SHAPE,
         "properties.sku": dict,
         "properties.tenantId": str,
-        "properties.accessPolicies": list,
-        "properties.accessPolicies[]": dict,
-        "properties.accessPolicies[].objectId": str,
-        "properties.accessPolicies[].permissions": dict,
-        "properties.accessPolicies[].tenantId": str,
+        **POLICIES_SHAPE,
         "properties.enableRbacAuthorization": bool,
         "properties.enablePurgeProtection": bool,
         "properties.softDeleteRetentionInDays": int,

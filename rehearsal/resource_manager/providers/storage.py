@@ -54,6 +54,7 @@ class StorageAccount(ResourceType):
     posts = ("listKeys",)
     shape: ClassVar[Mapping[str, type]] = {
         **NETWORK_SHAPE,
+        "properties.encryption": dict,
         "properties.isHnsEnabled": bool,
         "properties.allowBlobPublicAccess": bool,
         "properties.supportsHttpsTrafficOnly": bool,
@@ -61,7 +62,6 @@ class StorageAccount(ResourceType):
     }
     words = (
         "properties.accessTier",
-        "properties.encryption",
         "properties.publicNetworkAccess",
         "properties.accountType",
     )

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from rehearsal.resource_manager.errors import ServiceError, not_here
 from rehearsal.resource_manager.identifiers import parse
-from rehearsal.resource_manager.providers.base import ResourceType, Write
+from rehearsal.resource_manager.providers.base import POLICIES_SHAPE, ResourceType, Write
 from rehearsal.resource_manager.template.evaluate import Pending
 from rehearsal.world import Recovery, VaultRefusal, VaultSecrets
 
@@ -130,11 +130,7 @@ class AccessPolicies(ResourceType):
     name = "Microsoft.KeyVault/vaults/accessPolicies"
     created_status = 200
     shape: ClassVar[Mapping[str, type]] = {
-        "properties.accessPolicies": list,
-        "properties.accessPolicies[]": dict,
-        "properties.accessPolicies[].permissions": dict,
-        "properties.accessPolicies[].objectId": str,
-        "properties.accessPolicies[].tenantId": str,
+        **POLICIES_SHAPE,
     }
 
     def get(self, resource_id: str) -> dict[str, Json] | None:
@@ -142,7 +138,7 @@ class AccessPolicies(ResourceType):
         vault = self.world.resources.get(str(parsed.parent))
         if vault is None:
             return None
-        policies = vault["properties"].get("accessPolicies") or []
+        policies = [one for one in vault["properties"].get("accessPolicies") or [] if isinstance(one, dict)]
         return {"id": resource_id, "name": parsed.name, "type": self.name, "properties": {"accessPolicies": policies}}
 
     def check(self, write: Write) -> None:

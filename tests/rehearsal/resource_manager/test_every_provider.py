@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rehearsal.resource_manager.providers.registry import TYPE_NAMES
+from rehearsal.resource_manager.template_command import main
 from tests.rehearsal.resource_manager.local_azure import SUBSCRIPTION_ID, TENANT, Azure, template
 
 ROLE = "0d3b1c58-6d7c-4c1e-9b7c-1f4c8f3f9a10"
@@ -120,6 +127,29 @@ def test_deployed_and_quiet_the_second_time(azure: Azure) -> None:
 def test_no_type_is_forgotten() -> None:
     written = {str(one["type"]).lower() for one in RESOURCES}
     assert {kind.lower() for kind in TYPE_NAMES if not kind.lower().startswith(ELSEWHERE)} == written
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in entries:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+@pytest.mark.parametrize("index", range(len(RESOURCES)), ids=[str(one["type"]) for one in RESOURCES])
+def test_nothing_in_a_body_breaks_the_command(index: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each part of a resource in turn is a number, or unknown until the deployment runs."""
+    file = tmp_path / "main.json"
+    for path in places(RESOURCES[index]):
+        for junk in (1, "[reference('stone')]"):
+            document = copy.deepcopy(template(*RESOURCES))
+            place = document["resources"][index]
+            for step in path[:-1]:
+                place = place[step]
+            place[path[-1]] = junk
+            file.write_text(json.dumps(document), encoding="utf-8")
+            assert main([str(file)]) in (0, 1)
+            assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_name_that_is_taken_elsewhere_is_refused(azure: Azure) -> None:
