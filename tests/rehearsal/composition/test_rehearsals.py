@@ -244,3 +244,27 @@ def _private_keys(folder: Path) -> Iterator[tuple[Path, Any]]:
                 rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", text, re.DOTALL
             ):
                 yield file, serialization.load_pem_private_key(found, password=None)
+
+
+@pytest.mark.release
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the system says nothing of its sockets")
+def test_spark_of_a_notebook_listens_on_loopback_alone(start: Callable[..., Running]) -> None:
+    running = start("spark")
+    headers = running.bearer()
+    text = "# Databricks notebook source\nprint(spark.range(3).count())\nimport time\ntime.sleep(600)"
+    content = base64.b64encode(text.encode()).decode()
+    body = {"path": "/sleeper", "content": content, "language": "PYTHON"}
+    assert running.ask("POST", f"{HOST}/api/2.0/workspace/import", headers=headers, json=body).ok
+    cluster = {"spark_version": "16.4.x-scala2.12", "node_type_id": "Standard_D4ds_v5", "num_workers": 1}
+    task = {"task_key": "t", "notebook_task": {"notebook_path": "/sleeper"}, "new_cluster": cluster}
+    submitted = running.ask("POST", f"{HOST}/api/2.1/jobs/runs/submit", headers=headers, json={"tasks": [task]})
+    run = submitted.json()["run_id"]
+    listening: list[tuple[str, int]] = []
+    for _ in range(20_000):
+        listening = _listening(_tree(running.process.pid))
+        state = running.ask("GET", f"{HOST}/api/2.1/jobs/runs/get?run_id={run}", headers=headers).json()["state"]
+        assert state["life_cycle_state"] in ("PENDING", "RUNNING"), state
+        if len(listening) > 1:
+            break
+    assert len(listening) > 1, "the gateway and Spark"
+    assert {address for address, _ in listening} <= {"127.0.0.1", "::1"}
