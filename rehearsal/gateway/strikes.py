@@ -44,6 +44,8 @@ def with_faults(app: Any, faults: Faults) -> Any:
         scope.setdefault(STRUCK, []).extend(strike.fault.kind for strike in struck)
         if await _answered(struck, stale, scope, receive, send):
             return
+        if remembering:
+            await former.look(app, scope)
         if struck:
             send = _afterwards(struck, scope, send)
         await app(scope, receive, former.noting(scope, send) if remembering else send)

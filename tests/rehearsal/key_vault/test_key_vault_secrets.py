@@ -18,6 +18,7 @@ from azure.keyvault.secrets import SecretClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rehearsal.gateway.faults import Fault
 from tests.rehearsal.gateway.local_cloud import APP, OBJECT, TENANT, LocalCloud
 
 VAULT = "kv-slipway-test"
@@ -333,6 +334,23 @@ def test_deleted_secrets_go_by_themselves_after_the_vaults_days(cloud: LocalClou
                 assert later.set_secret("short", "y").value == "y"
         finally:
             cloud.clock.ahead = 0.0
+
+
+def test_a_stale_first_read_knows_nothing_of_a_new_secret_and_the_old_value_of_another(
+    cloud: LocalCloud, client: SecretClient
+) -> None:
+    new, old = name(), name()
+    client.set_secret(old, "before")
+    cloud.call(lambda: cloud.faults.add(Fault(kind="stale", host="*.vault.azure.net", times=None)))
+    try:
+        client.set_secret(new, "x")
+        with pytest.raises(ResourceNotFoundError):
+            client.get_secret(new)
+        assert client.get_secret(new).value == "x"
+        client.set_secret(old, "after")
+        assert [client.get_secret(old).value for _ in range(2)] == ["before", "after"]
+    finally:
+        cloud.call(cloud.faults.clear)
 
 
 def test_a_role_at_one_secret_opens_no_other(cloud: LocalCloud) -> None:
