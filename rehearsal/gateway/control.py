@@ -9,6 +9,7 @@ page may not send to another origin before it has asked; and nobody answers that
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 PREFIX = "/__rehearsal__/"
 LARGEST_BODY = 1024 * 1024
 HELP = {
-    "GET requests": "counters and the latest requests; ?after=NUMBER&limit=NUMBER for those that came after one",
+    "GET requests": "counters and the latest requests; ?after=NUMBER&limit=NUMBER for those that came after one, "
+    "and method, host, path (patterns) for some of them",
     "DELETE requests": "forget them (requests.log stays)",
     "GET faults": "the rules in force",
     "POST faults": "add a rule, or a list of rules",
@@ -92,7 +94,8 @@ class _Doors:
         if not (limit.isdecimal() and (after.isdecimal() or not after)):
             return _said("after and limit are whole numbers", 400)
         kept = list(log.recent)
-        recent = [entry for entry in kept if entry["number"] > int(after or 0)]
+        wanted = {name: query[name] for name in ("method", "host", "path") if name in query}
+        recent = [entry for entry in kept if entry["number"] > int(after or 0) and _fits(entry, wanted)]
         recent = recent[: int(limit)] if after else recent[-int(limit) or len(recent) :]
         counters = {name: dict(getattr(log, name)) for name in log.COUNTERS}
         oldest = kept[0]["number"] if kept else log.number + 1
@@ -140,6 +143,10 @@ class _Doors:
 
     async def unknown(self, request: Request) -> Response:
         return _said(f"there is no {request.method} {request.url.path} here; GET {PREFIX} says what there is", 404)
+
+
+def _fits(entry: dict[str, Any], wanted: dict[str, str]) -> bool:
+    return all(fnmatchcase(entry.get(name, ""), pattern) for name, pattern in wanted.items())
 
 
 async def _json(request: Request) -> Any:

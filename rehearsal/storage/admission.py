@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from email.utils import formatdate
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.requests import Request
 
@@ -47,6 +48,11 @@ def admitted(world: World, request: Request) -> dict[str, str]:
     if resource is None:
         # Unverified: the name of an account that does not exist resolves to nothing, so a real client gets no answer at all.
         raise Refused(404, "ResourceNotFound", f"There is no storage account {account} in this rehearsal.")
+    if (name := next((name for name, value in request.headers.items() if not value.isascii()), None)) is not None:
+        sentence = "The value for one of the HTTP headers is not in the correct format."
+        raise Refused(400, "InvalidHeaderValue", sentence, detail=f"HeaderName: {name}")
+    if not _is_address(request.scope["raw_path"]):  # Azurite breaks on it
+        raise Refused(400, "InvalidUri", "The requested URI does not represent any resource on the server.")
     _refuse_unsupported(host, request)
     headers = {name: value for name, value in request.headers.items() if name not in HOP_BY_HOP}
     scheme = headers.get("authorization", "").partition(" ")[0].lower()
@@ -62,6 +68,17 @@ def admitted(world: World, request: Request) -> dict[str, str]:
         raise Refused(401, "NoAuthenticationInformation", sentence, headers=CHALLENGE)
     _authorise(world, str(resource["id"]), request, headers["authorization"])
     return _signed(world, account, request, headers)
+
+
+def _is_address(raw_path: bytes) -> bool:
+    """Whether each percent sign of a path begins a byte, and its bytes are UTF-8."""
+    if re.search(rb"%(?![0-9A-Fa-f]{2})", raw_path):
+        return False
+    try:
+        unquote_to_bytes(raw_path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_unsupported(host: str, request: Request) -> None:

@@ -78,6 +78,9 @@ def test_the_record_of_requests_goes_on_from_a_number(cloud: LocalCloud) -> None
     assert "planted" not in told.text
     two = requests.get(door(cloud, "requests"), params={"after": start, "limit": 2}, timeout=10).json()["recent"]
     assert [entry["number"] for entry in two] == [start + 1, start + 2]
+    some = {"after": start, "path": "/t*", "host": "management.*", "method": "GET"}
+    chosen = requests.get(door(cloud, "requests"), params=some, timeout=10).json()["recent"]
+    assert [entry["path"] for entry in chosen] == ["/third"]
     assert told.json()["requests"]["management.azure.com"] >= 3
     assert requests.get(door(cloud, "requests?after=x"), timeout=10).status_code == 400
 

@@ -192,9 +192,19 @@ def test_an_error_without_a_body_is_the_services_own(host: str, status: int, say
     assert says is None or isinstance(says, dict) or says in text
 
 
-@pytest.mark.parametrize("status", range(200, 600))
-def test_every_service_has_a_body_for_every_status(status: int) -> None:
-    for host in ("management.azure.com", "a.vault.azure.net", "a.blob.core.windows.net", "dev.azure.com"):
+@pytest.mark.parametrize(
+    "host",
+    [
+        "management.azure.com",
+        "a.vault.azure.net",
+        "a.blob.core.windows.net",
+        "adb-1.2.azuredatabricks.net",
+        "login.microsoftonline.com",
+        "dev.azure.com",
+    ],
+)
+def test_every_service_has_a_body_for_every_status(host: str) -> None:
+    for status in range(200, 600):
         kind, text = own(host, status)
         assert text and (kind != "application/json" or json.loads(text))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import io
+import os
+import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
@@ -372,4 +374,24 @@ def test_no_secret_is_in_any_log(cloud: LocalCloud, container: ContainerClient, 
     for log in (cloud.folder / "gateway/requests.log", cloud.folder / "gateway/errors.log", cloud.azurite.log):  # type: ignore[union-attr]
         text = log.read_text()
         assert key not in text and "planted" not in text and "Bearer" not in text
+    assert not cloud.gateway.failures
+
+
+@pytest.mark.parametrize("path", ["%zz", "%", "a%2", "%ff%fe", "b%ff"])
+def test_an_address_that_is_none_is_refused_before_azurite_breaks_on_it(cloud: LocalCloud, path: str) -> None:
+    header = Person(cloud).may("Storage Blob Data Contributor").header()
+    words = ["--path-as-is", "--silent", "--output", "-", "--dump-header", "-"]
+    words += [word for name, value in header.items() for word in ("--header", f"{name}: {value}")]
+    environment = {"PATH": os.environ["PATH"], **cloud.exports()}
+    said = subprocess.run(
+        ["curl", *words, f"{ADDRESS}/data/{path}"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "400 Bad Request" in said.stdout and "<Code>InvalidUri</Code>" in said.stdout
+
+
+def test_a_header_that_is_no_ascii_is_refused(cloud: LocalCloud) -> None:
+    header = Person(cloud).may("Storage Blob Data Contributor").header()
+    answer = requests.get(f"{ADDRESS}/data/x", headers={**header, "x-ms-meta-a": "ü".encode("latin-1")}, timeout=10)
+    assert (answer.status_code, answer.headers["x-ms-error-code"]) == (400, "InvalidHeaderValue")
+    assert "x-ms-meta-a" in answer.text
     assert not cloud.gateway.failures
