@@ -36,8 +36,12 @@ class Server:
 
         async def begin() -> LocalAzure:
             azure = self._build()
-            azure.azurite.check()
-            await azure.gateway.start()
+            try:
+                azure.azurite.check()
+                await azure.gateway.start()
+            except BaseException:
+                await _end(azure)
+                raise
             azure.exports.update(azure.gateway.exports())
             return azure
 
@@ -48,15 +52,7 @@ class Server:
         """Stop everything; a second call does nothing."""
         if self._azure is not None:
             azure, self._azure = self._azure, None
-
-            async def end() -> None:
-                await azure.gateway.stop()
-                for close in azure.closing:
-                    await close()
-                await azure.azurite.stop()
-                azure.world.store.close()
-
-            self.run(end())
+            self.run(_end(azure))
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -73,3 +69,11 @@ class Server:
             return function()
 
         return self.run(calling())
+
+
+async def _end(azure: LocalAzure) -> None:
+    await azure.gateway.stop()
+    for close in azure.closing:
+        await close()
+    await azure.azurite.stop()
+    azure.world.store.close()

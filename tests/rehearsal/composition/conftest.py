@@ -24,6 +24,7 @@ class StandIns:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ahead = 0.0
+        self.port = 0
         self.releases = _releases(ROOT)
         self.server = Server(self._compose)
 
@@ -34,6 +35,7 @@ class StandIns:
             datasets=self.folder,
             clock=lambda: time.time() + self.ahead,
             role_delay_seconds=ROLE_DELAY,
+            port=self.port,
         )
 
     @property
