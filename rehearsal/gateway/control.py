@@ -3,7 +3,8 @@
 It is on the proxy's own port, addressed directly, and speaks plain HTTP on loopback. A page in a browser of this machine can send
 requests there too: it gets nowhere, because such a request says where it comes from (Origin, Sec-Fetch-Site), because a name of
 the page's own that leads to loopback is not ours (Host; DNS rebinding), and because what changes anything must be JSON, which a
-page may not send to another origin before it has asked; and nobody answers that.
+page may not send to another origin before it has asked; and nobody answers that. Where the system says whose a connection is
+(Linux), another user's is refused too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rehearsal.gateway import clients
 from rehearsal.gateway.control_rules import fault_from, shown, storm_from
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ def create_app(gateway: Gateway) -> Any:
 
 def _refusal(request: Request, port: int) -> Response | None:
     headers = request.headers
+    if clients.is_another_users(request.scope.get("client")):
+        return _said("the control address is for the user who started this rehearsal", 403)
     if headers.get("host", "") not in (f"127.0.0.1:{port}", f"localhost:{port}"):
         return _said("this is the control address of a rehearsal: http://127.0.0.1:PORT, by no other name", 403)
     if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearsal.gateway import clients
 from rehearsal.gateway.control_rules import KINDS, SETTABLE, fault_from, shown, storm_from
 from tests.rehearsal.gateway.local_cloud import LocalCloud
 
@@ -261,6 +264,29 @@ def test_it_is_behind_no_production_hostname_and_not_to_be_had_through_the_proxy
     with socket.create_connection(("127.0.0.1", cloud.gateway.port), timeout=10) as client:
         client.sendall(f"GET {door(cloud, 'requests')} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         assert client.recv(1000).startswith(b"HTTP/1.1 403")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as another user")
+def test_another_user_of_the_machine_is_refused(cloud: LocalCloud) -> None:
+    words = ["curl", "--silent", "--request", "DELETE", "--write-out", "%{http_code}", door(cloud, "faults")]
+    environment = {"PATH": os.environ["PATH"]}
+    codes = [
+        subprocess.run(words, env=environment, capture_output=True, text=True, check=True, user=user).stdout[-3:]
+        for user in (0, 65534)
+    ]
+    assert codes == ["200", "403"]
+
+
+def test_a_client_that_speaks_ipv4_inside_ipv6_is_found_too(cloud: LocalCloud) -> None:
+    with socket.socket(socket.AF_INET6) as client:
+        client.settimeout(10)
+        try:
+            client.connect(("::ffff:127.0.0.1", cloud.gateway.port))
+        except OSError:
+            pytest.skip("there is no IPv6 here")
+        assert clients.process_of(("127.0.0.1", client.getsockname()[1])) in (os.getpid(), None)
+        assert clients.can_be_found() == (clients.process_of(("127.0.0.1", client.getsockname()[1])) is not None)
+        assert not clients.is_another_users(("127.0.0.1", client.getsockname()[1]))
 
 
 def test_it_listens_on_loopback_alone(cloud: LocalCloud) -> None:
