@@ -31,7 +31,7 @@ def fault_from(rule: Any) -> Fault:
     _one_of(rule, "kind", KINDS)
     _one_of({"distribution": "constant", **rule}, "distribution", get_args(Distribution))
     for name in _TEXTS:
-        if not isinstance(rule.get(name, ""), str):
+        if not _is_text(rule.get(name, "")):
             raise ValueError(f"{name} is a string")
     for name in _FLAGS:
         if not isinstance(rule.get(name, False), bool):
@@ -96,6 +96,11 @@ def _within(value: object, least: float | None, most: float | None, *, whole: bo
     if isinstance(value, float) and not math.isfinite(value):
         return False
     return (least is None or least <= value) and (most is None or value <= most)
+
+
+def _is_text(value: object) -> bool:
+    # JSON may hold half a surrogate pair, which is no character and can't be sent.
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _fits_a_header(name: str, value: object) -> bool:

@@ -159,6 +159,9 @@ async def _body(request: Request) -> dict[str, Any]:
         return {}
     try:
         body = json.loads(raw)
+        json.dumps(
+            body, ensure_ascii=False
+        ).encode()  # half a surrogate pair is no character and could not be sent back
     except (ValueError, RecursionError) as error:
         raise VaultError(400, "BadParameter", "The request body is no JSON.") from error
     if not isinstance(body, dict):

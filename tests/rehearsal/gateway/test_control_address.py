@@ -122,6 +122,7 @@ def test_a_storm_is_begun_told_of_and_ended(cloud: LocalCloud) -> None:
         ({"kind": "status", "headers": {"a b": "c"}}, "headers"),
         ({"kind": "status", "headers": {"Content-Length": "5"}}, "headers"),
         ({"kind": "status", "body": 1}, "body"),
+        ({"kind": "status", "body": "\ud800"}, "body"),
         ({"kind": "status", "after": 1}, "after"),
         ({"kind": "kill", "pid": 1}, "pid"),
         ({"kind": "latency", "seconds": -1}, "seconds"),

@@ -233,6 +233,7 @@ def test_a_vault_that_nobody_deployed(cloud: LocalCloud) -> None:
         ("PUT", "/secrets/x?api-version=7.6", {"value": "x" * 25_001}, 400, "25k"),
         ("PUT", "/secrets/x?api-version=7.6", {"value": "x", "attributes": "off"}, 400, "attributes"),
         ("PUT", "/secrets/x?api-version=7.6", [], 400, "object"),
+        ("PUT", "/secrets/x?api-version=7.6", {"value": "\ud800"}, 400, "no JSON"),
         ("PUT", "/secrets/x", {"value": "x"}, 400, "api-version"),
         ("GET", "/secrets?api-version=7.6&maxresults=26", None, 400, "maxresults"),
         ("GET", "/secrets?api-version=7.6&maxresults=0", None, 400, "maxresults"),
