@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # 10 MB of content are 13.4 MB of base64; the rest of a request is small.
 LONGEST_JSON = 16 * 1024 * 1024
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 Answer = dict[str, Any] | Response
 
@@ -119,7 +120,7 @@ async def read_values(request: Request) -> dict[str, Any]:
         return {}
     try:
         values = json.loads(body)
-        if b"\\u" in body:  # half of a surrogate pair is no text, and no answer could hold it
+        if _SURROGATE.search(body):  # half of a pair is no character: what holds one could never be sent back
             json.dumps(values, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         text = "Invalid JSON given in the body of the request - failed to parse given JSON"

@@ -169,6 +169,25 @@ def test_bodies_that_are_no_json(stand_ins: StandIns, host: str) -> None:
                 )
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("secrets/put", {"scope": "kept", "key": "k", "string_value": "\ud800"}),
+        ("jobs/create", {"name": "\udc00 alone", "tasks": []}),
+        ("workspace/mkdirs", {"path": "/\ud800"}),
+    ],
+)
+def test_half_a_surrogate_pair_is_no_character(stand_ins: StandIns, path: str, body: dict[str, Any]) -> None:
+    token = stand_ins.token("2ff814a6-3304-4ab8-85cb-cd0e6f879c1d")
+    api = f"https://{HOSTS[4]}/api/2.1" if path.startswith("jobs") else f"https://{HOSTS[4]}/api/2.0"
+    assert stand_ins.ask("POST", f"{api}/{path}", token, data=json.dumps(body)).status_code == 400
+    assert stand_ins.ask("GET", f"https://{HOSTS[4]}/api/2.1/jobs/list", token).status_code == 200
+    whole = json.dumps({"scope": "s", "key": "\U0001f600"})  # a whole pair, as JSON writes what is beyond 16 bits
+    assert "\\ud83d" in whole
+    answer = stand_ins.ask("POST", f"https://{HOSTS[4]}/api/2.0/secrets/delete", token, data=whole)
+    assert answer.json()["error_code"] != "MALFORMED_REQUEST"
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(host=st.sampled_from(HOSTS), data=st.binary(max_size=300))
 def test_any_bytes(raw: Raw, host: str, data: bytes) -> None:
