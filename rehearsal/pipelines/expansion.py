@@ -215,14 +215,14 @@ class Expander:
         """The scope of a file whose parameters have got their values. node: what declares them."""
         kinds = {parameter.name.lower(): parameter.type or "" for parameter in parameters}
         nodes = {name: self._argument(kinds.get(name.lower(), ""), *value) for name, value in given.items()}
-        if isinstance(node, Mapping):
+        if node is None or isinstance(node, Mapping):
             return Scope(parameters=bind_old(parameters, nodes), variables=base.variables, budget=base.budget)
         missing = {name.lower() for name in nodes}
         for parameter in parameters:
             kind = parameter.type or ""
             if parameter.default is not None and parameter.name.lower() not in missing and kind in ROLES:
                 nodes[parameter.name] = self._argument(kind, parameter.default, base)
-        bound, errors = bind(parameters, nodes, at, any_name=node is None)
+        bound, errors = bind(parameters, nodes, at)
         self.errors += errors[1:]
         if errors:
             raise errors[0]

@@ -14,6 +14,7 @@ from rehearsal.pipelines.schema_kinds import Findings
 from rehearsal.pipelines.yaml_nodes import Mapping, Node, PipelineError, Position, Scalar, Sequence
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_MACROS = "A condition is read before any $(variable) is put in: write variables['name']"
 _STEP_NAME = re.compile(r"[-_A-Za-z0-9]*")
 
 
@@ -99,9 +100,12 @@ def _check_name(what: str, part: Part, found: Findings) -> None:
 
 def _check_condition(part: Part, level: str, found: Findings) -> None:
     condition = part.node.get("condition")
-    if not isinstance(condition, Scalar) or not condition.text.strip() or "$(" in condition.text:
+    if not isinstance(condition, Scalar) or not condition.text.strip():
         return
     wrong = check_condition(condition.text, level)
+    if wrong and "$(" in condition.text:
+        found.warnings.append(PipelineError(condition.position, f"{wrong}. {_NO_MACROS}"))
+        return
     if wrong:
         found.errors.append(PipelineError(condition.position, wrong))
         return
@@ -134,9 +138,11 @@ def _check_steps(steps: SequenceOf[Mapping], found: Findings) -> None:
                 found.errors.append(PipelineError(name.position, f"The step name '{name.text}' appears more than once"))
             names.add(name.text.lower())
         condition = step.get("condition")
-        if isinstance(condition, Scalar) and condition.text.strip() and "$(" not in condition.text:
+        if isinstance(condition, Scalar) and condition.text.strip():
             wrong = check_step_condition(condition.text)
-            if wrong.refused:
+            if wrong.refused and "$(" in condition.text:
+                found.warnings.append(PipelineError(condition.position, f"{wrong.refused}. {_NO_MACROS}"))
+            elif wrong.refused:
                 found.errors.append(PipelineError(condition.position, wrong.refused))
             elif wrong.later:
                 found.warnings.append(PipelineError(condition.position, wrong.later))

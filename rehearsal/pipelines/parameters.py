@@ -128,16 +128,13 @@ def _literal(node: Node) -> Node:
 
 
 def bind(
-    parameters: list[Parameter], given: MappingOf[str, Node], at: Position, *, any_name: bool = False
+    parameters: list[Parameter], given: MappingOf[str, Node], at: Position
 ) -> tuple[Parameters, list[PipelineError]]:
-    """The value of every declared parameter, and what is wrong: unexpected, missing, of another type, not allowed.
-
-    any_name: a file that declares no parameters takes any, and hands them to nobody.
-    """
+    """The value of every declared parameter, and what is wrong: unexpected, missing, of another type, not allowed."""
     errors: list[PipelineError] = []
     by_name = {fold(parameter.name): parameter for parameter in parameters}
     for name, node in given.items():
-        if fold(name) not in by_name and not any_name:
+        if fold(name) not in by_name:
             errors.append(PipelineError(node.position, f"Unexpected parameter '{name}'"))
     folded = {fold(name): node for name, node in given.items()}
     bound = Parameters()
@@ -153,9 +150,9 @@ def bind(
 
 
 def bind_old(parameters: list[Parameter], given: MappingOf[str, Node]) -> dict[str, Value]:
-    """The old mapping form: defaults and whatever is given, declared or not; what is neither is null.
+    """The old mapping form, or none: defaults and whatever is given, declared or not; what is neither is null.
 
-    Templates of dotnet/arcade depend on that (eng/common/core-templates/job/job.yml).
+    Templates of dotnet/arcade depend on that (eng/common/core-templates/job/job.yml, eng/common/templates/job/job.yml).
     """
     names = {fold(name): name for name in given}
     bound = {parameter.name: _texts(parameter.default) for parameter in parameters if parameter.default is not None}

@@ -22,10 +22,14 @@ _DRAIN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: by itself with an exit code, or stopped because time was up or somebody cancelled."""
+    """How a process ended: by itself with an exit code, or stopped because time was up or somebody cancelled.
+
+    wrote_errors: something came on its standard error, as far as that was read apart.
+    """
 
     how: Literal["exited", "timeout", "canceled"]
     code: int
+    wrote_errors: bool = False
 
 
 def run_process(
@@ -37,10 +41,12 @@ def run_process(
     steady: Callable[[], float],
     deadline: float | None,
     cancel: Event,
+    errors_apart: bool = False,
 ) -> Ended:
     """Run a program to its end and give each line of its output to `on_line`.
 
     deadline: by `steady`, when the program is stopped. Whatever happens, the process group is gone on return.
+    errors_apart: read the standard error by itself. Its lines may then move a little against the others.
     """
     process = subprocess.Popen(
         arguments,
@@ -48,7 +54,7 @@ def run_process(
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.PIPE if errors_apart else subprocess.STDOUT,
         start_new_session=True,
     )
     try:
@@ -56,8 +62,9 @@ def run_process(
     finally:
         _kill_group(process.pid, signal.SIGKILL)
         process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def _follow(
@@ -67,18 +74,19 @@ def _follow(
     deadline: float | None,
     cancel: Event,
 ) -> Ended:
-    lines = _Lines(on_line)
+    pipes = {pipe: _Lines(on_line) for pipe in (process.stdout, process.stderr) if pipe is not None}
     stopping: Literal["timeout", "canceled"] | None = None
     stopped_at = 0.0
     exited_at: float | None = None
     with selectors.DefaultSelector() as selector:
-        pipe = process.stdout
-        if pipe is None:
-            raise RuntimeError("the process was started without a pipe")
-        os.set_blocking(pipe.fileno(), False)
-        selector.register(pipe, selectors.EVENT_READ)
+        for pipe, lines in pipes.items():
+            os.set_blocking(pipe.fileno(), False)
+            selector.register(pipe, selectors.EVENT_READ, lines)
         while True:
-            closed = bool(selector.select(_LOOK)) and lines.read(pipe.fileno())
+            for key, _ in selector.select(_LOOK):
+                if key.data.read(key.fd):
+                    selector.unregister(key.fileobj)
+            closed = not selector.get_map()
             now = steady()
             if process.poll() is not None and exited_at is None:
                 exited_at = now
@@ -92,10 +100,12 @@ def _follow(
                 break
             elif stopping is not None and now - stopped_at > _INTERRUPT_SECONDS:
                 _kill_group(process.pid, signal.SIGTERM)
-    lines.finish()
+    for lines in pipes.values():
+        lines.finish()
+    wrote_errors = process.stderr is not None and pipes[process.stderr].any
     if stopping is not None:
-        return Ended(stopping, -1)
-    return Ended("exited", process.wait())
+        return Ended(stopping, -1, wrote_errors)
+    return Ended("exited", process.wait(), wrote_errors)
 
 
 class _Lines:
@@ -104,6 +114,7 @@ class _Lines:
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._rest = b""
+        self.any = False
 
     def read(self, descriptor: int) -> bool:
         """Read what is there; true at the end of the output."""
@@ -113,6 +124,7 @@ class _Lines:
             return False
         if not chunk:
             return True
+        self.any = True
         *complete, self._rest = (self._rest + chunk).split(b"\n")
         for line in complete:
             self._tell(line)

@@ -36,7 +36,9 @@ class StepState:
     def boolean(self, name: str) -> bool:
         return self.inputs[name].strip().lower() == "true"
 
-    def run(self, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Ended:
+    def run(
+        self, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str], errors_apart: bool = False
+    ) -> Ended:
         """Run a program with the job's environment and that of the step; its output goes to the log."""
         mapped = {name: self.job.variables.expand(value) for name, value in self.step.env.items()}
         return run_process(
@@ -47,6 +49,7 @@ class StepState:
             steady=self.job.host.steady,
             deadline=self.deadline,
             cancel=self.job.cancel,
+            errors_apart=errors_apart,
         )
 
     def on_line(self, line: str) -> None:

@@ -92,15 +92,18 @@ def _write_script(step: StepState, text: str) -> Path:
 def _bash_file(
     step: StepState, path: Path, arguments: str, folder: Path, environment: Mapping[str, str], fail_on_stderr: bool
 ) -> Result:
-    if fail_on_stderr:
-        raise TaskFailedError("This rehearsal has no failOnStderr")
     if not path.is_file():
         raise TaskFailedError(f"Script file not found: {path}")
     if not folder.is_dir():
         raise TaskFailedError(f"Not found workingDirectory: {folder}")
     # The arguments are words for the shell, as in the tasks: quotes and variables in them work.
     line = f"bash --noprofile --norc {shlex.quote(str(path))} {arguments}"
-    ended = step.run(["bash", "--noprofile", "--norc", "-c", f"exec {line}"], folder=folder, environment=environment)
+    ended = step.run(
+        ["bash", "--noprofile", "--norc", "-c", f"exec {line}"],
+        folder=folder,
+        environment=environment,
+        errors_apart=fail_on_stderr,
+    )
     return _result(ended)
 
 
@@ -111,6 +114,8 @@ def _result(ended: Ended) -> Result:
         raise TaskFailedError("The task has timed out.")
     if ended.code != 0:
         raise TaskFailedError(f"Bash exited with code '{ended.code}'.")
+    if ended.wrote_errors:
+        raise TaskFailedError("Bash wrote one or more lines to the standard error stream.")
     return "succeeded"
 
 

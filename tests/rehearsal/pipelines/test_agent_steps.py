@@ -522,3 +522,20 @@ def test_files_artifacts_results_and_tags_by_command(project: Project) -> None:
     assert [one.name for one in project.told.of(Attachment)] == ["r.xml"]
     assert any("tag 'nightly'" in event.text for event in project.told.of(LogLine))
     assert project.told.lines[-1].strip() == "1"
+
+
+def test_output_on_standard_error_fails_a_step_that_asks_for_it(project: Project) -> None:
+    result = project.steps("""
+        - {bash: "echo out; echo err >&2", displayName: both, failOnStderr: true}
+        - {script: "echo out", displayName: quiet, failOnStderr: true, condition: always()}
+        - {bash: "echo err >&2; exit 2", displayName: code, failOnStderr: true, condition: always()}
+        - {bash: "echo err >&2", displayName: taken, condition: always()}
+    """)
+    assert result.result == "failed"
+    results = {name: project.told.step(name).result for name in ("both", "quiet", "code", "taken")}
+    assert results == {"both": "failed", "quiet": "succeeded", "code": "failed", "taken": "succeeded"}
+    assert sorted(project.told.lines[:2]) == ["err", "out"]
+    assert [issue.text for issue in result.issues] == [
+        "Bash wrote one or more lines to the standard error stream.",
+        "Bash exited with code '2'.",
+    ]

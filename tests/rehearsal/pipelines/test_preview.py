@@ -440,3 +440,94 @@ def test_the_command_itself_needs_no_rehearsal(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "script: x" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == [".git", "ci", "t.yml"]
+
+
+def test_what_public_pipelines_do_is_taken(command: Command) -> None:
+    """One construct each, as seen in pipelines that run every day; each was refused, or might have been."""
+    command.project.write(
+        eng__wrap="""
+        stages:
+        - ${{ each stage in parameters.stages }}:
+          - ${{ each property in stage }}:
+              ${{ if ne(property.key, 'jobs') }}:
+                ${{ property.key }}: ${{ property.value }}
+            jobs:
+            - ${{ each job in stage.jobs }}:
+              - template: jobs\\job.yml
+                parameters:
+                  name: ${{ job.job }}
+                  ${{ each property in job }}:
+                    ${{ if notIn(property.key, 'job') }}:
+                      ${{ property.key }}: ${{ property.value }}
+                  note:
+        """,
+        eng__jobs__job="""
+        # Declares nothing, and passes everything on.
+        jobs:
+        - job: ${{ parameters.name }}
+          ${{ if parameters.note }}:
+            displayName: never
+          ${{ each parameter in parameters }}:
+            ${{ if and(ne(parameter.key, 'name'), ne(parameter.key, 'note')) }}:
+              ${{ parameter.key }}: ${{ parameter.value }}
+        """,
+        eng__pools__small="""
+        steps:
+        - bash: >-
+            echo
+            one
+        """,
+    )
+    printed = command.final(
+        """
+        name: $(Date:yyyyMMdd)$(Rev:.r)
+        pr: {branches: {include: [main]}, paths: {exclude: ['**/*.md']}}
+        resources:
+        - repo: self
+        variables:
+        - name: folder
+          value: pools
+        - ${{ if eq(variables['Build.Reason'], 'PullRequest') }}:
+          - {name: kind, value: pr}
+        - ${{ elseif startsWith(variables['Build.SourceBranch'], 'refs/heads/release/') }}:
+          - {name: kind, value: release}
+        - ${{ else }}: # the rest
+          - {name: kind, value: ci}
+        stages:
+        - template: eng/wrap.yml
+          parameters:
+            stages:
+            - stage: build
+              dependsOn: []
+              jobs:
+              - job: one
+                pool:
+                  name: big
+                  demands: ImageOverride -equals windows
+                  os: windows
+                strategy:
+                  matrix:
+                    ${{ each version in split('3.10,3.12', ',') }}:
+                      Python ${{ version }}: {version: "${{ version }}"}
+                steps:
+                - template: eng/${{ variables.folder }}/small.yml@self
+                - script: echo two
+                  condition: and(succeeded(), eq('$(kind)', 'ci'))
+                  env: {TOKEN: $(System.AccessToken)}
+                - task: NuGetCommand@2
+                  inputs: {command: custom, arguments: 'restore -source "$(feed)"'}
+        """
+    )
+    stages = yaml.safe_load(printed)["stages"]
+    (job,) = stages[0]["jobs"]
+    assert job["pool"]["demands"] == "ImageOverride -equals windows"
+    assert list(job["strategy"]["matrix"]) == ["Python 3.10", "Python 3.12"]
+    assert [step["task"] for step in job["steps"]] == ["Bash@3", "CmdLine@2", "NuGetCommand@2"]
+    assert "displayName" not in job
+
+
+def test_a_macro_in_a_condition_is_a_warning(command: Command) -> None:
+    command.project.file("azure-pipelines.yml", "steps:\n- script: x\n  condition: eq($(kind), 1)\n")
+    code, _, err = command()
+    assert (code, err.count("warning")) == (0, 1)
+    assert "variables['name']" in err
