@@ -184,7 +184,8 @@ def _check_choice(kind: Choice, node: Node, found: Findings) -> None:
     if main is None:
         first = pairs[0][0] if pairs else None
         at = first.position if first is not None else node.position
-        text = f"Unexpected value '{first.text if first is not None else ''}': {kind.what} is one of {', '.join(kind.records)}"
+        names = ", ".join(f"'{name}'" for name in kind.records)
+        text = f"Unexpected value '{first.text if first is not None else ''}': {kind.what} begins with {names}"
         found.errors.append(PipelineError(at, text))
         return
     if pairs[0][0] is not main:

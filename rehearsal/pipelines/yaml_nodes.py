@@ -135,8 +135,11 @@ def parse_yaml(text: str, name: str) -> Node:
         mark = error.problem_mark or error.context_mark
         at = Position(name, mark.line + 1, mark.column + 1) if mark else Position(name, 1, 1)
         raise PipelineError(at, f"The YAML cannot be read: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise PipelineError(Position(name, 1, 1), f"The YAML cannot be read: {error}") from error
+    except yaml.reader.ReaderError as error:
+        before = text[: max(text.find(chr(error.character)), 0)]
+        at = Position(name, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        wrong = f"the character U+{error.character:04X} is not allowed"
+        raise PipelineError(at, f"The YAML cannot be read: {wrong}") from error
 
 
 class _Composer:

@@ -29,7 +29,7 @@ PIPELINES = {
     "variable key": (f"{STEPS}\nvariables: [{{name: a, valu: b}}]\n", "Unexpected value 'valu'"),
     "variable name": (
         f"{STEPS}\nvariables: [{{value: b}}]\n",
-        "Unexpected value 'value': a variable is one of name, group",
+        "Unexpected value 'value': a variable begins with 'name', 'group'",
     ),
     "variable expression": (f"{STEPS}\nvariables: {{a: '$[ eq(1) ]'}}\n", "too few parameters"),
     "stage name": (
@@ -91,7 +91,7 @@ PIPELINES = {
         "jobs: [{deployment: a, environment: e.vm1, strategy: {runOnce: {deploy: {steps: []}}}}]\n",
         "no resources of environments",
     ),
-    "step of no kind": ("steps: [{displayName: x}]\n", "Unexpected value 'displayName': a step is one of"),
+    "step of no kind": ("steps: [{displayName: x}]\n", "Unexpected value 'displayName': a step begins with"),
     "step key": ("steps: [{bash: x, displayname: y}]\n", "Unexpected value 'displayname'"),
     "PowerShell": ("steps: [{pwsh: x}]\n", "This rehearsal has no task 'PowerShell@2'"),
     "step in a container": ("steps: [{bash: x, target: c}]\n", "This rehearsal has no container 'c'"),

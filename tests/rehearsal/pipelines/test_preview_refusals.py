@@ -27,10 +27,10 @@ REFUSED = {
     "unknown strategy": (
         "jobs: [{deployment: a, environment: e, strategy: {once: {}}}]",
         "1:51",
-        "'once': a deployment's strategy is one of runOnce, rolling, canary",
+        "'once': a deployment's strategy begins with 'runOnce', 'rolling', 'canary'",
     ),
-    "step of no kind": ("steps:\n- bosh: x", "2:3", "Unexpected value 'bosh': a step is one of"),
-    "job of no kind": ("jobs:\n- displayName: x", "2:3", "Unexpected value 'displayName': a job is one of"),
+    "step of no kind": ("steps:\n- bosh: x", "2:3", "Unexpected value 'bosh': a step begins with"),
+    "job of no kind": ("jobs:\n- displayName: x", "2:3", "Unexpected value 'displayName': a job begins with"),
     "no steps, jobs or stages": ("trigger: none", "1:1", "exactly one of 'stages', 'jobs' and 'steps'"),
     "steps and jobs": (f"{STEPS}\njobs: []", "2:1", "exactly one of"),
     "mapping for text": ("steps:\n- script: x\n  condition: {a: b}", "3:14", "A mapping was not expected"),
@@ -294,7 +294,7 @@ def test_all_mistakes_of_a_stage_of_reading_are_told_at_once(
     [
         (b"steps: \xff\xfe", "not UTF-8"),
         ("steps:\n- script: x".encode("utf-16"), "not UTF-8"),
-        (b"steps: []\n\x00", "cannot be read"),
+        ("steps: []\n# é\n \x00".encode(), ":3:2: The YAML cannot be read: the character U+0000"),
         (b"a: !!python/object/apply:os.system ['id']\nsteps: []", "Unexpected value 'a'"),
         (b"- a", "Expected a mapping"),
     ],
