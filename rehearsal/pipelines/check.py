@@ -49,7 +49,7 @@ def check_repository(root: Path) -> list[Finding]:
                 declared(files.read(name).get("parameters"))
             except PipelineError as error:
                 errors.append(error)
-    return sorted({_finding(error) for error in errors})
+    return sorted({_finding(error) for error in [*errors, *files.also_wrong]})
 
 
 def _check_pipeline(files: Files, name: str) -> list[PipelineError]:

@@ -7,6 +7,7 @@ PGielniak/azdo-pipeline-emulator, research/E03-template-engine.md (reference res
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Files:
         self._declared: dict[str, str] = {}
         self._read: dict[str, Mapping] = {}
         self._found: dict[tuple[str, str], str] = {}
+        self.also_wrong: list[PipelineError] = []
 
     @property
     def root(self) -> Path:
@@ -79,7 +81,10 @@ class Files:
         return f"the repository '{alias}', {self._folders[alias]}" if alias else f"the repository {self._root}"
 
     def read(self, name: str, at: Position | None = None) -> Mapping:
-        """The root mapping of a file. Raises PipelineError, also for a bad expression in a branch that nobody takes."""
+        """The root mapping of a file. Raises PipelineError, also for a bad expression in a branch that nobody takes.
+
+        That is the first; all others of the file are in `also_wrong`.
+        """
         if name not in self._read:
             path, _, alias = name.partition("@")
             where = at or Position(name, 1, 1)
@@ -89,7 +94,10 @@ class Files:
             node = read_yaml(folder / path, name)
             if not isinstance(node, Mapping):
                 raise PipelineError(node.position, "Expected a mapping")
-            check_expressions(node)
+            wrong = list(wrong_expressions(node))
+            self.also_wrong += wrong[1:]
+            if wrong:
+                raise wrong[0]
             self._read[name] = node
         return self._read[name]
 
@@ -116,24 +124,24 @@ def _is_there(folder: Path, path: str) -> bool:
     return at.is_file() and at.resolve().is_relative_to(folder.resolve())
 
 
-def check_expressions(node: Node) -> None:
-    """Raises PipelineError for the first `${{ }}` whose form is wrong: fatal in Azure Pipelines in untaken branches too."""
+def wrong_expressions(node: Node) -> Iterator[PipelineError]:
+    """Every `${{ }}` whose form is wrong: fatal in Azure Pipelines in untaken branches too."""
     match node:
         case Scalar(str(text)) if "${{" in text:
-            _check(node, text, key=False)
+            yield from _wrong(node, text, key=False)
         case Sequence(items):
             for item in items:
-                check_expressions(item)
+                yield from wrong_expressions(item)
         case Mapping(pairs):
             for key, value in pairs:
                 if isinstance(key.value, str) and "${{" in key.value:
-                    _check(key, key.value, key=True)
-                check_expressions(value)
+                    yield from _wrong(key, key.value, key=True)
+                yield from wrong_expressions(value)
 
 
-def _check(node: Scalar, text: str, *, key: bool) -> None:
+def _wrong(node: Scalar, text: str, *, key: bool) -> Iterator[PipelineError]:
     try:
         if not (key and directive(text) is not None):
             split(text)
     except ExpressionError as error:
-        raise PipelineError(node.position, str(error)) from error
+        yield PipelineError(node.position, str(error))

@@ -37,9 +37,9 @@ def preview(files: Files, name: str, parameters: MappingOf[str, Value], predefin
     try:
         node = expander.pipeline(name, parameters)
     except PipelineError as error:
-        raise PipelineErrors(in_order([*expander.errors, error])) from error
+        raise PipelineErrors(in_order([*expander.errors, *files.also_wrong, error])) from error
     found = schema.check_pipeline(node)
-    errors = [*expander.errors, *found.errors]
+    errors = [*expander.errors, *files.also_wrong, *found.errors]
     if errors:
         raise PipelineErrors(in_order(errors))
     pipeline = normal_pipeline(node)

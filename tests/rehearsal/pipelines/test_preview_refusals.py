@@ -289,6 +289,17 @@ def test_all_mistakes_of_a_stage_of_reading_are_told_at_once(
     ]
 
 
+def test_all_expressions_that_can_not_be_read_are_told_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "steps:\n- ${{ if false }}:\n  - script: ${{ eq(1) }}\n  - ${{ if eq( }}: {}\n- script: ${{ 'a' + 'b' }}"
+    assert [line.split(": ")[0].rpartition("yml:")[2] for line in refused(tmp_path, text, capsys)] == [
+        "3:13",
+        "4:5",
+        "5:11",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
