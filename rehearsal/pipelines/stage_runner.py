@@ -239,6 +239,9 @@ class _StageJob:
         if self.job.is_deployment:
             names |= {"Environment.Name": self.job.environment, "Strategy.Name": "runOnce"}
             names["System.JobName"] = hook.rpartition(".")[2].capitalize() if "." in hook else hook
+        one = names["System.JobName"] if self.leg or self.job.is_deployment else "__default"
+        parts = ("" if self.stage.name == "__default" else self.stage.name, self.job.name, one)
+        names["System.JobIdentifier"] = ".".join(part for part in parts if part)
         variables = Variables(self.state.masker)
         variables.update({**self.state.variables, **job_variables(workspace, _AGENT, names)})
         # The last value of a name counts, wherever it comes from.

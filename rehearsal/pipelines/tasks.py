@@ -55,7 +55,7 @@ TASKS: Mapping[str, Task] = {
     PUBLISH: Task(
         inputs={"targetPath": "$(Pipeline.Workspace)", "artifact": "", "publishLocation": "pipeline"},
         aliases={"path": "targetPath", "artifactName": "artifact", "artifactType": "publishLocation"},
-        required=("targetPath", "artifact"),
+        required=("targetPath",),
         choices={"publishLocation": ("pipeline",)},
         refused=("fileSharePath", "parallel", "parallelCount", "properties"),
     ),

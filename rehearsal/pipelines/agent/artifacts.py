@@ -21,27 +21,33 @@ class Artifacts:
     def names(self) -> list[str]:
         return sorted(path.name for path in self._folder.iterdir()) if self._folder.is_dir() else []
 
-    def publish(self, name: str, source: Path) -> tuple[Path, int, int]:
-        """Keep a file or a folder under a name. Returns where it lies, how many files and bytes. Raises ArtifactError."""
+    def publish(self, name: str, source: Path, *, add: bool = False) -> tuple[Path, int, int]:
+        """Keep a file or a folder under a name. Returns where it lies, how many files and bytes. Raises ArtifactError.
+
+        add: to what is there already, as a build's container takes it.
+        """
         if not _NAME.fullmatch(name):
             raise ArtifactError(f"Artifact name is not valid: '{name}'")
         target = self._folder / name
-        if target.exists():
+        if target.exists() and not add:
             # Artifacts can not be changed: learn.microsoft.com/azure/devops/pipelines/artifacts/pipeline-artifacts
             raise ArtifactError(f"Artifact {name} already exists for build. Artifact names are unique in a run.")
         if not source.exists():
             raise ArtifactError(f"Path does not exist: {source}")
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, symlinks=True)
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=add)
         else:
-            target.mkdir()
+            target.mkdir(exist_ok=add)
             shutil.copy2(source, target / source.name)
         files = [path for path in target.rglob("*") if path.is_file()]
         return target, len(files), sum(path.stat().st_size for path in files)
 
-    def download(self, name: str, target: Path, patterns: str = "**") -> int:
-        """Copy an artifact's files that match into a folder. Returns how many. Raises ArtifactError when it is not there."""
+    def download(self, name: str, target: Path, patterns: str = "**", *, named: bool = True) -> int:
+        """Copy an artifact's files that match into a folder. Returns how many. Raises ArtifactError when it is not there.
+
+        named: one artifact was asked for. Where all are, patterns begin with an artifact's name: [learn] pipeline-artifacts.
+        """
         source = self._folder / name
         if not name or not source.is_dir():
             known = ", ".join(self.names) or "none"
@@ -50,7 +56,8 @@ class Artifacts:
         target.mkdir(parents=True, exist_ok=True)
         for path in sorted(source.rglob("*")):
             relative = path.relative_to(source)
-            if path.is_file() and matches(relative.as_posix(), patterns):
+            shown = relative.as_posix() if named else f"{name}/{relative.as_posix()}"
+            if path.is_file() and matches(shown, patterns or "**"):
                 (target / relative).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target / relative)
                 copied += 1
@@ -62,11 +69,10 @@ def matches(path: str, patterns: str) -> bool:
     wanted = False
     for line in patterns.splitlines():
         pattern = line.strip()
-        if pattern and not pattern.startswith("#"):
-            if pattern.startswith("!"):
-                wanted = wanted and not glob(pattern[1:]).fullmatch(path)
-            else:
-                wanted = wanted or bool(glob(pattern).fullmatch(path))
+        bare = pattern.lstrip("!")
+        if bare and not pattern.startswith("#") and glob(bare).fullmatch(path):
+            # [agent] ArtifactItemFilters: two exclamation marks are none.
+            wanted = (len(pattern) - len(bare)) % 2 == 0
     return wanted
 
 

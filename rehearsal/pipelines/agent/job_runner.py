@@ -11,13 +11,17 @@ from rehearsal.pipelines import tasks
 from rehearsal.pipelines.agent import pip_shim
 from rehearsal.pipelines.agent.job_state import JobState
 from rehearsal.pipelines.agent.step_state import StepState
-from rehearsal.pipelines.agent.task_runners import RUNNERS, TaskFailedError
+from rehearsal.pipelines.agent.task_runners import RUNNERS, TaskFailedError, TimedOutError
 from rehearsal.pipelines.agent.variables import ReadOnlyVariableError
 from rehearsal.pipelines.conditions import GOOD, RESULT_NAMES, decide, step_status
 from rehearsal.pipelines.events import Result, StepFinished, StepStarted
 from rehearsal.pipelines.expressions import ExpressionError
 from rehearsal.pipelines.model import Step
 from rehearsal.pipelines.results import StepResult
+
+# [agent] RetryHelper: 1, 4, 9 … seconds, ten times at most.
+RETRY_SECONDS = 1.0
+_MOST_RETRIES = 10
 
 
 @contextlib.contextmanager
@@ -97,20 +101,35 @@ def _run_step(job: JobState, step: Step) -> StepResult:
 
 def _attempt(step: StepState) -> tuple[Result, str]:
     """Run a step, again after a failure as often as it says. Returns the result and, for a skipped one, why."""
-    for attempt in range(step.step.retries + 1):
+    retries = min(step.step.retries, _MOST_RETRIES)
+    result: Result = "failed"
+    reason = ""
+    for attempt in range(retries + 1):
         step.completed = None
         try:
-            result = RUNNERS[step.step.task](step)
+            result, reason = RUNNERS[step.step.task](step), ""
+        except TimedOutError as error:
+            step.reporter.issue("error", str(error))
+            return "failed", ""
         except (TaskFailedError, ReadOnlyVariableError, OSError) as error:
             step.reporter.issue("error", str(error))
-            result = "failed"
+            result, reason = "failed", ""
         if step.completed is not None and result in GOOD:
-            return step.completed
-        if result != "failed":
-            return result, ""
-        if attempt < step.step.retries:
-            step.reporter.issue("warning", f"RetryHelper encountered task failure, will retry (attempt {attempt + 1})")
-    return "failed", ""
+            result, reason = step.completed
+        if result != "failed" or attempt == retries or not _wait(step, attempt):
+            break
+    if step.wrong_command and result in GOOD:
+        return "failed", step.wrong_command
+    return result, reason
+
+
+def _wait(step: StepState, attempt: int) -> bool:
+    """Before a step is tried again. False: it is too late for that, or somebody cancelled."""
+    seconds = RETRY_SECONDS * (attempt + 1) ** 2
+    text = f"RetryHelper encountered task failure, will retry (attempt {attempt + 1}) after {seconds:g} seconds"
+    step.reporter.issue("warning", text)
+    late = step.deadline is not None and step.job.host.steady() + seconds >= step.deadline
+    return not step.job.cancel.wait(seconds) and not late
 
 
 def _deadline(job: JobState, step: Step) -> float | None:

@@ -34,20 +34,28 @@ _RESTRICTED = (
 )
 # The agent has these too; nothing here could keep what they say.
 NOT_HERE = (
-    *("task.setendpoint", "artifact.associate", "build.uploadlog", "release.updatereleasename"),
+    *("task.setendpoint", "artifact.associate", "release.updatereleasename"),
     *("codecoverage.publish", "codecoverage.enable", "telemetry.publish"),
 )
 _AREAS = ("task", "artifact", "build", "release", "results", "codecoverage", "telemetry")
 
 
 class StepCommands:
-    """Obeys the commands of one step. complete: says how the step ended, with the reason."""
+    """Obeys the commands of one step. complete: says how the step ended, with the reason. refuse: why one is not obeyed."""
 
-    def __init__(self, job: JobState, step: Step, reporter: Reporter, complete: Callable[[Result, str], None]) -> None:
+    def __init__(
+        self,
+        job: JobState,
+        step: Step,
+        reporter: Reporter,
+        complete: Callable[[Result, str], None],
+        refuse: Callable[[str], None],
+    ) -> None:
         self._job = job
         self._step = step
         self._reporter = reporter
         self._complete_step = complete
+        self._refuse = refuse
         self._handlers: Mapping[str, Callable[[Command], None]] = {
             "task.logissue": self._log_issue,
             "task.issue": self._log_issue,
@@ -62,9 +70,10 @@ class StepCommands:
             "task.addattachment": self._add_attachment,
             "task.prependpath": self._prepend_path,
             "task.setprogress": lambda _: None,  # a bar beside the job's name, no line of its log
-            "task.debug": lambda command: reporter.line(command.data, "debug"),
+            "task.debug": self._debug,
             "build.updatebuildnumber": self._update_build_number,
             "build.addbuildtag": self._add_build_tag,
+            "build.uploadlog": self._upload_log,
             "artifact.upload": self._upload_artifact,
             "results.publish": self._publish_results,
         }
@@ -87,8 +96,7 @@ class StepCommands:
             self._do(command)
         except (ReadOnlyVariableError, ArtifactError, ValueError, OSError) as error:
             self._reporter.issue("error", f"Unable to process command '{command.name}': {error}")
-            # [agent] Worker: a command that can not be processed makes its step fail.
-            self._complete_step("failed", str(error))
+            self._refuse(str(error))
         return True
 
     def _do(self, command: Command) -> None:
@@ -152,8 +160,9 @@ class StepCommands:
             self._job.mask_secret(command.data)
 
     def _complete(self, command: Command) -> None:
-        result = command.properties.get("result", "succeeded").lower()
+        result = command.properties.get("result", "").lower()
         if result not in _RESULTS:
+            # [learn] says that it may be left out; [agent] TaskCompleteCommand refuses that.
             raise ValueError(f"'{result}' is not a result")
         self._complete_step(_RESULTS[result], command.data)
 
@@ -185,23 +194,42 @@ class StepCommands:
     def _prepend_path(self, command: Command) -> None:
         if not command.data:
             raise ValueError("the folder is missing")
+        if command.data in self._job.path:
+            self._job.path.remove(command.data)
         self._job.path.append(command.data)
+
+    def _debug(self, command: Command) -> None:
+        if (self._job.variables.get("System.Debug") or "").lower() == "true":
+            self._reporter.line(command.data, "debug")
 
     def _update_build_number(self, command: Command) -> None:
         if not command.data:
             raise ValueError("the build number is missing")
+        self._job.variables.assign("Build.BuildNumber", command.data, system=True)
         self._job.rename_build(command.data)
 
     def _add_build_tag(self, command: Command) -> None:
-        if not command.data:
+        tag = command.data.strip()
+        if not tag:
             raise ValueError("the tag is missing")
-        self._reporter.line(f"The run has the tag '{command.data}'.", "section")
+        self._reporter.line(f"The run has the tag '{tag}'.", "section")
+
+    def _upload_log(self, command: Command) -> None:
+        path = Path(command.data)
+        if not command.data or not path.is_file():
+            raise ValueError(f"Log file path is not provided or file doesn't exist: '{command.data}'")
+        self._reporter.attachment("DistributedTask.Core.Log", "CustomToolLog", path)
 
     def _upload_artifact(self, command: Command) -> None:
         name = command.properties.get("artifactname", "")
         if not name or not command.data:
             raise ValueError("'artifactname' and the file or folder are needed")
-        folder, files, size = self._job.artifacts.publish(name, Path(command.data))
+        source = Path(command.data)
+        if source.is_dir() and not any(path.is_file() for path in source.rglob("*")):
+            text = f"Directory '{source}' is empty. Nothing will be added to build artifact '{name}'."
+            self._reporter.issue("warning", text)
+            return
+        folder, files, size = self._job.artifacts.publish(name, source, add=True)
         self._reporter.artifact(name, folder, files, size)
 
     def _publish_results(self, command: Command) -> None:

@@ -13,9 +13,11 @@ from rehearsal.pipelines.agent.step_commands import StepCommands
 from rehearsal.pipelines.events import Result
 from rehearsal.pipelines.model import Step
 
+_WORSE: tuple[Result, ...] = ("succeeded", "succeededWithIssues", "failed", "canceled", "skipped")
+
 
 class StepState:
-    """`completed` is what `task.complete` said, with its reason; `had_error` is true after an error was logged."""
+    """completed: what `task.complete` said, with its reason, the worst of several. wrong_command: why one was not obeyed."""
 
     def __init__(self, job: JobState, step: Step, reporter: Reporter, deadline: float | None) -> None:
         self.job = job
@@ -24,10 +26,18 @@ class StepState:
         self.deadline = deadline
         self.inputs = {name: job.variables.expand(value) for name, value in step.inputs.items()}
         self.completed: tuple[Result, str] | None = None
-        self._commands = StepCommands(job, step, reporter, self.complete)
+        self.wrong_command = ""
+        self._commands = StepCommands(job, step, reporter, self.complete, self.refuse_command)
 
     def complete(self, result: Result, reason: str) -> None:
-        self.completed = (result, reason)
+        """[agent] TaskResultUtil.MergeTaskResults: the worse result stays, and nothing follows after worse than failed."""
+        have = -1 if self.completed is None else _WORSE.index(self.completed[0])
+        if have <= _WORSE.index("failed") and _WORSE.index(result) >= have:
+            self.completed = (result, reason)
+
+    def refuse_command(self, reason: str) -> None:
+        """[agent] WorkerCommandManager: a command that can not be obeyed makes its step fail, whatever the step says."""
+        self.wrong_command = self.wrong_command or reason
 
     def folder(self, text: str) -> Path:
         """A path that a step gives; relative ones start at System.DefaultWorkingDirectory."""
@@ -41,6 +51,8 @@ class StepState:
     ) -> Ended:
         """Run a program with the job's environment and that of the step; its output goes to the log."""
         mapped = {name: self.job.variables.expand(value) for name, value in self.step.env.items()}
+        # [agent] Handler.AddVariablesToEnvironment comes after the step's `env`: a variable of the same name wins.
+        mapped = {name: value for name, value in mapped.items() if name not in self.job.variables.environment()}
         return run_process(
             arguments,
             environment=self.job.environment({**environment, **mapped}),

@@ -24,6 +24,10 @@ class TaskFailedError(Exception):
     """A task that cannot do what it was asked; the text says why."""
 
 
+class TimedOutError(TaskFailedError):
+    """A task that took longer than its step may; it is not tried again."""
+
+
 def _checkout(step: StepState) -> Result:
     if step.inputs["repository"] == "none":
         return "skipped"
@@ -111,7 +115,7 @@ def _result(ended: Ended) -> Result:
     if ended.how == "canceled":
         return "canceled"
     if ended.how == "timeout":
-        raise TaskFailedError("The task has timed out.")
+        raise TimedOutError("The task has timed out.")
     if ended.code != 0:
         raise TaskFailedError(f"Bash exited with code '{ended.code}'.")
     if ended.wrote_errors:
@@ -120,15 +124,19 @@ def _result(ended: Ended) -> Result:
 
 
 def _publish(step: StepState) -> Result:
+    name = step.inputs["artifact"].strip() or _name_from_job(step.job.variables.get("System.JobIdentifier") or "")
     try:
-        folder, files, size = step.job.artifacts.publish(
-            step.inputs["artifact"], step.folder(step.inputs["targetPath"])
-        )
+        folder, files, size = step.job.artifacts.publish(name, step.folder(step.inputs["targetPath"]))
     except ArtifactError as error:
         raise TaskFailedError(str(error)) from error
-    step.reporter.artifact(step.inputs["artifact"], folder, files, size)
-    step.reporter.line(f"Published the artifact '{step.inputs['artifact']}': {files} files, {size:,} bytes")
+    step.reporter.artifact(name, folder, files, size)
+    step.reporter.line(f"Published the artifact '{name}': {files} files, {size:,} bytes")
     return "succeeded"
+
+
+def _name_from_job(identifier: str) -> str:
+    """[agent] PipelineArtifactPluginV1: what an artifact without a name is called."""
+    return re.sub(r"[^a-zA-Z0-9 .-]", "", identifier).replace(".default", "")
 
 
 def _download_shortcut(step: StepState) -> Result:
@@ -137,23 +145,24 @@ def _download_shortcut(step: StepState) -> Result:
     # The shortcut gives every artifact a folder of its own: [schema] content/steps-download.md
     names = [step.inputs["artifact"]] if step.inputs["artifact"] else step.job.artifacts.names
     for name in names:
-        _download_one(step, name, step.job.workspace.root / name, step.inputs["patterns"])
+        named = bool(step.inputs["artifact"])
+        _download_one(step, name, step.job.workspace.root / name, step.inputs["patterns"], named=named)
     return "succeeded"
 
 
 def _download(step: StepState) -> Result:
     target = step.folder(step.inputs["targetPath"])
     if step.inputs["artifactName"]:
-        _download_one(step, step.inputs["artifactName"], target, step.inputs["itemPattern"])
+        _download_one(step, step.inputs["artifactName"], target, step.inputs["itemPattern"], named=True)
         return "succeeded"
     for name in step.job.artifacts.names:
-        _download_one(step, name, target / name, step.inputs["itemPattern"])
+        _download_one(step, name, target / name, step.inputs["itemPattern"], named=False)
     return "succeeded"
 
 
-def _download_one(step: StepState, name: str, target: Path, patterns: str) -> None:
+def _download_one(step: StepState, name: str, target: Path, patterns: str, *, named: bool) -> None:
     try:
-        copied = step.job.artifacts.download(name, target, patterns)
+        copied = step.job.artifacts.download(name, target, patterns, named=named)
     except ArtifactError as error:
         raise TaskFailedError(str(error)) from error
     step.reporter.line(f"Downloaded the artifact '{name}' to {target}: {copied} files")

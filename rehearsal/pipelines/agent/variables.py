@@ -34,10 +34,17 @@ class Variables:
         self._masker = masker
         self._held: dict[str, _Held] = {}
 
-    def assign(self, name: str, value: str, *, secret: bool = False, readonly: bool = False) -> None:
-        """Raises ReadOnlyVariableError when that variable was set as read-only before."""
+    def assign(
+        self, name: str, value: str, *, secret: bool = False, readonly: bool = False, system: bool = False
+    ) -> None:
+        """Raises ReadOnlyVariableError when that variable was set as read-only before.
+
+        system: the agent itself sets it, whatever it is, and it stays what it was.
+        """
         known = self._held.get(name.lower())
-        if known is not None and known.readonly:
+        if system:
+            readonly = readonly or (known is not None and known.readonly)
+        elif known is not None and known.readonly:
             raise ReadOnlyVariableError(f"Overwriting readonly variable '{name}' is not permitted.")
         # Once secret, always secret: a later plain value of the same name is masked too.
         secret = secret or (known is not None and known.secret)
@@ -79,11 +86,24 @@ class Variables:
         return {held.name: self.get(held.name) or "" for held in self._held.values()}
 
     def environment(self) -> dict[str, str]:
-        """Every variable that is not a secret, by the name that the agent gives it in a process."""
+        """Every variable that is not a secret and has none in its value, by the name that the agent gives it in a process."""
         return {environment_name(held.name): self.get(held.name) or "" for held in self._visible()}
 
     def _visible(self) -> Iterator[_Held]:
-        return (held for held in self._held.values() if not held.secret)
+        return (held for held in self._held.values() if not self._has_secret(held))
+
+    def _has_secret(self, held: _Held) -> bool:
+        """[agent] Variables.RecalculateExpanded: a value that takes a secret in is one."""
+        seen: set[str] = set()
+        open_ = [held]
+        while open_:
+            at = open_.pop()
+            if at.secret:
+                return True
+            names = macros([at.value]) - seen
+            seen |= names
+            open_ += [self._held[name] for name in names if name in self._held]
+        return False
 
 
 def environment_name(name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.pipelines.agent import job_runner
 from rehearsal.pipelines.events import ArtifactPublished, Attachment, Issue, LogLine, Summary, TestResults
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
 from tests.rehearsal.pipelines.project import CONNECTION, TOKEN, Project
@@ -286,7 +287,8 @@ def assert_gone(pid: int) -> None:
     raise AssertionError(f"{pid} still runs")
 
 
-def test_retries(project: Project, tmp_path: Path) -> None:
+def test_retries(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_runner, "RETRY_SECONDS", 0.0)
     result = project.steps(f"""
         - bash: echo x >> {tmp_path}/tries; test $(wc -l < {tmp_path}/tries) -ge 3
           retryCountOnTaskFailure: 3
@@ -539,3 +541,92 @@ def test_output_on_standard_error_fails_a_step_that_asks_for_it(project: Project
         "Bash wrote one or more lines to the standard error stream.",
         "Bash exited with code '2'.",
     ]
+
+
+def test_what_a_command_changes_is_there_in_the_next_step(project: Project) -> None:
+    result = project.steps("""
+        - bash: |
+            echo "##vso[build.updatebuildnumber]1.2.3"
+            echo "##vso[task.setvariable variable=token;isSecret=true]hidden"
+            echo "##vso[task.setvariable variable=inside]with \\$(token)"
+            echo "##vso[task.setvariable variable=outer]\\$(inner)"
+            echo "##vso[task.setvariable variable=inner]in"
+            echo "##vso[task.prependpath]/a"
+            echo "##vso[task.prependpath]/b"
+            echo "##vso[task.prependpath]/a"
+            echo "##vso[task.debug]not shown"
+        - bash: |
+            echo "$(Build.BuildNumber) $BUILD_BUILDNUMBER $(outer) $OUTER [$INSIDE] ${PATH%%:/usr*}"
+            echo "$BUILD_BUILDNUMBER $MAPPED"
+          env: {BUILD_BUILDNUMBER: mine, MAPPED: $(outer)}
+    """)
+    assert result.result == "succeeded"
+    assert project.told.lines[0].startswith("1.2.3 1.2.3 in in [] /a:/b:")
+    assert project.told.lines[1:] == ["1.2.3 in"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("##vso[task.complete result=Failed]", "##vso[task.complete result=Succeeded]"), "failed"),
+        (
+            ("##vso[task.complete result=Succeeded]", "##vso[task.complete result=SucceededWithIssues]"),
+            "succeededWithIssues",
+        ),
+        (("##vso[task.complete result=Skipped]", "##vso[task.complete result=Failed]"), "skipped"),
+        (("##vso[task.complete]done",), "failed"),
+        (("##vso[task.setvariable]x", "##vso[task.complete result=Succeeded]"), "failed"),
+    ],
+)
+def test_of_several_results_the_worst_counts(project: Project, lines: tuple[str, ...], expected: str) -> None:
+    said = "; ".join(f"echo '{line}'" for line in lines)
+    project.steps(f"""
+        - {{bash: "{said}", displayName: said}}
+    """)
+    assert project.told.step("said").result == expected
+
+
+def test_what_is_tried_again_and_what_is_not(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_runner, "RETRY_SECONDS", 0.0)
+    project.steps(f"""
+        - bash: echo x >> {tmp_path}/said; echo '##vso[task.complete result=Failed]'
+          retryCountOnTaskFailure: 2
+        - bash: echo x >> {tmp_path}/wrong; echo '##vso[task.setvariable]'
+          retryCountOnTaskFailure: 2
+          condition: always()
+        - bash: echo x >> {tmp_path}/often; exit 1
+          retryCountOnTaskFailure: 50
+          condition: always()
+        - bash: echo x >> {tmp_path}/late; sleep 60
+          retryCountOnTaskFailure: 2
+          timeoutInMinutes: 0.005
+          condition: always()
+    """)
+    tries = {name: (tmp_path / name).read_text().count("x") for name in ("said", "wrong", "often", "late")}
+    assert tries == {"said": 3, "wrong": 1, "often": 11, "late": 1}
+
+
+def test_artifacts_without_a_name(project: Project) -> None:
+    project.write(
+        main="""
+        stages:
+          - stage: make
+            jobs:
+              - job: it
+                steps:
+                  - checkout: none
+                  - bash: mkdir -p out more empty && echo a > out/a.txt && echo b > out/b.md && echo c > more/c.txt
+                  - publish: out
+                  - bash: |
+                      echo "##vso[artifact.upload artifactname=two]$PWD/out/b.md"
+                      echo "##vso[artifact.upload artifactname=two]$PWD/more"
+                      echo "##vso[artifact.upload artifactname=none]$PWD/empty"
+                  - task: DownloadPipelineArtifact@2
+                    inputs: {path: $(Pipeline.Workspace)/all, patterns: "two/**\\n!!make.it/*.md\\n!**/c.txt"}
+                  - bash: cd $(Pipeline.Workspace)/all && find . -type f | sort
+        """
+    )
+    result = project.run()
+    assert {one.name for one in result.artifacts} == {"make.it", "two"}
+    assert [line for line in project.told.lines if line.startswith("./")] == ["./make.it/b.md", "./two/b.md"]
+    assert [issue.text.partition("'")[0] for issue in result.issues] == ["Directory "]

@@ -97,7 +97,6 @@ PIPELINES = {
     "step in a container": ("steps: [{bash: x, target: c}]\n", "This rehearsal has no container 'c'"),
     "checkout of another": ("steps: [{checkout: other}]\n", "checks out 'self' or 'none', not 'other'"),
     "download of another": ("steps: [{download: pipeline1}]\n", "downloads from 'current' or 'none', not 'pipeline1'"),
-    "publish without name": ("steps: [{publish: a}]\n", "PublishPipelineArtifact@1 needs the input 'artifact'"),
     "empty script": ("steps: [{script: ''}]\n", "CmdLine@2 needs the input 'script'"),
     "step name": ("steps: [{bash: x, name: a b}]\n", "The step name 'a b' is not valid"),
     "step name twice": (
