@@ -12,6 +12,7 @@ from rehearsal.pipelines.agent.artifacts import Artifacts
 from rehearsal.pipelines.agent.masking import Masker
 from rehearsal.pipelines.agent.predefined import RunFacts, build_number
 from rehearsal.pipelines.agent.reporter import Kept, Reporter
+from rehearsal.pipelines.agent.variables import Variables
 from rehearsal.pipelines.agent.workspace import head_commit
 from rehearsal.pipelines.compile import compile_pipeline
 from rehearsal.pipelines.counters import Counters
@@ -67,7 +68,9 @@ def run_pipeline(
         raise PipelineErrors([error]) from error
     folder = _run_folder(work, host.run_number)
     masker, kept = Masker(), Kept()
-    number = build_number(pipeline.name, host)
+    known = Variables(masker)
+    known.update({**predefined, **{variable.name: variable.value for variable in pipeline.variables if variable.name}})
+    number = build_number(pipeline.name, host, known)
     state = RunState(
         host=host,
         repository=repository,

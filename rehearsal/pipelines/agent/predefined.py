@@ -11,12 +11,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rehearsal.pipelines.agent.variables import Variables
 from rehearsal.pipelines.agent.workspace import Workspace
 from rehearsal.pipelines.host import AgentHost
 
 _TOKEN = re.compile(
     r"\$\((Date|Rev|BuildID|DayOfMonth|DayOfYear|Month|Year|Hours|Minutes|Seconds)(?::([^)]*))?\)", re.I
 )
+_SHORT = {
+    "SourceBranchName": "Build.SourceBranchName",
+    "TeamProject": "System.TeamProject",
+    "BuildDefinitionName": "Build.DefinitionName",
+}
 _DATE = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
 
 
@@ -62,8 +68,11 @@ class RunFacts:
         return values
 
 
-def build_number(pattern: str, host: AgentHost) -> str:
-    """`name:` of a pipeline worked out. `$(Rev:r)` is the run's number: a rehearsal does not start again at 1 each day."""
+def build_number(pattern: str, host: AgentHost, variables: Variables) -> str:
+    """`name:` of a pipeline worked out. `$(Rev:r)` is the run's number: a rehearsal does not start again at 1 each day.
+
+    Source: learn.microsoft.com/azure/devops/pipelines/process/run-number. variables: what is known before the run.
+    """
     now = time.gmtime(host.clock())
     simple = {
         "buildid": str(host.run_number),
@@ -83,9 +92,12 @@ def build_number(pattern: str, host: AgentHost) -> str:
         if part == "rev":
             prefix, width = form.rstrip("r"), len(form) - len(form.rstrip("r"))
             return prefix + str(host.run_number).zfill(width)
-        return simple[part]
+        return simple[part][-2:] if part == "year" and form == "yy" else simple[part]
 
-    return _TOKEN.sub(one, pattern)
+    text = _TOKEN.sub(one, pattern)
+    for short, name in _SHORT.items():
+        text = re.sub(rf"\$\({short}\)", f"$({name})", text, flags=re.I)
+    return variables.expand(text)
 
 
 def job_variables(workspace: Workspace, agent: str, names: Mapping[str, str]) -> dict[str, str]:

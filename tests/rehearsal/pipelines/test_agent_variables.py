@@ -238,3 +238,18 @@ def test_a_stage_may_ask_for_jobs_of_stages_before_it(project: Project) -> None:
     )
     project.run()
     assert project.told.lines == ["two"]
+
+
+def test_the_number_of_a_run_is_made_of_tokens_and_variables(project: Project) -> None:
+    project.write(
+        main="""
+        name: $(my.version)-$(Year:yy)-$(date:yyMMdd)-$(SourceBranchName)-$(Build.SourceBranchName)-$(other)$(Rev:.rr)
+        variables: {my.version: 1.$(minor), minor: 2}
+        steps:
+          - checkout: none
+          - bash: echo '$(Build.BuildNumber)'
+        """
+    )
+    result = project.run()
+    assert project.told.lines == [result.build_number]
+    assert result.build_number == "1.2-23-231114-main-main-$(other).07"
