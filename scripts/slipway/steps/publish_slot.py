@@ -20,6 +20,7 @@ from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import drift_option, look_for_drift, policy_of, report_strangers
 from slipway.steps.jobs import known_jobs
+from slipway.steps.live_readers import refuse_live_readers
 from slipway.steps.lost_state import refuse_forgotten
 from slipway.steps.release_source import release_of, render_jobs
 from slipway.steps.session import Session, open_session
@@ -89,7 +90,9 @@ def publish(session: Session, release: Release) -> None:
 
 def _look_at_jobs(session: Session, jobs: Mapping[str, Mapping[str, Any]]) -> None:
     report_strangers(session, jobs)
-    look_for_drift(session, known_jobs(session, {}), jobs, policy_of(session))
+    known = known_jobs(session, {})
+    refuse_live_readers(session, known)
+    look_for_drift(session, known, jobs, policy_of(session))
 
 
 def _note(

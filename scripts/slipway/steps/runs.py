@@ -31,9 +31,9 @@ class Reader:
     lasting: bool = False
 
 
-def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callable[[], list[Reader]] = list) -> None:
-    """Returns when no active run reads from `folder`; `others` looks for those that the workspace does not know. Raises
-    Conflict with the list after `limit` seconds.
+def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callable[[], list[Reader]] = list) -> bool:
+    """Returns when no active run reads from `folder`: whether one was waited for. `others` looks for those that the
+    workspace does not know. Raises Conflict with the list after `limit` seconds.
 
     A run keeps the settings that it started with (Jobs API, reset), so its own tasks say where it reads from.
     """
@@ -48,6 +48,7 @@ def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callab
         session.guard()
         session.context.sleep(min(pause, max(0.0, limit - waited)))
         pause = min(_LONGEST_PAUSE, pause * 1.5)
+    return pause != _FIRST_PAUSE
 
 
 def _of_workspace(session: Session, folder: str) -> list[Reader]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -41,9 +41,10 @@ class Content:
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """What is to be done, and the manifest in the end. `intact`: the slot holds it all already; `empty`: it
-    holds nothing."""
+    holds nothing; `seen`: when each object was modified last, as the service said (milliseconds)."""
 
     plan: PublishPlan
+    seen: Mapping[str, int | None]
     manifest: bytes
     hash: str
     intact: bool
@@ -73,7 +74,8 @@ def prepare(session: Session, content: Content) -> Prepared:
         files=content.files,
     )
     intact = there == data and not plan.upload and not plan.delete
-    return Prepared(plan=plan, manifest=data, hash=digest, intact=intact, empty=not listed)
+    seen = {path: item.modified_at for path, item in listed.items()}
+    return Prepared(plan=plan, seen=seen, manifest=data, hash=digest, intact=intact, empty=not listed)
 
 
 def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: float) -> None:
@@ -85,7 +87,9 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
     with session.log.section(f"Runs that read from {content.slot}"):
         if not prepared.empty:
             check_sight(session, folder)
-        wait_for_runs(session, folder, limit=wait, others=partial(pipeline_runs_reading, session, content.slot))
+        others = partial(pipeline_runs_reading, session, content.slot)
+        if wait_for_runs(session, folder, limit=wait, others=others):
+            prepared = prepare(session, content)  # people may have written here meanwhile
         session.log.info("None is active.")
     _delete_retired(session, content)
     told = row(session, "publish", "begun", release=content.version, commit=content.commit, to_slot=content.slot)
@@ -95,6 +99,7 @@ def write_slot(session: Session, content: Content, prepared: Prepared, *, wait: 
         session.workspace.delete(in_slot(session, content.slot, MANIFEST))
         _clear(session, content.slot, prepared.plan)
         _upload(session, content, prepared.plan)
+        _write_touched(session, content, prepared)
         _verify(session, content)
         if session.contested:
             _repair(session, content)
@@ -194,6 +199,21 @@ def _differing(session: Session, content: Content, files: Sequence[SlotFile]) ->
     small = [file for file in files if file.size <= EXPORTED]
     fine = session.workspace.concurrently([partial(same, file) for file in small])
     return [file for file, good in zip(small, fine, strict=True) if not good]
+
+
+def _write_touched(session: Session, content: Content, prepared: Prepared) -> None:
+    """What was to be kept, and somebody wrote since it was looked at: the manifest comes later than that, so nothing else
+    would tell."""
+    listed = list_slot(session, content.slot)
+    kept = [path for path in prepared.plan.keep if path in listed]
+    touched = {path for path in kept if listed[path].modified_at != prepared.seen.get(path)}
+    if not touched:
+        return
+    session.log.warning(
+        f"Somebody wrote into {content.slot} meanwhile; written again: {', '.join(sorted(touched)[:10])}."
+    )
+    again = [file for file in content.files if file.path in touched]
+    session.concurrently([partial(_put, session, content, file) for file in again], "uploaded")
 
 
 def _verify(session: Session, content: Content) -> None:

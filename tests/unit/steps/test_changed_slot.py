@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from slipway.errors import NotPossible
+from slipway.domain.state import STATE_BLOB
+from slipway.errors import Conflict, NotPossible
 from slipway.steps import reach, status
 from tests.unit.steps.conftest import World
 from tests.unit.steps.test_rollback import deploy, live_text
@@ -122,3 +124,69 @@ def test_status_says_it_of_the_live_slot_too(world: World) -> None:
     assert "changed by hand: blue does not hold what was published" in status.as_text(
         status.describe(world.session("status"))
     )
+
+
+def test_an_edit_while_runs_are_waited_for_is_undone(candidate: World) -> None:
+    world = candidate
+    path = "/Workspace/Slipway/bikeshare/prod/green/notebooks/score"
+    task = {"task_key": "main", "notebook_task": {"notebook_path": path}}
+    world.workspace.active = [{"run_id": 7, "state": {"life_cycle_state": "RUNNING"}, "tasks": [task]}]
+    world.change_notebook("text of 1.2")
+    assert world.build("1.2") == 0
+
+    def edited() -> None:
+        put(world, "green", "notebooks/train", HEADER + b"print('by hand')\n")
+        world.workspace.active = []
+
+    world.on_sleep.append(edited)
+    world.publish()
+    assert b"by hand" not in world.slot_objects("green")["notebooks/train"]
+
+
+def test_an_edit_while_the_slot_is_published_is_undone(candidate: World) -> None:
+    """It comes before the manifest, so later nothing tells of it."""
+    world = candidate
+    world.change_notebook("text of 1.2")
+    assert world.build("1.2") == 0
+
+    def react(what: str) -> None:
+        if what.startswith("import") and what.endswith("/score"):
+            world.changes.watch = lambda _: None
+            put(world, "green", "notebooks/train", HEADER + b"print('by hand')\n")
+
+    world.changes.watch = react
+    world.publish()
+    assert b"by hand" not in world.slot_objects("green")["notebooks/train"]
+    assert "Somebody wrote into green meanwhile; written again: notebooks/train." in world.output.getvalue()
+
+
+def test_a_slot_that_a_live_job_leads_to_is_not_overwritten(candidate: World) -> None:
+    """By hand, or by a late agent: it would run what nobody has tested."""
+    world = candidate
+    record = world.state.jobs["score"]
+    led = copy.deepcopy(world.workspace.jobs[record.id])
+    task = led["tasks"][0]["notebook_task"]
+    task["notebook_path"] = task["notebook_path"].replace("/blue/", "/green/")
+    world.workspace.jobs[record.id] = led
+    before = dict(world.slot_objects("green"))
+    world.change_notebook("text of 1.2")
+    assert world.build("1.2") == 0
+    with pytest.raises(Conflict, match=r"job score \(\d+\) lead to /Workspace/Slipway/bikeshare/prod/green") as refused:
+        world.publish()
+    assert "--revert --if-free" in refused.value.next_step
+    assert world.slot_objects("green") == before
+
+
+def test_an_earlier_state_that_was_put_back_does_not_overwrite_what_is_live(candidate: World) -> None:
+    world = candidate
+    earlier = world.store.blobs[STATE_BLOB]
+    world.test()
+    world.switch()
+    world.store.blobs[STATE_BLOB] = earlier
+    world.change_notebook("text of 1.2")
+    assert world.build("1.2") == 0
+    before = dict(world.slot_objects("green"))
+    with pytest.raises(Conflict, match="which is not live") as refused:
+        world.publish()
+    assert "an earlier state.json was put back" in refused.value.next_step
+    assert world.slot_objects("green") == before

@@ -94,6 +94,11 @@ def test_an_environment_that_releases_no_factory_asks_none(bench: Bench) -> None
     bench.world.publish(wait_for_runs=0.0)
 
 
+def test_a_slot_that_the_factory_leads_to_is_not_overwritten(bench: Bench) -> None:
+    bench.factory.globals["releaseFolder"] = {"type": "string", "value": "/Workspace/Slipway/bikeshare/prod/blue"}
+    assert "releaseFolder of data factory adf-bikeshare-prod lead to" in refusal(bench)
+
+
 def pipeline(name: str, *activities: dict[str, Any]) -> FactoryObject:
     return FactoryObject(Kind.PIPELINES, name, {"activities": list(activities)})
 
