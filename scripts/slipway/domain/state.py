@@ -98,7 +98,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """`drill`: the version that a drill under way comes forward to again.
+    """`drill`: the version that a drill under way comes forward to again, and `drill_entry` its place in the history.
 
     `archived` are the archive's releases, oldest first; `audit` are rows that wait for the audit's table; `serial` and
     `written_by` make each write's bytes unique."""
@@ -115,6 +115,7 @@ class State:
     archived: tuple[str, ...] = ()
     switch: Journal | None = None
     drill: str | None = None
+    drill_entry: int | None = None
     factory: FactoryRecord | None = None
     audit: tuple[Row, ...] = ()
     watch: Watch | None = None

@@ -53,8 +53,19 @@ def adopted(state: State, key: str, record: JobRecord) -> State:
     return replace(state, jobs={**state.jobs, key: record})
 
 
-def opened(state: State, journal: Journal) -> State:
-    return replace(state, switch=journal)
+def opened(state: State, journal: Journal, *, drilling: bool = False) -> State:
+    """A rollback that is no drill's own ends a drill that was cut short: people decided otherwise."""
+    state = replace(state, switch=journal)
+    return without_drill(state) if journal.kind == "rollback" and not drilling else state
+
+
+def drilled(state: State, entry: int) -> State:
+    """A drill is under way, and comes forward to this place in the history again."""
+    return replace(state, drill=state.history[entry].version, drill_entry=entry)
+
+
+def without_drill(state: State) -> State:
+    return replace(state, drill=None, drill_entry=None)
 
 
 def turned_back(state: State, journal: Journal) -> State:
@@ -62,10 +73,17 @@ def turned_back(state: State, journal: Journal) -> State:
 
 
 def switched(
-    state: State, journal: Journal, *, now: float, run: str, readers: tuple[str, ...], watch: Watch | None = None
+    state: State,
+    journal: Journal,
+    *,
+    now: float,
+    run: str,
+    readers: tuple[str, ...],
+    watch: Watch | None = None,
+    drilling: bool = False,
 ) -> State:
-    """The switch is complete: the target slot is live, and `watch` in the place of an earlier one. One compare-and-swap
-    makes it so."""
+    """The switch is complete: the target slot is live, and `watch` in the place of an earlier one, which a drill leaves for
+    its end. One compare-and-swap makes it so."""
     record = state.slots[journal.target]
     jobs = dict(state.jobs)
     for action in journal.actions:
@@ -77,7 +95,8 @@ def switched(
     else:
         history = _released(state.history, journal, record, now, run)
     state = state.with_slot(journal.target, replace(record, candidate=False))
-    return replace(imported(state, journal), live=journal.target, jobs=jobs, history=history, watch=watch)
+    state = replace(imported(state, journal), live=journal.target, jobs=jobs, history=history)
+    return state if drilling else replace(without_drill(state), watch=watch)
 
 
 def imported(state: State, journal: Journal) -> State:

@@ -6,12 +6,14 @@ Cut short anywhere, run again it first ends the drill that was cut.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from slipway.command import Context, run_step
 from slipway.domain.state import State
-from slipway.domain.transition import rollback_target
-from slipway.errors import NotPossible
+from slipway.domain.transition import drilled, rollback_target, without_drill
+from slipway.errors import NotPossible, SlipwayError
 from slipway.steps.claiming import claim_options
 from slipway.steps.publish_slot import wait_option
 from slipway.steps.rollback import roll_back
@@ -50,38 +52,82 @@ def drill(session: Session) -> None:
             changed="Nothing was changed.",
             next_step="Drill in another environment, or say --production.",
         )
-    state = session.load()
-    former = cut_drill(state)
-    if former is None:
-        session.refuse_open_switch()
-    back = state.history[rollback_target(state, None)].version if former is None else ""
-    entry = state.live_entry
-    forward = former or (entry.version if entry is not None else "")
-    _refuse_candidate(state)
+    session.load()
+    back, forward = _ways(session)
     if session.context.what_if:
-        what = f"go back to {back} and forward again to {forward}" if former is None else f"end the drill from {former}"
+        what = f"end the drill from {_version(session, forward)}"
+        if back is not None:
+            what = f"go back to {_version(session, back)} and forward again to {_version(session, forward)}"
         session.log.info(f"Would {what}.")
         return
     with session.claimed():
         session.keeps_claim = True
-        if former is not None:
-            session.log.info(f"A drill was cut short; {former} is made live again, as before it.")
-            roll_back(session, former)
-            legs = []
+        back, forward = _ways(session)  # as it is now that nobody else changes it
+        version = _version(session, forward)
+        legs = []
+        if back is None:
+            session.log.info(f"A drill was cut short; {version} is made live again, as before it.")
+            with _said(session, version):
+                roll_back(session, version, entry=forward)
         else:
-            session.update_ours(lambda now: replace(now, drill=forward))
-            legs = [_leg(session, back), _leg(session, forward)]
-        session.update(lambda now: without_claim(replace(now, drill=None), session.holder.id))
-    _report(session, legs, forward)
+            session.update_ours(lambda now: drilled(now, forward))
+            with _said(session, version):
+                # What is live between the two was not asked for: the second goes through a freeze that was made then.
+                legs = [_leg(session, back), _leg(session, forward, despite_freeze=True)]
+        session.update(lambda now: without_claim(without_drill(now), session.holder.id))
+    _report(session, legs, version)
 
 
-def cut_drill(state: State) -> str | None:
-    """The version that a drill was to come forward to, and has not yet; None where none is cut short."""
-    if state.drill is None or not state.history:
+def _version(session: Session, entry: int) -> str:
+    return session.state.history[entry].version
+
+
+def _ways(session: Session) -> tuple[int | None, int]:
+    """The places in the history to go back to (None: a drill was cut short, and only its end is left) and forward to."""
+    state = session.state
+    former = cut_drill(state)
+    if former is None or (state.switch is not None and state.switch.kind != "rollback"):
+        session.refuse_open_switch()
+    _refuse_candidate(state)
+    if former is not None:
+        return None, former
+    back = rollback_target(state, None)
+    return back, next(index for index, entry in enumerate(state.history) if entry.outcome == "live")
+
+
+def cut_drill(state: State) -> int | None:
+    """The place in the history that a drill was to come forward to, and has not yet; None where none is cut short."""
+    places = [index for index, entry in enumerate(state.history) if entry.version == state.drill]
+    if not places:
         return None
-    last = state.history[-1]
+    place = state.drill_entry if state.drill_entry in places else places[-1]
     under_way = state.switch is not None and state.switch.kind == "rollback"
-    return state.drill if last.version == state.drill and (last.outcome == "rolled_back" or under_way) else None
+    return place if state.history[place].outcome != "live" or under_way else None
+
+
+@contextmanager
+def _said(session: Session, version: str) -> Iterator[None]:
+    """An error says what is live, and how the drill is ended. Where it went nowhere, it is no drill any more: what people
+    do next is theirs."""
+    try:
+        yield
+    except (SlipwayError, KeyboardInterrupt) as error:
+        try:
+            state = session.load()
+            ours = state.claim is None or state.claim.holder == session.holder.id
+            if ours and state.switch is None and cut_drill(state) is None:
+                state = session.update(without_drill)
+        except SlipwayError:
+            raise error from None
+        if isinstance(error, SlipwayError) and state.drill is not None:
+            live = state.live_entry.version if state.live_entry is not None else "nothing"
+            open_switch = f", a switch to {state.switch.version} is open" if state.switch is not None else ""
+            error.changed = (
+                f"The drill is not at its end: {live} is live in {session.environment.name}{open_switch}, and "
+                f"{version} was before it. {error.changed}"
+            ).rstrip()
+            error.next_step = f"Run the drill again: it makes {version} live. {error.next_step}".rstrip()
+        raise
 
 
 def _refuse_candidate(state: State) -> None:
@@ -94,10 +140,10 @@ def _refuse_candidate(state: State) -> None:
         )
 
 
-def _leg(session: Session, version: str) -> Leg:
-    began = session.now()
+def _leg(session: Session, entry: int, *, despite_freeze: bool = False) -> Leg:
+    began, version = session.now(), _version(session, entry)
     session.job_times.clear()
-    roll_back(session, version)
+    roll_back(session, version, entry=entry, despite_freeze=despite_freeze)
     times = session.job_times or [session.now()]
     return Leg(version, max(times) - began, max(times) - min(times))
 

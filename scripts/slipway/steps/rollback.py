@@ -66,9 +66,17 @@ def run(context: Context) -> None:
         roll_back(open_session(context, "rollback"), context.arguments.to)
 
 
-def roll_back(session: Session, version: str | None, *, still: Callable[[State], bool] = lambda _: True) -> None:
+def roll_back(
+    session: Session,
+    version: str | None,
+    *,
+    still: Callable[[State], bool] = lambda _: True,
+    entry: int | None = None,
+    despite_freeze: bool = False,
+) -> None:
     """Goes to `version` (None: the last stable release), whatever switch is open. Nothing where that is live already, or
-    where `still`, asked when the claim is held, says no.
+    where `still`, asked when the claim is held, says no. `entry`: its place in the history, where that is known: several
+    releases may have had one version.
 
     Raises NotPossible with the reason, Conflict, and what stopped it after it was taken back.
     """
@@ -76,7 +84,7 @@ def roll_back(session: Session, version: str | None, *, still: Callable[[State],
         session.load()
         _say_what_if(session, version)
         return
-    despite_freeze = bool(getattr(session.context.arguments, "despite_freeze", False))
+    despite_freeze = despite_freeze or bool(getattr(session.context.arguments, "despite_freeze", False))
     with audited(session, "rollback"), session.claimed(despite_freeze=despite_freeze):
         if not still(session.state):
             session.log.info("Somebody else was faster; nothing is rolled back.")
@@ -84,32 +92,33 @@ def roll_back(session: Session, version: str | None, *, still: Callable[[State],
             return
         journal = session.state.switch
         way = course(journal, version)
-        if way == "go on" and journal is not None:
+        if way == "go on" and journal is not None and entry in (None, journal.entry):
             session.log.info(f"An open rollback to {journal.version} was found; going on with it.")
             work = _factory_work(session, session.state.history[journal.entry or 0], journal.target)
         else:
             settle(session)
-            if _is_there(session, version, stop=way == "take back, then stop"):
+            if _is_there(session, version, entry, stop=way == "take back, then stop"):
                 session.release_claim()
                 return
             with saying("No job and no object of the factory was changed; what was live still is."):
-                work = _prepare(session, _goal(session, version))
+                work = _prepare(session, _goal(session, version, entry))
         with session.log.section(f"Going back in {session.environment.name}"):
             finish_or_take_back(session, work)
     summarise(session)
     warn_of_repairs(session)
 
 
-def _is_there(session: Session, version: str | None, *, stop: bool) -> bool:
+def _is_there(session: Session, version: str | None, asked: int | None, *, stop: bool) -> bool:
     """Whether what is live is what was asked for; then says so."""
     entry, name = session.state.live_entry, session.environment.name
     live = "Nothing is live, as before" if entry is None else f"{entry.version} is live in {session.state.live}"
+    same = entry is not None and (entry.version == version if asked is None else entry == session.state.history[asked])
     if stop:
         session.log.info(
             f"{live}: that release's switch had not ended and was taken back, which was the way back from it. "
             "To go back further, run again, or name a version with --to."
         )
-    elif version is not None and entry is not None and entry.version == version:
+    elif same:
         session.log.info(f"{live} of {name}; nothing to go back to.")
     else:
         return False
@@ -142,10 +151,10 @@ def _say_what_if(session: Session, version: str | None) -> None:
         say_plan(session.log, work.plan()[0])
 
 
-def _goal(session: Session, version: str | None) -> Goal:
+def _goal(session: Session, version: str | None, index: int | None = None) -> Goal:
     state = session.state
     try:
-        index = rollback_target(state, version)
+        index = rollback_target(state, version) if index is None else index
     except NotPossible as error:
         if version is not None and state.live_entry is not None:
             listed = "".join(f"\n  {line}" for line in reach.as_lines(reach.places(session)))

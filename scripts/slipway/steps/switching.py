@@ -39,7 +39,7 @@ def begin(session: Session, journal: Journal) -> None:
     def opening(state: State) -> State:
         if state.switch is not None:
             raise Conflict(f"Another switch, to {state.switch.version}, is open.", changed="Nothing was changed.")
-        return opened(state, journal)
+        return opened(state, journal, drilling=session.keeps_claim)
 
     session.update_ours(noted(session, opening, _row(session, journal, "opened")))
 
@@ -74,7 +74,8 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
             return imported(state, journal)
         published = state.slots[journal.target].published
         watch = watches.begin(session.environment.watch, journal, published=published, now=now)
-        after = switched(state, journal, now=now, run=run, readers=readers, watch=watch)
+        drilling = session.keeps_claim
+        after = switched(state, journal, now=now, run=run, readers=readers, watch=watch, drilling=drilling)
         return after if cleaning or session.keeps_claim else without_claim(after, session.holder.id)
 
     session.update_ours(noted(session, finished, _row(session, journal, "done")))

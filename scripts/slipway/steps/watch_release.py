@@ -65,6 +65,10 @@ def watch_release(session: Session) -> None:
         )
     elif session.context.arguments.end:
         _end_by_hand(session, watch)
+    elif watch.slot != state.live:
+        session.log.info(
+            f"A drill has gone back in {name}; {watch.release} is looked at when it has come forward again."
+        )
     else:
         sights = _look(session, watch)
         if watches.is_breached(watch, sights):
