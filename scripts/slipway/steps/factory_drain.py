@@ -27,7 +27,7 @@ def pipeline_runs_reading(session: Session, slot: Slot) -> list[Reader]:
     if session.environment.data_factory.source == "none" or session.state.live == slot:
         return []
     runs = PipelineRuns(session.factory)
-    active = [pipeline_run(run, runs.page(str(run.get("runId")))) for run in runs.active(now=session.now())]
+    active = [pipeline_run(run, runs.page(str(run.get("runId")))) for run in runs.active(now=session.service_time())]
     copies = [run for run in active if is_candidate_name(run.pipeline)]
     entry = session.state.live_entry
     older = [run for run in active if run not in copies and entry is not None and run.run.started < entry.since]

@@ -118,7 +118,7 @@ class FactoryTest:
         run = self._ended(run_id, until)
         if run is None:
             return None
-        activities = self._runs.activities(run_id, now=self._session.now())
+        activities = self._runs.activities(run_id, now=self._session.service_time())
         called: dict[str, PipelineRun] = {}
         for activity in activities:
             below = called_run(activity)
@@ -182,4 +182,4 @@ class FactoryTest:
             session.context.sleep(_FIRST_PAUSE)
 
     def _active(self) -> Sequence[Mapping[str, Any]]:
-        return self._runs.active(list(self._wanted), now=self._session.now())
+        return self._runs.active(list(self._wanted), now=self._session.service_time())

@@ -89,7 +89,10 @@ def _pipelines(session: Session, watch: Watch) -> list[Sight]:
     if not watch.pipelines:
         return []
     runs = PipelineRuns(session.factory)
-    found = [pipeline_run(run, runs.page(str(run.get("runId")))) for run in runs.since(watch.since, now=session.now())]
+    found = [
+        pipeline_run(run, runs.page(str(run.get("runId"))))
+        for run in runs.since(watch.since, now=session.service_time())
+    ]
     return [_pipeline(runs, watch, name, found) for name in watch.pipelines]
 
 

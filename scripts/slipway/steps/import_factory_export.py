@@ -97,7 +97,7 @@ def deploy_alone(session: Session, factory: FactoryWork, version: str, slot: Slo
         actions=(),
         settings="",
         kept=None,
-        started=session.now(),
+        started=session.service_time(),
         holder=session.holder.id,
         number=session.number,
         factory=part,

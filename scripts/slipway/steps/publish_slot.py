@@ -111,7 +111,7 @@ def _note(
         files={file.path: file.sha256 for file in content.files},
         archive=archive,
         settings=settings,
-        published=session.now(),
+        published=session.service_time(),
     )
     told = row(
         session,

@@ -33,7 +33,7 @@ def from_slot(session: Session, state: State, found: Found, slot: Slot, manifest
     release = from_manifest(manifest, _values(session.workspace.export_file(in_slot(session, slot, ENVIRONMENT))))
     archive, document = name_release(release)
     settings, kept = archive_settings({key: job.settings for key, job in found.jobs.items() if job.slot == slot})
-    after = witnessed(state, found, slot, release, archive=archive, settings=settings, now=session.now())
+    after = witnessed(state, found, slot, release, archive=archive, settings=settings, now=session.service_time())
     session.log.warning(
         f"The archive knows nothing of {manifest.version} in {slot}: it is taken from the slot, and its jobs are taken as they "
         "are now, changes by hand included. Releases before it can't be gone back to."

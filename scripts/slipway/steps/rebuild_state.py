@@ -65,7 +65,7 @@ def rebuild(session: Session) -> None:
     elif entry is not None:
         settings.update(session.document(entry.settings, read_settings))
     state = rebuilt(played, found, live, settings)
-    state = open_rest(state, found, settings, session.environment.databricks.root, session.now())
+    state = open_rest(state, found, settings, session.environment.databricks.root, session.service_time())
     _say(session, state, found)
     if session.context.what_if or not arguments.yes:
         session.log.info("Nothing was written. If this is right, run again with --yes.")

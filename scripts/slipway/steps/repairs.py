@@ -48,7 +48,7 @@ def warn_of_repairs(session: Session) -> None:
 
 def _failed(session: Session, job_id: int) -> list[dict[str, Any]]:
     try:
-        runs = session.workspace.ended_runs(job_id, session.now() - _RECENT)
+        runs = session.workspace.ended_runs(job_id, session.service_time() - _RECENT)
     except SlipwayError as error:
         session.log.detail(f"Failed runs of job {job_id} can't be looked for: {error.what}")
         return []

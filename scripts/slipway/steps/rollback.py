@@ -241,7 +241,7 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
         files={file.path: file.sha256 for file in files},
         archive=goal.entry.archive,
         settings=settings,
-        published=session.now(),
+        published=session.service_time(),
     )
     told = row(
         session,

@@ -77,7 +77,7 @@ def run_test(session: Session, version: str, libraries: list[dict[str, str]], ru
         result = TestResult(
             manifest=record.manifest,
             passed=report.passed,
-            at=session.now(),
+            at=session.service_time(),
             run=str(finished.get("run_page_url") or f"run {finished.get('run_id')}"),
             checks=len(report.checks),
             failed=tuple(check.name for check in report.failed),

@@ -66,6 +66,8 @@ class Session:
         self.told: set[str] = set()
         self.keeps_claim = False
         """Whether the claim outlives a switch that is complete: another one follows under it."""
+        self.opened: float | None = None
+        """When this step opened a switch, by its own clock: finer than the storage's, and good for what it measures itself."""
         self.job_times: list[float] = []
         """When jobs were begun to be set, and were."""
         self.just_read: tuple[float, Mapping[str, Mapping[str, Any] | None]] | None = None

@@ -206,7 +206,7 @@ def open_journal(
             actions=actions,
             settings=name,
             kept=kept if session.state.live else None,
-            started=session.now(),
+            started=session.service_time(),
             holder=session.holder.id,
             number=session.number,
             drift=drift,

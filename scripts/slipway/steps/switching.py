@@ -41,6 +41,7 @@ def begin(session: Session, journal: Journal) -> None:
             raise Conflict(f"Another switch, to {state.switch.version}, is open.", changed="Nothing was changed.")
         return opened(state, journal, drilling=session.keeps_claim)
 
+    session.opened = session.now()
     session.update_ours(noted(session, opening, _row(session, journal, "opened")))
 
 
@@ -271,9 +272,16 @@ def _row(session: Session, journal: Journal, result: str, *, action: str = "") -
         from_slot=journal.source,
         to_slot=journal.target,
         manifest=journal.manifest,
-        seconds=None if result == "opened" else session.now() - journal.started,
+        seconds=None if result == "opened" else _seconds(session, journal),
         detail=f"{len(journal.drift)} settings had been changed by hand" if journal.drift else "",
     )
+
+
+def _seconds(session: Session, journal: Journal) -> float:
+    """Since it was opened; another agent's clock says nothing about that."""
+    if session.opened is not None:
+        return session.now() - session.opened
+    return max(0.0, session.service_time() - journal.started)
 
 
 def _same(state: State, journal: Journal) -> Journal:

@@ -9,9 +9,11 @@ import pytest
 
 from slipway.command import Context
 from slipway.domain.claim import LIFETIME, MARGIN
-from slipway.errors import Conflict
+from slipway.errors import Conflict, WatchBreached
 from slipway.steps.session import Session, holder_of
+from tests.unit.steps import test_watching as watching
 from tests.unit.steps.conftest import World
+from tests.unit.steps.test_way_back import cut
 
 SKEWS = [-600.0, 0.0, 600.0]
 
@@ -92,3 +94,34 @@ def test_a_freeze_ends_by_that_clock_too(world: World, skew: float) -> None:
         agent(world, "ada", skew).take_claim()
     world.time += 11
     agent(world, "ada", skew).take_claim()
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_a_first_run_counts_whatever_the_publishing_agents_clock_said(world: World, skew: float) -> None:
+    watching.configure(world)
+    watching.deploy(world, "1.0")
+    world.change_notebook("text of 1.1")
+    assert world.build("1.1") == 0
+    world.time, world.store.ahead = world.time + skew, -skew
+    world.publish()
+    world.time, world.store.ahead = world.time - skew, 0.0
+    world.test()
+    world.switch()
+    world.time += 60
+    watching.run(world, "score", "FAILED")
+    with pytest.raises(WatchBreached):
+        world.watch()
+
+
+@pytest.mark.parametrize("skew", SKEWS)
+def test_how_long_a_switch_was_open_is_told_by_that_clock(world: World, skew: float) -> None:
+    watching.deploy(world, "1.0")
+    world.change_notebook("text of 1.1")
+    assert world.build("1.1") == 0
+    world.publish()
+    world.test()
+    cut(world, lambda world: world.switch(), "reset", 1)
+    world.time, world.store.ahead = world.time + 60 + skew, -skew
+    world.revert()
+    (told,) = [row for row in world.audit.rows if row.result == "taken back"]
+    assert told.seconds == pytest.approx(60, abs=1)
