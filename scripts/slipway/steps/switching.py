@@ -12,6 +12,7 @@ from slipway.domain import watch as watches
 from slipway.domain.archive import SWITCHES
 from slipway.domain.audit import Row
 from slipway.domain.codec import to_bytes
+from slipway.domain.factory.part import FactoryPart
 from slipway.domain.job import restarts
 from slipway.domain.state import State
 from slipway.domain.switch import Journal, Step, creates, forget_lost, goal, resets, unfinished, with_ids
@@ -53,7 +54,8 @@ def finish_or_take_back(session: Session, factory: FactoryWork | None) -> None:
     except Conflict:
         raise  # the claim is lost: whoever has it decides
     except SlipwayError as error:
-        _take_back_after(session, error)
+        if session.state.switch is not None:  # else it is complete, and what failed came after it
+            _take_back_after(session, error)
         raise
 
 
@@ -81,9 +83,19 @@ def finish(session: Session, factory: FactoryWork | None) -> None:
 
     session.update_ours(noted(session, finished, _row(session, journal, "done")))
     if cleaning and part is not None and factory is not None:
-        factory.clean_up(part)
+        _clean_up(session, factory, part)
         if journal.kind != "import" and not session.keeps_claim:
             session.release_claim()
+
+
+def _clean_up(session: Session, factory: FactoryWork, part: FactoryPart) -> None:
+    """What was switched to is live, whatever becomes of what left it."""
+    try:
+        factory.clean_up(part)
+    except SlipwayError as error:
+        session.log.warning(
+            f"What left the release may still be in the factory; the next release removes it: {error.what}"
+        )
 
 
 def take_back(session: Session, *, action: str = "") -> list[str]:

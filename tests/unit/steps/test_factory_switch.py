@@ -319,3 +319,22 @@ def test_what_if_says_it_all(bench: Bench) -> None:
     assert "~ pipelines/score: properties.activities" in said
     assert "~ global parameter releaseFolder" in said
     assert bench.everything() == before
+
+
+def test_a_switch_is_complete_though_what_left_could_not_be_removed(bench: Bench) -> None:
+    bench.release("1", FIRST)
+    bench.candidate("2", SECOND)
+    objects = bench.factory.objects
+
+    def after_the_switch(kind: Any) -> Any:
+        if bench.world.state.live == "green":
+            raise ServiceError("the factory does not answer")
+        return objects(kind)
+
+    bench.factory.objects = after_the_switch  # type: ignore[method-assign]
+    bench.world.switch()
+    bench.factory.objects = objects  # type: ignore[method-assign]
+    assert (bench.world.state.live, bench.world.state.switch, bench.world.state.claim) == ("green", None, None)
+    assert "may still be in the factory" in bench.world.output.getvalue()
+    bench.release("3", SECOND)
+    assert not [key for key in bench.everything() if "alone" in str(key)]
