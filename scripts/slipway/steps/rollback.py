@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from slipway.command import Context, run_step
 from slipway.domain.archive import FILES, ArchivedRelease, archive_settings, read_archived, read_settings, slot_files
 from slipway.domain.codec import instant_to_text
 from slipway.domain.job import move
+from slipway.domain.manifest import sha256
 from slipway.domain.slot import Slot, SlotFile
 from slipway.domain.state import Entry, SlotRecord, State
 from slipway.domain.switch import plan
@@ -217,7 +219,7 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
     _require_files(session, document)
 
     def source(file: SlotFile) -> bytes:
-        return file.data if file.data is not None else session.store.get_bytes(file.source)
+        return file.data if file.data is not None else _intact(session, document, file)
 
     content = Content(
         slot=goal.slot,
@@ -228,6 +230,7 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
         jobs=frozenset(jobs),
     )
     prepared = prepare(session, content)
+    session.workspace.concurrently([partial(_require_intact, session, document, f) for f in prepared.plan.upload])
     write_slot(session, content, prepared, wait=session.context.arguments.wait_for_runs * 60)
     settings, data = archive_settings(jobs)
     session.keep(settings, data)
@@ -256,6 +259,24 @@ def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) ->
     )
     session.update_ours(noted(session, lambda state: published(state, goal.slot, record), told))
     return prepared.hash
+
+
+def _intact(session: Session, document: ArchivedRelease, file: SlotFile) -> bytes:
+    """A file of the archive, whose name is the hash of what it held."""
+    data = session.store.get_bytes(file.source)
+    if sha256(data) != file.sha256:
+        raise NotPossible(
+            f"{file.path} of {document.version} is damaged in the archive of {session.environment.name} ({file.source}): it is "
+            "not what was released.",
+            next_step="Put an earlier version of that blob back, or go back to another version (--list, --to VERSION), or "
+            "release a good one.",
+        )
+    return data
+
+
+def _require_intact(session: Session, document: ArchivedRelease, file: SlotFile) -> None:
+    if file.data is None:
+        _intact(session, document, file)
 
 
 def _require_files(session: Session, document: ArchivedRelease) -> None:

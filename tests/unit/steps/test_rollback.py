@@ -162,3 +162,17 @@ def test_status_shows_it_all(world: World) -> None:
     assert len(world.changes.log) == before
     empty = World(world.root, "test")
     assert "nothing yet" in status.as_text(status.describe(empty.session("status")))
+
+
+def test_a_damaged_archive_is_noticed_before_anything_changes(world: World) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        deploy(world, version)
+    world.rollback()
+    for name in [n for n, data in world.store.blobs.items() if n.startswith("archive/files/") and b"of 1.0" in data]:
+        world.store.blobs[name] = b"# Databricks notebook source\ndamaged\n"
+    before = (dict(world.slot_objects("blue")), dict(world.slot_objects("green")), json.dumps(world.workspace.jobs))
+    with pytest.raises(NotPossible, match=r"notebooks/score of 1\.0 is damaged") as refused:
+        world.rollback()
+    assert "what was live still is" in refused.value.changed
+    assert (world.slot_objects("blue"), world.slot_objects("green"), json.dumps(world.workspace.jobs)) == before
+    assert world.state.switch is None
