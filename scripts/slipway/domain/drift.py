@@ -50,7 +50,7 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Difference]:
             below = f"{path}.{key}" if path else key
             if below in _WRITE_ONLY and key not in theirs:
                 continue
-            if below in _WRITE_ONLY and value.keys() != theirs[key].keys():
+            if below in _WRITE_ONLY and _kinds(value) != _kinds(theirs[key]):
                 yield Difference(below, value, theirs[key])  # a user in place of a service principal
             elif key in theirs:
                 yield from differences(value, theirs[key], below)
@@ -60,6 +60,10 @@ def differences(ours: Any, theirs: Any, path: str = "") -> Iterator[Difference]:
         yield from _lists(ours, theirs, path)
     elif _plain(ours) != _plain(theirs):
         yield Difference(path, ours, theirs)
+
+
+def _kinds(value: Any) -> set[str] | None:
+    return set(value) if isinstance(value, Mapping) else None
 
 
 def same(ours: Any, theirs: Any) -> bool:

@@ -83,6 +83,8 @@ def render_job(key: str, definition: Mapping[str, Any], target: Target, complain
             _serverless(item, f"environments[{i}]", target, complain) for i, item in enumerate(settings["environments"])
         ]
     settings.setdefault("run_as", dict(target.environment.jobs.run_as))
+    if not isinstance(settings["run_as"], Mapping):
+        complain("run_as", "must be an object with user_name or service_principal_name")
     if job_permissions.FIELD in settings:
         entries, readers = settings[job_permissions.FIELD], target.environment.databricks.readers
         settings[job_permissions.FIELD] = job_permissions.rendered(entries, readers, complain)

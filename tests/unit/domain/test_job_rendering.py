@@ -120,6 +120,8 @@ def test_what_databricks_fills_in_itself_is_left_alone() -> None:
             {"name": "x", "tasks": [task(spark_python_task={"python_file": "./library/x.py"})]},
             "tasks[0].spark_python_task.python_file",
         ),
+        ({"name": "x", "tasks": [task()], "run_as": "me@example.com"}, "run_as: must be an object"),
+        ({"name": "x", "tasks": [task()], "run_as": None}, "run_as: must be an object"),
     ],
 )
 def test_what_can_not_be_rendered(definition: dict[str, Any], expected: str) -> None:
