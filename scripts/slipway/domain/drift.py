@@ -19,6 +19,13 @@ _KEYS = (
 # Names whose values are not for a log: people put keys into Spark settings and variables by hand.
 _SECRET = re.compile(r"(?i)password|passwd|secret|token|credential|(api|access|account|storage)[._-]?key")
 
+# The same by what they look like: connection strings, signed URLs, tokens, URLs with a password, private keys.
+_SECRET_VALUE = re.compile(
+    r"(?i)(account|access|shared|primary|secondary)[_ -]?(access[_ -]?)?(key|signature)\s*=|[?&;\s](sig|code|token)="
+    r"|^sig=|--?token=|(password|passwd|pwd|secret)\s*=|bearer\s+\S|eyJ[\w-]{8,}\."
+    r"|dapi[0-9a-f]{16,}|://[^/\s:@]+:[^/\s@]+@|-----BEGIN "
+)
+
 # Set, and never given back by jobs/get (databricks-sdk-py service/jobs.py, JobSettings.run_as).
 _WRITE_ONLY = ("run_as",)
 
@@ -138,10 +145,12 @@ def _short(value: Any, name: str) -> str:
 
 
 def _shown(value: Any, name: str) -> Any:
-    """The value as a log may show it: what looks like a secret by its name is left out."""
+    """The value as a log may show it: what is a secret by its name, or looks like one, is left out."""
     if isinstance(value, Mapping):
         return {key: _shown(item, str(key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_shown(item, name) for item in value]
-    hidden = isinstance(value, str) and not value.startswith("{{") and _SECRET.search(name)
+    if not isinstance(value, str):
+        return value
+    hidden = (not value.startswith("{{") and _SECRET.search(name)) or _SECRET_VALUE.search(value)
     return "(not shown)" if hidden else value

@@ -24,8 +24,12 @@ TRANSPORT: dict[str, Any] = {"connection_timeout": 5, "read_timeout": 60, "retry
 # For a call whose POST may be sent twice (listKeys, validate, whatIf, recover), and the GETs that wait for its end.
 REPEATABLE: dict[str, Any] = {"retry_on_methods": ["GET", "POST"]}
 
-# Signed web tokens, bearer headers, signatures in URLs, personal access tokens: never to be repeated in a text.
-_SECRET = re.compile(r"(?i:bearer\s+)[^\s\"',]+|eyJ[\w-]{8,}\.[\w.-]+|(?<=sig=)[^&\s\"']+|dapi[0-9a-f]{16,}[0-9a-f-]*")
+# Signed web tokens, bearer headers, signatures in URLs, keys in connection strings, personal access tokens: never to be
+# repeated in a text.
+_SECRET = re.compile(
+    r"(?i:bearer\s+)[^\s\"',]+|eyJ[\w-]{8,}\.[\w.-]+|(?<=sig=)[^&\s\"']+|dapi[0-9a-f]{16,}[0-9a-f-]*"
+    r"|(?i:(?<=AccountKey=)|(?<=SharedAccessKey=))[^;\s\"']+"
+)
 
 
 def scrub(text: str, limit: int = 2000) -> str:

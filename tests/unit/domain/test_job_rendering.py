@@ -190,3 +190,28 @@ def test_drift_compares_what_was_set_only() -> None:
         "tasks[y]: was set to {'task_key': 'y'}, is nothing",
         "tasks[z]: was set to nothing, is {'task_key': 'z'}",
     ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net",
+        "https://x.blob.core.windows.net/c?sv=2022&sig=c2VjcmV0",
+        "Endpoint=sb://x/;SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0",
+        "Bearer c2VjcmV0",
+        "jdbc:sqlserver://x;user=a;password=c2VjcmV0",
+        "https://ada:c2VjcmV0@example.com/x",
+        ["--token=c2VjcmV0"],
+        {"deep": {"default": "SharedAccessSignature=c2VjcmV0"}},
+    ],
+)
+def test_drift_shows_no_secret_whatever_it_is_called(value: Any) -> None:
+    (line,) = drift({"a": "x"}, {"a": value})
+    assert "(not shown)" in line
+    assert "c2VjcmV0" not in line
+    (line,) = drift({"a": value}, {})
+    assert "c2VjcmV0" not in line
+
+
+def test_drift_shows_what_is_no_secret() -> None:
+    assert list(drift({"a": "x"}, {"a": "/Workspace/design=1"})) == ["a: was set to 'x', is '/Workspace/design=1'"]
