@@ -3,6 +3,7 @@
 # make test-release   the story of a project, release by release (minutes)
 # make test-faults    releases cut at one request after the other, in storms, two at once (minutes)
 # make test-contract  az, databricks, the vendors' SDKs and curl judge the stand-ins (minutes); ARGS=--record writes down who asked what
+# make verify-azure   the same in a real subscription and workspace that NAMES=file.toml names (docs/verify-azure.md)
 # make test-rules     takes out each rule of docs/rules.md: its test must go red (minutes)
 PYTHON ?= python3
 ARGS ?=
@@ -10,7 +11,7 @@ RUN = .venv/bin/python
 # A file's tests share what they set up, so they stay in one process.
 SIDE_BY_SIDE = -n 2 --dist loadfile
 
-.PHONY: help rehearse test lint unit test-release test-faults test-contract test-rules setup format lock
+.PHONY: help rehearse test lint unit test-release test-faults test-contract verify-azure test-rules setup format lock
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# //'
@@ -45,6 +46,11 @@ test-faults: setup
 test-contract:
 	@$(PYTHON) -m rehearsal.setup contract
 	.venv-contract/bin/python -m pytest -m contract -o filterwarnings=default tests/contract $(ARGS)
+
+# The same tests in Azure, for whoever has a subscription and a workspace: docs/verify-azure.md.
+verify-azure:
+	@$(PYTHON) -m rehearsal.setup contract
+	.venv-contract/bin/python -m pytest -m contract -o filterwarnings=default tests/contract --azure --names "$(NAMES)" $(ARGS)
 
 # Takes the code of each rule out, one after the other, and expects its test to go red.
 test-rules: setup

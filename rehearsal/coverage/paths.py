@@ -49,7 +49,7 @@ def _sequence(text: str) -> tuple[list[str], str]:
 def _piece(text: str) -> tuple[list[str], str]:
     for name in ONE_NAME:
         if text.startswith(name):
-            return ["{}"], text[len(name) :]
+            return ["{scope}" if name == ".*" else "{}"], text[len(name) :]
     if text.startswith("\\"):
         return [text[1]], text[2:]
     if not text.startswith("("):
@@ -58,7 +58,7 @@ def _piece(text: str) -> tuple[list[str], str]:
     start = named.end() if named else len("(?:")
     texts, rest = _alternatives(text[start:])
     rest = rest[1:]
-    if named and (named[1] in WHOLE or texts == ["{}"]):
+    if named and (named[1] in WHOLE or texts in (["{}"], ["{scope}"])):
         texts = [f"{{{named[1]}}}"]
     if rest.startswith("?"):
         texts, rest = ["", *texts], rest[1:]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ SERVICES = {
     "adb-*.azuredatabricks.net": "Databricks workspace",
     "dev.azure.com": "Azure DevOps",
 }
+_VERSIONED = re.compile(r"/api/(\d\.\d)(/.*)", re.DOTALL)
 FACTORY = "/providers/Microsoft.DataFactory/factories/"
 
 
@@ -61,7 +63,8 @@ def all_operations() -> list[Operation]:
         found: dict[tuple[str, str], Operation] = {}
         for host, app in azure.gateway.apps:
             for operation in _of_app(SERVICES[host], host, app):
-                found.setdefault((operation.service, operation.name), operation)
+                found.setdefault((operation.service, operation.name.lower()), operation)
+        azure.gateway.log.close()
         azure.world.store.close()
     return list(found.values())
 
@@ -88,13 +91,16 @@ def _routes(service: str, host: str, app: Starlette) -> Iterator[Operation]:
     for route in app.routes:
         if not isinstance(route, Route) or route.path == "/{path:path}":
             continue
-        path = "/" + route.path.strip("/")
-        for method in sorted((route.methods or {"GET"}) - {"HEAD"}):
+        path = "/" + re.sub(r":\w+\}", "}", route.path).strip("/")
+        methods = (route.methods or {"GET"}) - {"HEAD"}
+        if path.endswith("/token"):  # the other methods are there to be refused in Entra's words
+            methods = {"POST"}
+        for method in sorted(methods):
             yield Operation(
                 service=service,
                 name=f"{method} {path}",
                 source=source(service, path),
-                fits=_at(host, method, matcher(re.sub(r":\w+\}", "}", path))),
+                fits=_at(host, method, matcher(path)),
             )
 
 
@@ -103,16 +109,22 @@ def _workspace(service: str, host: str, table: Sequence[WorkspaceOperation]) -> 
     fits = _at(host, "GET", matcher(discovery))
     yield Operation(service=service, name=f"GET {discovery}", source=source(service, discovery), fits=fits)
     for one in table:
-        versions = "|".join(re.escape(version) for version in one.versions)
-        below = matcher(one.path).pattern
-        pattern = re.compile(rf"/api/(?:{versions}){below}" if versions else below, re.IGNORECASE)
         yield Operation(
             service=service,
             name=f"{one.method} {one.path}",
             source=source(service, one.path),
-            fits=_at(host, one.method, pattern),
+            fits=partial(_asks, host, one),
+            done=one.done,
             note=", ".join(one.versions),
         )
+
+
+def _asks(host: str, operation: WorkspaceOperation, entry: Entry) -> bool:
+    if entry["method"] != operation.method or not fnmatchcase(entry["host"], host):
+        return False
+    found = _VERSIONED.fullmatch(entry["path"])
+    version, path = (found[1], found[2]) if found else ("", entry["path"])
+    return version in operation.versions and operation.match(path) is not None
 
 
 def _blobs(service: str) -> Iterator[Operation]:

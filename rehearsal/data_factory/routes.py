@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from rehearsal.resource_manager.errors import ServiceError, not_found
+from rehearsal.resource_manager.errors import ServiceError, not_found, not_here
 from rehearsal.resource_manager.exchange import Exchange, Rule, answer, nothing, rule
 from rehearsal.resource_manager.identifiers import group_of, parse
 
@@ -64,6 +64,11 @@ async def _delete(exchange: Exchange) -> Response:
     return nothing(200 if exchange.operations.delete(exchange.path, exchange.caller) else 204)
 
 
+async def _keep(exchange: Exchange) -> Response:
+    """A factory's network stays: the service has no operation that takes it away (azure-mgmt-datafactory)."""
+    raise not_here(f"operation DELETE {exchange.path.rsplit('/providers/', 1)[1]}")
+
+
 def _same(given: str, resource: dict[str, object] | None) -> bool:
     if resource is None:
         return False
@@ -83,5 +88,6 @@ RULES: tuple[Rule, ...] = (
     rule("GET", FACTORY + "/" + _KINDS, _list),
     rule("GET", FACTORY + f"(?:/{_KINDS}/[^/]+)?", _get),
     rule("PUT", FACTORY + f"(?:/{_KINDS}/[^/]+)?", _put),
+    rule("DELETE", FACTORY + r"/managedVirtualNetworks/[^/]+", _keep, done=False),
     rule("DELETE", FACTORY + f"/{_KINDS}/[^/]+", _delete),
 )

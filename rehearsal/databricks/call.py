@@ -88,13 +88,16 @@ Handler = Callable[[Call], Awaitable[Answer]]
 
 @dataclass(frozen=True)
 class Operation:
-    """What answers a method and a path, in which API versions. `raw_body`: the handler reads the body itself."""
+    """What answers a method and a path, in which API versions. `raw_body`: the handler reads the body itself.
+
+    done: not when the handler refuses every request."""
 
     method: str
     path: str
     handler: Handler
     versions: tuple[str, ...] = ("2.0",)
     raw_body: bool = False
+    done: bool = True
 
     def match(self, path: str) -> dict[str, str] | None:
         """The names in the path when it is this operation's: `{name}` is one part of it, `{name*}` all that follows."""

@@ -70,7 +70,9 @@ def _wanted(resource: dict[str, Json], scope: str, filters: dict[str, str]) -> b
 
 async def _put(exchange: Exchange) -> Response:
     operations = exchange.operations
-    kind, write = operations.prepare(exchange.path, exchange.object(), exchange.api_version, exchange.caller)
+    bare = not exchange.text.strip() and operations.identify(exchange.path)[1].bodiless
+    given = {} if bare else exchange.object()
+    kind, write = operations.prepare(exchange.path, given, exchange.api_version, exchange.caller)
     resource = operations.put(kind, write)
     if write.existing is None and kind.slow:
         return Later(exchange.world).keep(exchange, 200, resource)
@@ -105,13 +107,15 @@ async def _patch_tags(exchange: Exchange) -> Response:
 
 
 async def _delete(exchange: Exchange) -> Response:
-    before = None
-    if exchange.path.lower().rsplit("/providers/", 1)[1].startswith("microsoft.authorization/roleassignments/"):
-        before = exchange.world.roles.get(exchange.path)
+    """Of roles and their assignments, the answer is what was there (rest/api/authorization, azure-mgmt-authorization)."""
+    before, kind = None, exchange.operations.identify(exchange.path)[1]
+    what = exchange.path.lower().rsplit("/providers/", 1)[1].split("/")
+    if what[:2] in (["microsoft.authorization", "roleassignments"], ["microsoft.authorization", "roledefinitions"]):
+        before = kind.get(exchange.path)
     there = exchange.operations.delete(exchange.path, exchange.caller)
     if not there:
         return nothing(204)
-    return nothing(200) if before is None else answer(before)
+    return nothing(kind.deleted_status) if before is None else answer(before)
 
 
 async def _post(exchange: Exchange) -> Response:
@@ -189,9 +193,10 @@ async def _name_available(exchange: Exchange) -> Response:
 RULES: tuple[Rule, ...] = (
     rule("GET", _VAULTS + r"/deletedVaults", _deleted_vaults),
     rule("GET", _DELETED, _deleted_vault),
+    rule("GET", _VAULTS + r"/(?:deletedManagedHSMs|managedHSMs)", _no_modules),
     rule(
         "GET",
-        _SUBSCRIPTION + r"(?:/resourcegroups/[^/]+)?/providers/Microsoft\.KeyVault/(?:deletedM|m)anagedHSMs",
+        _SUBSCRIPTION + r"/resourcegroups/(?P<group>[^/]+)/providers/Microsoft\.KeyVault/managedHSMs",
         _no_modules,
     ),
     rule("POST", _DELETED + r"/purge", _purge),

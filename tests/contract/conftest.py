@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from tests.contract.clients import Commands
+from tests.contract.differences import Differences
 from tests.contract.place import ROOT, Place, StandIns, Unusable, azure_place
 
-HERE = Path(__file__).parent
-RECORD = HERE / "exercised.json"
+DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 # In the environment of the stand-ins there are no foreign clients.
 collect_ignore_glob = [] if importlib.util.find_spec("databricks.sdk") else ["test_*.py"]
 
@@ -29,14 +29,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--names", type=Path, help="the file that names the subscription and the workspace")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--azure", default=False):
+        file = ROOT / "azure-differences.md"
+        config.pluginmanager.register(Differences(file, dict(os.environ)), "differences")
+
+
 @pytest.fixture(scope="session")
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("contract")
     if request.config.getoption("--azure"):
         try:
-            yield azure_place(request.config.getoption("--names"), os.environ, folder)
+            place = azure_place(request.config.getoption("--names"), os.environ, folder)
         except Unusable as error:
             pytest.exit(f"Azure was not asked anything: {error}", returncode=2)
+        yield place
+        clean(Commands(place=place, folder=folder))
         return
     with StandIns(folder) as stand_ins:
         found = stand_ins.place()
@@ -65,6 +73,11 @@ def commands(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Commands
     client, secret, tenant = (place.variables[f"AZURE_{name}"] for name in ("CLIENT_ID", "CLIENT_SECRET", "TENANT_ID"))
     signed_in.az("login", "--service-principal", "-u", client, "-p", secret, "-t", tenant)
     signed_in.az("account", "set", "--subscription", place.subscription)
+    if not place.rehearsed:  # a rehearsal prints a file with a token
+        token = signed_in.az("account", "get-access-token", "--resource", DATABRICKS)["accessToken"]
+        file = Path(place.variables["DATABRICKS_CONFIG_FILE"])
+        file.touch(mode=0o600)
+        file.write_text(f"[DEFAULT]\nhost = {place.host}\ntoken = {token}\njobs-api-version = 2.1\n")
     return signed_in
 
 
@@ -83,3 +96,19 @@ def group(commands: Commands, place: Place) -> Iterator[str]:
     commands.az("group", "create", "--name", name, "--location", place.location, "--tags", "made-by=contract-tests")
     yield name
     commands.az("group", "delete", "--name", name, "--yes")
+
+
+def clean(commands: Commands) -> None:
+    """In Azure: whatever is left under the prefix goes, after a run that failed too."""
+    mine = f"[?starts_with(name, '{commands.place.prefix}')].name"
+    for name in commands.az("group", "list", "--query", mine) or []:
+        commands.az("group", "delete", "--name", name, "--yes")
+    for name in commands.az("keyvault", "list-deleted", "--resource-type", "vault", "--query", mine) or []:
+        commands.az("keyvault", "purge", "--name", name)
+    for line in commands.databricks("secrets", "list-scopes").splitlines():
+        scope = line.split(" ")[0]
+        if scope.startswith(commands.place.prefix):
+            commands.databricks("secrets", "delete-scope", "--scope", scope)
+    for name in commands.databricks("workspace", "ls", "/Shared").split():
+        if name.startswith(commands.place.prefix):
+            commands.databricks("workspace", "rm", "--recursive", f"/Shared/{name}")

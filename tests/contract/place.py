@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a client inherits of this machine; everything else that it sees is what a rehearsal prints.
 INHERITED = ("LANG", "LC_ALL", "TMPDIR")
 LIMIT_SECONDS = 120
+REPOSITORY = "https://github.com/slipway-contract/etl"
 # Names in Azure are made of letters and digits alone in some places, and shared by all of Azure in others.
 PREFIX = re.compile(r"[a-z][a-z0-9]{2,8}")
 
@@ -31,6 +32,7 @@ class Place:
     """variables: the whole environment of a client. profile: of the `databricks` command, "" for its default.
 
     prefix: begins every name that a test makes. requests: the gateway's log, where there is a gateway.
+    repository: the URL of a Git repository that the workspace may clone, with a notebook `etl/load.py` on the branch `main`.
     """
 
     variables: Mapping[str, str]
@@ -40,6 +42,7 @@ class Place:
     host: str
     profile: str
     requests: Path | None
+    repository: str
 
     def name(self, kind: str, *, dashes: bool = True) -> str:
         """A name for a thing of a test."""
@@ -48,6 +51,16 @@ class Place:
     @property
     def rehearsed(self) -> bool:
         return self.requests is not None
+
+
+def _repository(folder: Path) -> Path:
+    """A repository with one notebook, to be cloned by the workspace."""
+    (folder / "etl").mkdir(parents=True)
+    (folder / "etl" / "load.py").write_text("# Databricks notebook source\nprint('loaded')\n")
+    who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"]
+    for words in (["init", "--quiet", "--initial-branch", "main"], ["add", "."], ["commit", "--quiet", "-m", "First"]):
+        subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+    return folder
 
 
 class StandIns:
@@ -62,6 +75,7 @@ class StandIns:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [str(ROOT / ".venv/bin/python"), "-m", "rehearsal", "--folder", str(self._folder / "rehearsal")]
         command += ["--pipeline", "tests/contract/pipeline.yml", "--only", "dev", "--keep-running"]
+        command += ["--git", f"{REPOSITORY}={_repository(self._folder / 'repository')}"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         return self
@@ -86,6 +100,7 @@ class StandIns:
             host=profiles["dev"]["host"],
             profile="dev",
             requests=self._folder / "rehearsal" / "gateway" / "requests.log",
+            repository=REPOSITORY,
         )
 
     def _exported(self, path: Path) -> dict[str, str]:
@@ -115,7 +130,7 @@ def surroundings(home: Path) -> dict[str, str]:
 
 # What the file of `make verify-azure` says, beside the sign-in, which comes from AZURE_TENANT_ID, AZURE_CLIENT_ID and
 # AZURE_CLIENT_SECRET: a file gets committed.
-NAMES = ("subscription", "location", "prefix", "workspace_host")
+NAMES = ("subscription", "location", "prefix", "workspace_host", "repository")
 SIGN_IN = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
 
 
@@ -139,15 +154,17 @@ def azure_place(file: Path | None, environment: Mapping[str, str], home: Path) -
         host=names["workspace_host"],
         profile="",
         requests=None,
+        repository=names["repository"],
     )
 
 
 def read_names(file: Path | None) -> dict[str, str]:
     """The names of a file, all of them checked. Raises Unusable."""
     if file is None or not file.is_file():
+        which = file if file and file.name else "with names"
         raise Unusable(
-            f"there is no file {file or 'with names'}. Write one with {', '.join(NAMES)} (docs/stand-ins-and-azure.md shows "
-            "it), and call: make verify-azure NAMES=azure.toml"
+            f"there is no file {which}. Write one with {', '.join(NAMES)} (docs/verify-azure.md shows it), and call: "
+            "make verify-azure NAMES=azure.toml"
         )
     try:
         found: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))

@@ -151,6 +151,76 @@ def test_identities(commands: Commands, group: str, place: Place) -> None:
     commands.az("identity", "delete", *one)
 
 
+def test_identities_trust_other_issuers(commands: Commands, group: str, place: Place) -> None:
+    name = place.name("federated")
+    commands.az("identity", "create", "--resource-group", group, "--name", name)
+    about = ["--resource-group", group, "--identity-name", name]
+    who = ["--issuer", "https://vstoken.dev.azure.com/org", "--subject", "sc://org/project/connection"]
+    kept = [*about, "--name", "pipeline"]
+    commands.az("identity", "federated-credential", "create", *kept, *who, "--audiences", "api://AzureADTokenExchange")
+    assert commands.az("identity", "federated-credential", "show", *kept)["subject"] == who[3]
+    assert [one["name"] for one in commands.az("identity", "federated-credential", "list", *about)] == ["pipeline"]
+    commands.az("identity", "federated-credential", "delete", *kept, "--yes")
+
+
+def test_tags_of_anything(commands: Commands, place: Place) -> None:
+    name = place.name("tagged")
+    where = ["--resource-id", commands.az("group", "create", "--name", name, "--location", place.location)["id"]]
+    commands.az("tag", "create", *where, "--tags", "team=bikes", "stage=test")
+    changed = commands.az("tag", "update", *where, "--operation", "merge", "--tags", "stage=prod")
+    assert changed["properties"]["tags"] == {"team": "bikes", "stage": "prod"}
+    assert commands.az("tag", "list", *where)["properties"]["tags"]["team"] == "bikes"
+    commands.az("tag", "delete", *where, "--yes")
+    assert not commands.az("group", "show", "--name", name)["tags"]
+    commands.az("group", "delete", "--name", name, "--yes")
+
+
+def test_roles_of_our_own(commands: Commands, place: Place) -> None:
+    scope = f"/subscriptions/{place.subscription}"
+    name = f"Contract tests {place.prefix}"
+    role = {"Name": name, "Description": "Reads groups.", "AssignableScopes": [scope]}
+    role["Actions"] = ["Microsoft.Resources/subscriptions/resourceGroups/read"]
+    commands.az("role", "definition", "create", "--role-definition", json.dumps(role))
+    listed = commands.az("role", "definition", "list", "--custom-role-only", "true", "--name", name)
+    assert [one["permissions"][0]["actions"] for one in listed] == [role["Actions"]]
+    commands.az("role", "definition", "delete", "--name", name, "--scope", scope)
+
+
+def test_a_workspace_is_deployed_and_answers(commands: Commands, group: str, place: Place) -> None:
+    if not place.rehearsed:
+        pytest.skip("in Azure it takes ten minutes, and a quota")
+    scope = f"https://management.azure.com/subscriptions/{place.subscription}/resourceGroups"
+    url = f"{scope}/{group}/providers/Microsoft.Databricks/workspaces/{place.name('dbw')}"
+    version = ["--url-parameters", "api-version=2024-05-01"]
+    managed = f"{scope}/{place.name('managed')}".removeprefix("https://management.azure.com")
+    body = {"location": place.location, "sku": {"name": "premium"}, "properties": {"managedResourceGroupId": managed}}
+    commands.az("rest", "--method", "put", "--url", url, "--body", json.dumps(body), *version)
+    made = commands.az("rest", "--method", "get", "--url", url, *version)
+    assert made["properties"]["provisioningState"] in ("Accepted", "Creating", "Succeeded")
+    commands.az("rest", "--method", "delete", "--url", url, *version)
+
+
+def test_access_connectors(commands: Commands, group: str, place: Place) -> None:
+    scope = f"https://management.azure.com/subscriptions/{place.subscription}/resourceGroups/{group}"
+    url = f"{scope}/providers/Microsoft.Databricks/accessConnectors"
+    version = ["--url-parameters", "api-version=2024-05-01"]
+    body = json.dumps({"location": place.location, "identity": {"type": "SystemAssigned"}})
+    one = f"{url}/{place.name('connector')}"
+    commands.az("rest", "--method", "put", "--url", one, "--body", body, *version)
+    assert commands.az("rest", "--method", "get", "--url", one, *version)["identity"]["principalId"]
+    listed = commands.az("rest", "--method", "get", "--url", url, *version)["value"]
+    assert [each["name"] for each in listed] == [place.name("connector")]
+    commands.az("rest", "--method", "delete", "--url", one, *version)
+
+
+def test_there_are_no_managed_hsms(commands: Commands, group: str, place: Place) -> None:
+    scope = f"https://management.azure.com/subscriptions/{place.subscription}"
+    version = ["--url-parameters", "api-version=2023-07-01"]
+    for where in (scope, f"{scope}/resourceGroups/{group}"):
+        url = f"{where}/providers/Microsoft.KeyVault/managedHSMs"
+        assert commands.az("rest", "--method", "get", "--url", url, *version)["value"] == []
+
+
 def test_a_factory_through_az_rest(commands: Commands, group: str, place: Place) -> None:
     scope = f"/subscriptions/{place.subscription}/resourceGroups/{group}/providers/Microsoft.DataFactory/factories"
     url = f"https://management.azure.com{scope}/{place.name('factory')}"

@@ -86,6 +86,30 @@ def test_deployments(credential: DefaultAzureCredential, group: str, place: Plac
     assert deployments.check_existence(group, name) is False
 
 
+def test_a_deployment_is_cancelled(credential: DefaultAzureCredential, group: str, place: Place) -> None:
+    client: Any = DeploymentsMgmtClient(credential, place.subscription)
+    name = place.name("cancelled")
+    many = {
+        "type": "Microsoft.ManagedIdentity/userAssignedIdentities",
+        "apiVersion": "2023-01-31",
+        "name": f"[concat('{place.prefix}-many-', copyIndex())]",
+        "location": place.location,
+        "copy": {"name": "many", "count": 600, "mode": "serial"},
+    }
+    template = {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0",
+        "resources": [many],
+    }
+    waiting = client.deployments.begin_create_or_update(
+        group, name, {"properties": {"mode": "Incremental", "template": template}}
+    )
+    client.deployments.cancel(group, name)
+    with pytest.raises(HttpResponseError):
+        waiting.result()
+    assert client.deployments.get(group, name).properties.provisioning_state == "Canceled"
+
+
 def test_a_deployment_that_goes_wrong_says_why(credential: DefaultAzureCredential, group: str, place: Place) -> None:
     client: Any = DeploymentsMgmtClient(credential, place.subscription)
     parameters = {"account": "NOT VALID", "vault": place.name("wrong"), "password": "p"}
@@ -132,6 +156,27 @@ def test_vaults(credential: DefaultAzureCredential, group: str, place: Place) ->
     client.vaults.delete(group, name)
     assert client.vaults.get_deleted(name, place.location).name == name
     client.vaults.begin_purge_deleted(name, place.location).result()
+
+
+def test_secrets_and_policies_through_resource_manager(
+    credential: DefaultAzureCredential, group: str, place: Place
+) -> None:
+    client: Any = KeyVaultManagementClient(credential, place.subscription)
+    name, tenant = place.name("policies"), place.variables["AZURE_TENANT_ID"]
+    properties = {"tenantId": tenant, "sku": {"family": "A", "name": "standard"}, "enableRbacAuthorization": False}
+    body = {"location": place.location, "properties": {**properties, "accessPolicies": []}}
+    client.vaults.begin_create_or_update(group, name, body).result()
+    policy = {"tenantId": tenant, "objectId": str(uuid.uuid4()), "permissions": {"secrets": ["get"]}}
+    added = client.vaults.update_access_policy(group, name, "add", {"properties": {"accessPolicies": [policy]}})
+    assert [one.object_id for one in added.properties.access_policies] == [policy["objectId"]]
+    client.secrets.create_or_update(group, name, "key", {"properties": {"value": "v"}})
+    shown = client.secrets.get(group, name, "key")
+    assert shown.properties.secret_uri.startswith(f"https://{name}.vault.azure.net")
+    assert shown.properties.value is None
+    assert [one.name for one in client.secrets.list(group, name)] == ["key"]
+    client.vaults.delete(group, name)
+    client.vaults.begin_purge_deleted(name, place.location).result()
+    assert list(client.managed_hsms.list_by_resource_group(group)) == []
 
 
 def test_identities_and_their_roles(credential: DefaultAzureCredential, group: str, place: Place) -> None:
@@ -213,6 +258,7 @@ def test_secrets(credential: DefaultAzureCredential, group: str, place: Place) -
     assert client.update_secret_properties("key", enabled=True).enabled is True
     assert len(list(client.list_properties_of_secret_versions("key"))) == 2
     assert [one.name for one in client.list_properties_of_secrets()] == ["key"]
+    kept = client.backup_secret("key")
     client.begin_delete_secret("key").wait()
     with pytest.raises(ResourceNotFoundError, match="SecretNotFound"):
         client.get_secret("key")
@@ -220,5 +266,7 @@ def test_secrets(credential: DefaultAzureCredential, group: str, place: Place) -
     client.begin_recover_deleted_secret("key").wait()
     client.begin_delete_secret("key").wait()
     client.purge_deleted_secret("key")
+    assert client.restore_secret_backup(kept).name == "key"
+    assert client.get_secret("key").value == "two"
     vaults.vaults.delete(group, name)
     vaults.vaults.begin_purge_deleted(name, place.location).result()

@@ -97,6 +97,22 @@ def test_the_identity_of_a_resource(curl: Commands, group: str, place: Place) ->
     curl.curl(f"{ARM}{scope}?api-version=2018-06-01", granted, "--request", "DELETE")
 
 
+def test_files_of_a_workspace_as_they_are(curl: Commands, place: Place) -> None:
+    granted, path = token(curl, DATABRICKS), f"Shared/{place.name('curl')}.txt"
+    (curl.folder / "raw.txt").write_text("as it is\n")
+    put = ("--request", "POST", "--data-binary", "@raw.txt", "--header", "Content-Type: application/octet-stream")
+    curl.curl(
+        f"{place.host}/api/2.0/workspace-files/import-file/{path.replace('/', '%2F')}?overwrite=true", granted, *put
+    )
+    head = f"Authorization: Bearer {granted}"
+    printed = curl.run(
+        "curl", "--fail-with-body", "--silent", "--header", head, f"{place.host}/api/2.0/workspace-files/{path}"
+    )
+    assert printed == "as it is\n"
+    gone = ("--request", "POST", "--data", json.dumps({"path": f"/{path}"}))
+    curl.curl(f"{place.host}/api/2.0/workspace/delete", granted, *gone)
+
+
 def test_what_a_workspace_has_not_is_refused(curl: Commands, place: Place) -> None:
     granted = token(curl, DATABRICKS)
     with pytest.raises(Refusal, match="ENDPOINT_NOT_FOUND"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,51 @@ def test_scopes_and_secrets(commands: Commands, place: Place) -> None:
     commands.databricks("secrets", "delete-acl", *acl)
     commands.databricks("secrets", "delete", *one)
     commands.databricks("secrets", "delete-scope", "--scope", scope)
+
+
+def test_groups(commands: Commands, workspace: Any, place: Place) -> None:
+    team, member = place.name("team"), f"{place.prefix}-member@example.org"
+    person = workspace.users.create(user_name=member)
+    commands.databricks("groups", "create", "--group-name", team)
+    who = ["--parent-name", team, "--user-name", member]
+    commands.databricks("groups", "add-member", *who)
+    assert team in commands.databricks("groups", "list")
+    assert member in commands.databricks("groups", "list-members", "--group-name", team)
+    assert team in commands.databricks("groups", "list-parents", "--user-name", member)
+    commands.databricks("groups", "remove-member", *who)
+    commands.databricks("groups", "delete", "--group-name", team)
+    workspace.users.delete(person.id)
+
+
+def test_tokens(commands: Commands, place: Place) -> None:
+    made = json.loads(commands.databricks("tokens", "create", "--comment", place.name("token")))
+    own = {"DATABRICKS_HOST": place.host, "DATABRICKS_TOKEN": made["token_value"]}
+    with_it = Commands(place=place, folder=commands.folder, more=own)
+    assert with_it.run("databricks", "workspace", "ls", "/").split()
+    number = made["token_info"]["token_id"]
+    assert number in commands.databricks("tokens", "list")
+    commands.databricks("tokens", "revoke", "--token-id", number)
+    with pytest.raises(Refusal):
+        with_it.run("databricks", "workspace", "ls", "/")
+
+
+def test_cluster_policies(commands: Commands, place: Place) -> None:
+    body = {"name": place.name("policy"), "definition": json.dumps({"num_workers": {"type": "fixed", "value": 1}})}
+    made = json.loads(commands.databricks("cluster-policies", "create", "--json", json.dumps(body)))["policy_id"]
+    changed = {**body, "policy_id": made, "definition": json.dumps({"num_workers": {"type": "fixed", "value": 2}})}
+    commands.databricks("cluster-policies", "edit", "--json", json.dumps(changed))
+    shown = json.loads(commands.databricks("cluster-policies", "get", "--policy-id", made))
+    assert json.loads(shown["definition"])["num_workers"]["value"] == 2
+    assert place.name("policy") in commands.databricks("cluster-policies", "list")
+    commands.databricks("cluster-policies", "delete", "--policy-id", made)
+
+
+def test_what_there_is_none_of(commands: Commands) -> None:
+    commands.databricks("instance-pools", "list")
+    commands.databricks("libraries", "all-cluster-statuses")
+    commands.databricks("clusters", "list")
+    with pytest.raises(Refusal, match="does not exist"):
+        commands.databricks("clusters", "get", "--cluster-id", "0000-000000-none0000")
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1"])

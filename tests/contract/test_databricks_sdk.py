@@ -8,14 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 from databricks.sdk import WorkspaceClient
-from databricks.sdk.errors import NotFound, ResourceAlreadyExists
-from databricks.sdk.service import iam
+from databricks.sdk.errors import BadRequest, NotFound, ResourceAlreadyExists, ResourceConflict
+from databricks.sdk.service import catalog, iam
 from databricks.sdk.service import workspace as files
 from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language
 
+from tests.contract.clients import Commands
 from tests.contract.place import Place
 
 pytestmark = pytest.mark.contract
+PATCH = iam.PatchSchema.URN_IETF_PARAMS_SCIM_API_MESSAGES_2_0_PATCH_OP
 
 
 @pytest.fixture
@@ -96,6 +98,53 @@ def test_dbfs(workspace: WorkspaceClient, place: Place) -> None:
     assert not workspace.dbfs.exists(folder)
 
 
+def test_volumes_and_their_files(workspace: WorkspaceClient, place: Place) -> None:
+    name = place.name("sdk").replace("-", "_")
+    made = workspace.volumes.create("main", "default", name, catalog.VolumeType.MANAGED)
+    folder = f"/Volumes/main/default/{name}/deeper"
+    try:
+        assert name in [one.name for one in workspace.volumes.list("main", "default")]
+        assert workspace.volumes.read(made.full_name).volume_type == catalog.VolumeType.MANAGED
+        workspace.files.create_directory(folder)
+        workspace.files.get_directory_metadata(folder)
+        workspace.files.upload(f"{folder}/data.bin", io.BytesIO(bytes(range(256))), overwrite=True)
+        with pytest.raises(ResourceConflict):
+            workspace.files.upload(f"{folder}/data.bin", io.BytesIO(b""), overwrite=False)
+        assert workspace.files.get_metadata(f"{folder}/data.bin").content_length == 256
+        assert workspace.files.download(f"{folder}/data.bin").contents.read() == bytes(range(256))
+        assert [one.name for one in workspace.files.list_directory_contents(folder)] == ["data.bin"]
+        large = io.BytesIO(bytes(range(256)) * 4096)
+        workspace.config.files_ext_multipart_upload_min_stream_size = 1024  # in parts, if the workspace lets it
+        workspace.files.upload(f"{folder}/large.bin", large, overwrite=True)
+        assert workspace.files.get_metadata(f"{folder}/large.bin").content_length == 256 * 4096
+        workspace.files.delete(f"{folder}/large.bin")
+        with pytest.raises(BadRequest):
+            workspace.files.delete_directory(folder)
+        workspace.files.delete(f"{folder}/data.bin")
+        workspace.files.delete_directory(folder)
+        with pytest.raises(NotFound):
+            workspace.files.get_metadata(f"{folder}/data.bin")
+    finally:
+        workspace.volumes.delete(made.full_name)
+
+
+def test_git_folders(workspace: WorkspaceClient, folder: str, place: Place) -> None:
+    for old in workspace.git_credentials.list():
+        workspace.git_credentials.delete(old.credential_id)
+    kept = workspace.git_credentials.create("gitHub", git_username="me", personal_access_token="not-a-token")
+    assert workspace.git_credentials.get(kept.credential_id).git_username == "me"
+    workspace.git_credentials.update(kept.credential_id, "gitHub", git_username="you", personal_access_token="nor-this")
+    assert [one.git_username for one in workspace.git_credentials.list()] == ["you"]
+    repo = workspace.repos.create(place.repository, "gitHub", path=f"{folder}/app")
+    assert (repo.branch, repo.path) == ("main", f"{folder}/app")
+    assert workspace.workspace.get_status(f"{folder}/app/etl/load").object_type == files.ObjectType.NOTEBOOK
+    workspace.repos.update(repo.id, branch="main")
+    assert workspace.repos.get(repo.id).head_commit_id == repo.head_commit_id
+    assert repo.id in [one.id for one in workspace.repos.list(path_prefix=folder)]
+    workspace.repos.delete(repo.id)
+    workspace.git_credentials.delete(kept.credential_id)
+
+
 def test_members(workspace: WorkspaceClient, place: Place) -> None:
     mine = place.variables["AZURE_CLIENT_ID"]
     found = list(workspace.service_principals.list(filter=f'applicationId eq "{mine}"'))
@@ -106,6 +155,44 @@ def test_members(workspace: WorkspaceClient, place: Place) -> None:
     assert workspace.groups.get(groups["admins"]).display_name == "admins"
     for person in workspace.users.list():
         assert workspace.users.get(person.id).user_name == person.user_name
+
+
+def test_an_identity_joins_the_workspace(
+    workspace: WorkspaceClient, commands: Commands, group: str, place: Place
+) -> None:
+    identity = commands.az("identity", "create", "--resource-group", group, "--name", place.name("member"))
+    added = workspace.service_principals.create(application_id=identity["clientId"], display_name="Contract tests")
+    assert added.application_id == identity["clientId"]
+    assert workspace.service_principals.get(added.id).application_id == identity["clientId"]
+    name = iam.Patch(op=iam.PatchOp.REPLACE, path="displayName", value="Renamed")
+    workspace.service_principals.patch(added.id, operations=[name], schemas=[PATCH])
+    assert workspace.service_principals.get(added.id).display_name == "Renamed"
+    workspace.service_principals.update(
+        added.id, application_id=added.application_id, display_name="Again", active=True
+    )
+    assert workspace.service_principals.get(added.id).display_name == "Again"
+    workspace.service_principals.delete(added.id)
+    with pytest.raises(NotFound):
+        workspace.service_principals.get(added.id)
+
+
+def test_people_and_their_groups(workspace: WorkspaceClient, place: Place) -> None:
+    person = workspace.users.create(user_name=f"{place.prefix}@example.org", display_name="Ada")
+    group = workspace.groups.create(display_name=place.name("people"))
+    try:
+        add = iam.Patch(op=iam.PatchOp.ADD, value={"members": [{"value": person.id}]})
+        workspace.groups.patch(group.id, operations=[add], schemas=[PATCH])
+        assert [one.value for one in workspace.groups.get(group.id).members] == [person.id]
+        workspace.groups.update(group.id, display_name=place.name("people"), members=[])
+        assert not workspace.groups.get(group.id).members
+        name = iam.Patch(op=iam.PatchOp.REPLACE, path="displayName", value="Grace")
+        workspace.users.patch(person.id, operations=[name], schemas=[PATCH])
+        assert workspace.users.get(person.id).display_name == "Grace"
+        workspace.users.update(person.id, user_name=person.user_name, display_name="Ada", active=True)
+        assert person.user_name in [one.user_name for one in workspace.users.list()]
+    finally:
+        workspace.users.delete(person.id)
+        workspace.groups.delete(group.id)
 
 
 def test_permissions(workspace: WorkspaceClient, folder: str) -> None:

@@ -58,7 +58,7 @@ OPERATIONS = [
     Operation("GET", "/clusters/spark-versions", spark_versions, VERSIONS),
     Operation("GET", "/clusters/list-node-types", node_types, VERSIONS),
     Operation("GET", "/clusters/list", list_clusters, VERSIONS),
-    Operation("GET", "/clusters/get", get_cluster, VERSIONS),
+    Operation("GET", "/clusters/get", get_cluster, VERSIONS, done=False),
     Operation("GET", "/libraries/all-cluster-statuses", list_clusters, VERSIONS),
     Operation("GET", "/instance-pools/list", list_clusters),
 ]

@@ -58,8 +58,8 @@ class ResourceType:
     tracked: lives in a group and has a location. read_only: dotted paths that what-if leaves out, as the service does;
     write_only: those that are secret. partial: `build` can't tell all that there will be.
     slow: a new one is answered with 202 and a Location, others with created_status. actions: what its permissions are
-    called, where that is not the name. requests, posts: what REST can do with it, for docs/stand-ins.md; the rest is
-    refused by name.
+    called, where that is not the name. bodiless: a PUT may come without a body. deleted_status: of a DELETE. requests, posts:
+    what REST can do with it, for docs/stand-ins.md; the rest is refused by name.
     """
 
     name = ""
@@ -67,6 +67,8 @@ class ResourceType:
     partial = False
     slow = False
     created_status = 201
+    deleted_status = 200
+    bodiless = False
     requests: tuple[str, ...] = ("GET", "LIST", "PUT", "DELETE")
     posts: tuple[str, ...] = ()
     read_only: tuple[str, ...] = ()

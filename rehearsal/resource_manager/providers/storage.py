@@ -51,7 +51,7 @@ class StorageAccount(ResourceType):
     tracked = True
     slow = True
     requests = ("GET", "LIST", "PUT", "PATCH", "DELETE")
-    posts = ("listKeys",)
+    posts = ("listKeys", "regenerateKey", "ListAccountSas")
     shape: ClassVar[Mapping[str, type]] = {
         **NETWORK_SHAPE,
         "properties.encryption": dict,

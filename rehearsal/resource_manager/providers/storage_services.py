@@ -25,6 +25,7 @@ class _Service(ResourceType):
     """The one service of its kind in an account: there from the start, and called `default`."""
 
     created_status = 200
+    requests = ("GET", "LIST", "PUT")
     defaults: ClassVar[dict[str, Json]] = _CORS
     what = ""
 
@@ -125,6 +126,7 @@ class Share(_Inside):
 
 class Queue(_Inside):
     name = f"{_ACCOUNT}/queueServices/queues"
+    created_status, deleted_status = 200, 204  # azure-mgmt-storage, queue.create and delete
     read_only = ("properties.approximateMessageCount",)
 
     def build(self, write: Write) -> dict[str, Json]:
@@ -134,6 +136,8 @@ class Queue(_Inside):
 
 class Table(_Inside):
     name = f"{_ACCOUNT}/tableServices/tables"
+    created_status, deleted_status = 200, 204  # azure-mgmt-storage, table.create, whose body is optional, and delete
+    bodiless = True
     names = _TABLE
     read_only = ("properties.tableName",)
 
@@ -145,6 +149,7 @@ class ManagementPolicy(ResourceType):
     """The life cycle of blobs, kept and not carried out."""
 
     name = f"{_ACCOUNT}/managementPolicies"
+    requests = ("GET", "PUT", "DELETE")
     created_status = 200
     read_only = ("properties.lastModifiedTime",)
     shape: ClassVar[Mapping[str, type]] = {"properties.policy": dict, "properties.policy.rules": list}

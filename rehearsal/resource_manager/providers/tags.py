@@ -17,6 +17,7 @@ Json = Any
 
 class Tags(ResourceType):
     name = "Microsoft.Resources/tags"
+    requests = ("GET", "PUT", "DELETE")
     created_status = 200
     shape: ClassVar[Mapping[str, type]] = {"properties.tags": dict}
 

@@ -28,6 +28,7 @@ class Secret(ResourceType):
     """
 
     name = "Microsoft.KeyVault/vaults/secrets"
+    requests = ("GET", "LIST", "PUT")
     shape: ClassVar[Mapping[str, type]] = {
         "properties.value": str,
         "properties.contentType": str,
@@ -128,6 +129,7 @@ class AccessPolicies(ResourceType):
     """`add`, `replace` and `remove`: what a write does to the policies of its vault."""
 
     name = "Microsoft.KeyVault/vaults/accessPolicies"
+    requests = ("PUT",)
     created_status = 200
     shape: ClassVar[Mapping[str, type]] = {
         **POLICIES_SHAPE,

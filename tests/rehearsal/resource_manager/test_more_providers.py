@@ -143,13 +143,15 @@ class TestStorageServices:
     )
     def test_what_is_in_an_account(self, azure: Azure, path: str, body: dict[str, Any]) -> None:
         account(azure)
-        assert azure.call("PUT", f"{STORAGE}/{path}", body)[0] == 201
+        # Queues and tables answer with other numbers than shares and containers (azure-mgmt-storage).
+        plain = path.startswith(("queue", "table"))
+        assert azure.call("PUT", f"{STORAGE}/{path}", body)[0] == (200 if plain else 201)
         assert azure.call("PUT", f"{STORAGE}/{path}", body)[0] == 200
         listed = azure.call("GET", f"{STORAGE}/{path.rpartition('/')[0]}")[1]["value"]
         assert [one["id"] for one in listed] == [f"{STORAGE}/{path}"]
         wrong = path.rpartition("/")[0] + "/-x-"
         assert azure.call("PUT", f"{STORAGE}/{wrong}", body)[0] == 400
-        assert azure.call("DELETE", f"{STORAGE}/{path}")[0] == 200
+        assert azure.call("DELETE", f"{STORAGE}/{path}")[0] == (204 if plain else 200)
 
     def test_services_are_there_from_the_start(self, azure: Azure) -> None:
         account(azure)
