@@ -23,6 +23,19 @@ def test_what_is_made_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None
         assert setup.main() == 0
 
 
+def test_the_foreign_clients_are_installed_on_request_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(setup, "_make_environment", made.append)
+    monkeypatch.setattr(setup, "_make_azurite", lambda: None)
+    assert setup.main() == 0
+    assert setup.main(["contract"]) == 0
+    assert made == ["rehearsal", "release", "rehearsal", "release", "contract"]
+    assert setup.environment_folder("contract") not in (
+        setup.environment_folder("rehearsal"),
+        setup.environment_folder("release"),
+    )
+
+
 def test_an_old_python_is_refused_in_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(setup, "OLDEST_PYTHON", (99, 0))
     assert setup.main() == 1
