@@ -88,7 +88,7 @@ class Running:
         body = {"path": path, "content": content, "language": "PYTHON", "overwrite": True}
         try:
             return self.ask("POST", f"{HOST}/api/2.0/workspace/import", headers=headers, json=body).ok
-        except requests.exceptions.ConnectionError:
+        except requests.exceptions.RequestException:  # killed before, while or after it answered
             return False
 
     def notebooks(self, headers: dict[str, str]) -> dict[str, str]:
