@@ -295,6 +295,22 @@ def with_pause(settings: Settings, status: str) -> dict[str, Any]:
     return result
 
 
+def own_tags(settings: Settings) -> dict[str, Any]:
+    """Slipway's own tags of a job: no two states that a switch leads a job through have the same."""
+    return {key: value for key, value in (settings.get("tags") or {}).items() if str(key).startswith("slipway_")}
+
+
+def of_no_release(settings: Settings) -> dict[str, Any]:
+    """The settings of a job that its release does not start, yet or any more: paused, and without the tag that says which
+    release it is of. So it is not taken for one that people paused. One that never starts by itself stays as it is."""
+    if pause_of(settings) is None:
+        return dict(settings)
+    result = with_pause(settings, "PAUSED")
+    if result.get("tags"):
+        result["tags"] = {key: value for key, value in result["tags"].items() if key != TAG_VERSION}
+    return result
+
+
 def move(settings: Any, *, root: str, to: Slot) -> Any:
     """The settings with every path into a slot of `root` leading into slot `to`, and the slot's tag."""
     if isinstance(settings, Mapping):

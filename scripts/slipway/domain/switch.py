@@ -14,7 +14,7 @@ from typing import Any, Literal
 from slipway.domain.codec import Instant
 from slipway.domain.drift import drift, same
 from slipway.domain.factory.part import FactoryPart
-from slipway.domain.job import pause_of, with_pause
+from slipway.domain.job import TAG_VERSION, of_no_release, own_tags, pause_of, with_pause
 from slipway.domain.merge import Policy, carry
 from slipway.domain.slot import Slot
 
@@ -118,7 +118,7 @@ def plan(
         elif job.original is not None:
             actions.append(Action(key=key, id=job.id, before=before, after=job.original, pause=job.pause, returns=True))
         else:
-            after = with_pause(before, "PAUSED")
+            after = of_no_release(before)
             actions.append(Action(key=key, id=job.id, before=before, after=after, pause=job.pause, leaves=True))
     return tuple(actions)
 
@@ -140,7 +140,7 @@ def goal(action: Action, direction: Direction) -> Mapping[str, Any] | None:
     if direction == "forward":
         return action.after
     if action.before is None:
-        return None if action.id is None else with_pause(action.after, "PAUSED")
+        return None if action.id is None else of_no_release(action.after)
     return action.before
 
 
@@ -151,10 +151,14 @@ def creates(journal: Journal) -> list[Step]:
         lost = [action for action in journal.actions if action.id is None and action.before is not None]
         return [Step(key=action.key, id=None, settings=action.before or {}) for action in lost]
     return [
-        Step(key=action.key, id=None, settings=with_pause(action.after, "PAUSED"))
+        Step(key=action.key, id=None, settings=_before_its_start(action))
         for action in journal.actions
         if action.id is None
     ]
+
+
+def _before_its_start(action: Action) -> Mapping[str, Any]:
+    return of_no_release(action.after) if pause_of(action.after) == "UNPAUSED" else action.after
 
 
 def forget_lost(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> Journal:
@@ -184,7 +188,7 @@ def resets(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> lis
         if wanted is None or action.id is None or there is None:
             continue
         exact = journal.direction == "back"
-        if (there != wanted) if exact else not same(wanted, there):
+        if (there != wanted) if exact else not (same(wanted, there) and _as_tagged(wanted, there)):
             steps.append(Step(key=action.key, id=action.id, settings=wanted))
     return steps
 
@@ -198,9 +202,15 @@ def unfinished(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) ->
         there = now.get(action.key)
         if wanted is None:
             continue
-        if action.id is None or there is None or not same(essence(wanted), essence(there)):
+        done = there is not None and same(essence(wanted), essence(there)) and _as_tagged(wanted, there)
+        if action.id is None or not done:
             keys.append(action.key)
     return keys
+
+
+def _as_tagged(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> bool:
+    """A job of no release does not say that it is of one."""
+    return TAG_VERSION in own_tags(wanted) or TAG_VERSION not in own_tags(there)
 
 
 def remarks(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> list[str]:
@@ -215,11 +225,10 @@ def remarks(journal: Journal, now: Mapping[str, Mapping[str, Any] | None]) -> li
 
 def essence(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a job's settings that may not be of another release."""
-    tags = settings.get("tags") or {}
     return {
         "tasks": [_essence_of_task(task) for task in settings.get("tasks") or []],
         "environments": [_pick(item, "environment_key", "spec") for item in settings.get("environments") or []],
-        "tags": {key: value for key, value in tags.items() if str(key).startswith("slipway_")},
+        "tags": own_tags(settings),
         "pause": pause_of(settings),
     }
 

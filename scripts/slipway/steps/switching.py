@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from slipway.domain import job_permissions
+from slipway.domain import job_permissions, meanwhile
 from slipway.domain import watch as watches
 from slipway.domain.archive import SWITCHES
 from slipway.domain.audit import Row
@@ -137,8 +137,9 @@ def carry_out(session: Session) -> list[str]:
     """
     touched: list[str] = []
     left: list[str] | None = None
-    for _ in range(_ROUNDS):
+    for attempt in range(_ROUNDS):
         now = _just_read(session) or _read(session, _open_journal(session))
+        _notice(session, now, only_pausing=attempt > 0)
         before = forget_lost(_open_journal(session), now)
         journal = _make_missing(session, before, touched)
         if journal != before:
@@ -147,6 +148,7 @@ def carry_out(session: Session) -> list[str]:
         session.concurrently([partial(_reset, session, step, touched) for step in steps], "jobs set")
         if steps:
             now = _read(session, journal)
+            journal = _notice(session, now, only_pausing=True)
         left = unfinished(journal, now)
         if not left:
             _restart(session, journal)
@@ -156,6 +158,22 @@ def carry_out(session: Session) -> list[str]:
         f"Jobs do not keep the settings that they are given: {', '.join(left or [])}.",
         next_step="Somebody else is changing them. Run the step again when that has stopped.",
     )
+
+
+def _notice(session: Session, now: Mapping[str, Settings | None], *, only_pausing: bool) -> Journal:
+    """Says what people changed while the switch is open, and notes it in the journal, before anything is set over it."""
+    journal = _open_journal(session)
+    noticed, lines = meanwhile.noticed(journal, now, only_pausing=only_pausing)
+    for line in lines:
+        session.log.warning(f"Changed while the switch to {journal.version} was open: {line}")
+
+    def noting(state: State) -> State:
+        _same(state, journal)
+        return replace(state, switch=noticed)
+
+    if noticed != journal:
+        session.update_ours(noting)
+    return noticed
 
 
 def _restart(session: Session, journal: Journal) -> None:

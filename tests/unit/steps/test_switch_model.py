@@ -190,6 +190,24 @@ class Switching(RuleBasedStateMachine):
         self._job(key)["schedule"]["pause_status"] = status
         self.model.paused[key] = status
 
+    @precondition(lambda self: self.model.live is not None and self.model.open is not None)
+    @rule(data=st.data())
+    def pause_by_hand_while_a_switch_is_open(self, data: st.DataObject) -> None:
+        """Or start; people change what they see."""
+        opened, state = self.model.open, self.world.state
+        assert opened is not None
+        there = {action.key: self.world.workspace.jobs.get(action.id) for action in state.switch.actions}
+        ours = [key for key, job_ in there.items() if job_ is not None and job_["tags"]]
+        both = [key for key in ours if key in self._jobs() or key in JOBS[opened.release]]
+        if not both:
+            return
+        key = data.draw(st.sampled_from(both))
+        schedule = (there[key] or {})["schedule"]
+        schedule["pause_status"] = status = "UNPAUSED" if schedule["pause_status"] == "PAUSED" else "PAUSED"
+        if key in self._jobs():
+            self.model.paused[key] = status
+        opened.after.paused[key] = status
+
     @precondition(lambda self: self._quiet())
     @rule(data=st.data(), how=st.sampled_from(["setting", "tags", "delete"]))
     def change_by_hand(self, data: st.DataObject, how: str) -> None:

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from slipway.domain.archive import SWITCHES
 from slipway.errors import NotPossible, ServiceError
 from slipway.steps import reach
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import Crash
+from tests.unit.steps.test_crash_safety import copied
 from tests.unit.steps.test_rollback import deploy, live_text
 
 
@@ -26,8 +28,6 @@ def cut(world: World, step: Any, when: str, after: int = 0) -> None:
 
 def dry(world: World, step: Any) -> list[str]:
     """What the step would change, told by a copy of the world."""
-    from tests.unit.steps.test_crash_safety import copied
-
     other = copied(world)
     step(other)
     return other.changes.log
@@ -219,3 +219,81 @@ def test_failed_runs_that_can_not_be_asked_for_stop_nothing(world: World, monkey
     monkeypatch.setattr(world.workspace, "ended_runs", refused)
     world.rollback()
     assert is_live(world, "1.0")
+
+
+@pytest.mark.parametrize("end", ["revert", "finish", "rollback", "publish"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_paused_by_hand_while_a_switch_is_open_it_stays_paused(world: World, end: str, after: int) -> None:
+    """The agent died in the middle; on call pauses the jobs in the workspace; then the switch is ended."""
+    candidate(world)
+    cut(world, switch, "reset", after)
+    for settings in world.jobs().values():
+        settings["schedule"]["pause_status"] = "PAUSED"
+    world.time += 4000
+    {"revert": world.revert, "finish": world.switch, "rollback": world.rollback, "publish": world.publish}[end]()
+    assert pauses(world) == {"score": "PAUSED", "train": "PAUSED"}
+    assert "job train: pause_status was set to UNPAUSED, is PAUSED; it is left so" in world.output.getvalue()
+
+
+def test_a_job_that_leaves_and_was_paused_meanwhile_comes_back_paused(world: World) -> None:
+    deploy(world, "1.0")
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    candidate(world)
+    cut(world, switch, "reset")
+    assert pauses(world)["train"] == "UNPAUSED"
+    world.jobs()["train"]["schedule"]["pause_status"] = "PAUSED"
+    world.switch()
+    world.rollback()
+    assert pauses(world) == {"score": "UNPAUSED", "train": "PAUSED"}
+
+
+def test_what_the_switch_paused_was_not_paused_by_hand(world: World) -> None:
+    """Both a new job and one that leaves are paused for a while by the switch itself."""
+    text = (world.root / "config" / "jobs" / "train.json").read_text()
+    deploy(world, "1.0")
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    (world.root / "config" / "jobs" / "extra.json").write_text(text.replace(": train", ": extra"))
+    candidate(world)
+    cut(world, switch, "put archive/switches")
+    other = copied(world)
+    other.switch()
+    assert pauses(other) == {"extra": "UNPAUSED", "score": "UNPAUSED", "train": "PAUSED"}
+    world.revert()
+    assert pauses(world) == {"extra": "PAUSED", "score": "UNPAUSED", "train": "UNPAUSED"}
+    assert "Changed while" not in world.output.getvalue() + other.output.getvalue()
+
+
+@pytest.mark.parametrize("end", ["revert", "finish"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_schedule_made_while_a_switch_is_open_stays(world: World, end: str, after: int) -> None:
+    candidate(world)
+    cut(world, switch, "reset", after)
+    for settings in world.jobs().values():
+        settings["schedule"]["quartz_cron_expression"] = "0 0 7 * * ?"
+    {"revert": world.revert, "finish": world.switch}[end]()
+    assert {job["schedule"]["quartz_cron_expression"] for job in world.jobs().values()} == {"0 0 7 * * ?"}
+    assert pauses(world) == {"score": "UNPAUSED", "train": "UNPAUSED"}
+
+
+def test_another_setting_changed_while_a_switch_is_open_is_told(world: World) -> None:
+    candidate(world)
+    cut(world, switch, "reset", 1)  # score is set, train is not
+    world.jobs()["train"]["job_clusters"][0]["new_cluster"]["num_workers"] = 77
+    world.revert()
+    line = "job_clusters[small].new_cluster.num_workers: was set to 1, is 77; it is set again"
+    assert line in world.output.getvalue()
+    assert any(line.encode() in data for name, data in world.store.blobs.items() if name.startswith(SWITCHES))
+
+
+def candidate(world: World) -> None:
+    """1.0 is live, 1.1 is ready."""
+    if world.state.live is None:
+        deploy(world, "1.0")
+    world.change_notebook("text of 1.1")
+    assert world.build("1.1") == 0
+    world.publish()
+    world.test()
+
+
+def pauses(world: World) -> dict[str, str]:
+    return {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()}
