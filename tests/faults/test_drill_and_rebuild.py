@@ -73,14 +73,14 @@ def test_with_the_archive_lost_too_the_slot_tells_what_is_live(cloud: Cloud, sta
     with nothing_kept(cloud):
         refused = cloud.step("publish_slot", version="1.2")
         assert refused.code == 9, refused.text
-        assert "jobs with this environment's tags read from its slots" in refused.text
+        assert "something that only a release makes leads to its slots" in refused.text
         assert cloud.slot("green") == green
         asked = cloud.step("rebuild_state", "--yes")
         assert asked.code == 9
         assert "(blue: train (1.0, paused); green: extra (1.1, paused), score (1.1, paused))" in asked.text
         said = cloud.done("rebuild_state", "--yes", "--live", "green").text
         assert cloud.state.jobs["train"].retired
-        assert "Releases before it can't be gone back to" in said
+        assert "Releases that the archive does not know can't be gone back to" in said
         assert "could not be archived" not in said
         for step in ("publish_slot", "run_integration_test", "switch_slot"):
             cloud.done(step, version="1.2")

@@ -102,7 +102,8 @@ def _described(found: Found, key: str) -> str:
 def witnessed(
     state: State, found: Found, slot: Slot, document: ArchivedRelease, *, archive: str, settings: str, now: float
 ) -> State:
-    """The state with a live release that only its slot's manifest and the jobs tell of: since when is not known.
+    """The state with a live release that no archived switch tells of, only its slot's manifest and the jobs: since when
+    is not known.
 
     Paused jobs of another version that lead to the other slot have left it: with the archive, nothing else tells so.
     """
@@ -141,9 +142,13 @@ def witnessed(
         state.with_slot(slot, record),
         live=slot,
         jobs={**state.jobs, **left},
-        history=(*state.history, entry),
-        archived=(*state.archived, archive),
+        history=(*(_stepped_down(each) for each in state.history), entry),
+        archived=(*(name for name in state.archived if name != archive), archive),
     )
+
+
+def _stepped_down(entry: Entry) -> Entry:
+    return replace(entry, outcome="stable") if entry.outcome == "live" else entry
 
 
 def rebuilt(state: State, found: Found, live: Slot | None, settings: Mapping[str, Mapping[str, Any]]) -> State:

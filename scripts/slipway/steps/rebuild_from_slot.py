@@ -1,4 +1,5 @@
-"""The live release of an environment whose state and archive are both lost: what its slot and its jobs still tell."""
+"""The live release of an environment whose state is lost, where no archived switch tells of it: what its slot and its jobs
+still tell."""
 
 from __future__ import annotations
 
@@ -30,15 +31,22 @@ class Rescue:
 
 def from_slot(session: Session, state: State, found: Found, slot: Slot, manifest: Manifest) -> tuple[State, Rescue]:
     """The state with what the slot's manifest says as the live release, and its jobs as they are now."""
-    release = from_manifest(manifest, _values(session.workspace.export_file(in_slot(session, slot, ENVIRONMENT))))
-    archive, document = name_release(release)
+    known = found.releases.get(found.manifests[slot])
+    if known is not None:
+        archive, release = known
+        documents = {}
+        session.log.warning(f"{manifest.version} is in {slot}, and no switch to it that ended is archived.")
+    else:
+        release = from_manifest(manifest, _values(session.workspace.export_file(in_slot(session, slot, ENVIRONMENT))))
+        archive, document = name_release(release)
+        documents = {archive: document}
+        session.log.warning(
+            f"The archive knows nothing of {manifest.version} in {slot}: it is taken from the slot, and its jobs are taken as "
+            "they are now, changes by hand included. Releases that the archive does not know can't be gone back to."
+        )
     settings, kept = archive_settings({key: job.settings for key, job in found.jobs.items() if job.slot == slot})
-    after = witnessed(state, found, slot, release, archive=archive, settings=settings, now=session.service_time())
-    session.log.warning(
-        f"The archive knows nothing of {manifest.version} in {slot}: it is taken from the slot, and its jobs are taken as they "
-        "are now, changes by hand included. Releases before it can't be gone back to."
-    )
-    return after, Rescue(slot, {archive: document, settings: kept}, manifest)
+    after = witnessed(state, found, slot, release, archive=archive, settings=settings, now=session.now())
+    return after, Rescue(slot, {**documents, settings: kept}, manifest)
 
 
 def rescue(session: Session, found: Rescue) -> None:

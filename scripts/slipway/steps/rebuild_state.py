@@ -22,6 +22,7 @@ from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.domain.switch import Journal
 from slipway.errors import NotPossible, StateDamaged
 from slipway.steps.auditing import flush, note, row
+from slipway.steps.jobs import read_jobs
 from slipway.steps.publish_slot import environment_file
 from slipway.steps.rebuild_from_slot import Rescue, from_slot, rescue
 from slipway.steps.session import Session, open_session
@@ -59,7 +60,7 @@ def rebuild(session: Session) -> None:
     lost: Rescue | None = None
     settings: dict[str, Mapping[str, Any]] = {}
     entry = next((e for e in reversed(played.history) if e.slot == live), None)
-    if entry is None and live in manifests:
+    if live in manifests and (entry is None or entry.manifest != found.manifests[live]):
         played, lost = from_slot(session, played, found, live, manifests[live])
         settings.update((key, job.settings) for key, job in found.jobs.items())
     elif entry is not None:
@@ -116,12 +117,15 @@ def _look(session: Session) -> tuple[Found, dict[str, Mapping[str, str]], dict[S
             releases[digest] = (name, document)
             files[digest] = {file.path: file.sha256 for file in held}
     manifests = {slot: there for slot in SLOTS if (there := read_slot_manifest(session, slot)) is not None}
+    journals = _journals(session)
+    jobs = _jobs(session)
+    jobs |= _untagged(session, jobs, journals)
     found = Found(
         releases=releases,
         archived=tuple(names),
         manifests={slot: digest for slot, (_, digest) in manifests.items()},
-        journals=_journals(session),
-        jobs=_jobs(session),
+        journals=journals,
+        jobs=jobs,
     )
     return found, files, {slot: manifest for slot, (manifest, _) in manifests.items()}
 
@@ -152,6 +156,21 @@ def _jobs(session: Session) -> dict[str, Job]:
         for key, job in zip(sorted(ids), read, strict=True)
         if job is not None
     }
+
+
+def _untagged(session: Session, tagged: Mapping[str, Job], journals: tuple[Journal, ...]) -> dict[str, Job]:
+    """Jobs that a switch had, whose tags somebody took away: their ids are in the journals."""
+    ids = {action.key: action.id for journal in journals for action in journal.actions if action.id is not None}
+    known = {job.id for job in tagged.values()}
+    lacking = {key: job_id for key, job_id in ids.items() if key not in tagged and job_id not in known}
+    read = read_jobs(session, lacking)
+    found = {}
+    for key, settings in read.items():
+        slot = None if settings is None else _slot_of(session, settings)
+        if settings is not None and slot is not None:
+            session.log.warning(f"Job {key} ({lacking[key]}) has lost its tags; it is taken by its id.")
+            found[key] = Job(id=lacking[key], settings=settings, slot=slot)
+    return found
 
 
 def _slot_of(session: Session, job: Mapping[str, Any]) -> Slot | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from slipway.errors import NotPossible, SlipwayError, StateDamaged
 from slipway.steps import rebuild_state
 from tests.unit.steps.conftest import World
 from tests.unit.steps.test_crash_safety import copied
+from tests.unit.steps.test_factory_switch import FIRST, Bench
 from tests.unit.steps.test_rollback import deploy, live_text
 from tests.unit.steps.test_way_back import cut, is_live
 
@@ -174,7 +176,7 @@ def bare(world: World) -> World:
 
 def test_with_the_archive_gone_too_nothing_is_overwritten(bare: World) -> None:
     before = copied(bare).workspace
-    with pytest.raises(StateDamaged, match="2 jobs with this environment's tags read from its slots") as refused:
+    with pytest.raises(StateDamaged, match="leads to its slots: job 'bikeshare prod: ") as refused:
         bare.publish()
     assert "scripts/rebuild_state.py" in refused.value.next_step
     assert bare.workspace.objects == before.objects
@@ -230,3 +232,45 @@ def test_a_first_release_that_was_cut_is_no_lost_state(world: World) -> None:
     cut(world, lambda w: w.switch(), "create", 1)
     deploy(world, "1.1")
     assert is_live(world, "1.1")
+
+
+def test_what_the_slot_holds_is_live_though_an_older_switch_is_the_last_that_is_archived(world: World) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        deploy(world, version)
+    world.change_notebook("text of 1.3")
+    assert world.build("1.3") == 0
+    world.publish()
+    world.test()
+    cut(world, lambda w: w.switch(), "reset", 1)
+    lose(world)
+    rebuild(world, live="green")
+    entry = world.state.live_entry
+    assert (entry.version, world.state.switch is not None) == ("1.3", True)
+    assert [(e.version, e.outcome) for e in world.state.history][-2:] == [("1.2", "stable"), ("1.3", "live")]
+    world.revert()
+    assert set(world.slots_of_jobs().values()) == {"green"}
+    world.rollback()
+    assert is_live(world, "1.2")
+
+
+def test_a_job_that_lost_its_tags_is_not_made_twice(lost: World) -> None:
+    job_id = next(i for i, job in lost.workspace.jobs.items() if job["tags"]["slipway_job"] == "score")
+    del lost.workspace.jobs[job_id]["tags"]
+    rebuild(lost)
+    assert lost.state.jobs["score"].id == job_id
+    deploy(lost, "1.3")
+    assert is_live(lost, "1.3")
+    assert len(lost.workspace.jobs) == 2
+
+
+def test_a_factory_alone_tells_that_a_state_was_lost(project: Path) -> None:
+    bench = Bench(World(project))
+    bench.configure(delete_removed=True, delete_limit_percent=60)
+    bench.release("1", FIRST)
+    bench.world.workspace.jobs.clear()
+    bench.world.store.blobs.clear()
+    bench.world.store.etags.clear()
+    bench.source(FIRST)
+    assert bench.world.build("2") == 0
+    with pytest.raises(StateDamaged, match="releaseFolder of data factory adf-bikeshare-prod"):
+        bench.world.publish()
