@@ -26,14 +26,15 @@ def row(
     result: str,
     *,
     release: str = "",
-    commit: str = "",
+    commit: str | None = None,
     from_slot: str | None = None,
     to_slot: str | None = None,
     manifest: str = "",
     seconds: float | None = None,
     detail: str = "",
 ) -> Row:
-    """A row about this environment, by whoever runs this step, now. What looks like a token is taken out of `detail`."""
+    """A row about this environment, by whoever runs this step, now; `commit` None: as the state knows it. What looks like a
+    token is taken out of `detail`."""
     from slipway.services.azure_errors import scrub
 
     release = release or session.holder.release
@@ -43,7 +44,7 @@ def row(
         app=session.environment.app,
         environment=session.environment.name,
         release=release,
-        commit=commit or _commit(session, release),
+        commit=_commit(session, release) if commit is None else commit,
         link=session.holder.run,
         who=session.holder.who,
         action=action,

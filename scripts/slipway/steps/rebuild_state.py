@@ -21,7 +21,7 @@ from slipway.domain.slot import SLOTS, Slot
 from slipway.domain.state import STATE_BLOB, State, read_state, write_state
 from slipway.domain.switch import Journal
 from slipway.errors import NotPossible, StateDamaged
-from slipway.steps.auditing import flush, note, row
+from slipway.steps.auditing import flush, noted, row
 from slipway.steps.jobs import read_jobs
 from slipway.steps.publish_slot import environment_file
 from slipway.steps.rebuild_from_slot import Rescue, from_slot, rescue
@@ -201,10 +201,11 @@ def _say(session: Session, state: State, found: Found) -> None:
 def _write(session: Session, state: State, etag: str | None) -> None:
     if etag is not None and (there := session.store.read(STATE_BLOB)) is not None:
         session.store.put_bytes(f"archive/damaged/{sha256(there[0])[:12]}-{STATE_BLOB}", there[0])
-    state = replace(state, serial=1, written_by=session.holder.id)
+    detail = f"{len(state.history)} releases, {len(state.jobs)} jobs"
+    told = row(session, "rebuild", "done", commit="", detail=detail)  # in the same write: a cut can't part them
+    state = replace(noted(session, lambda it: it, told)(state), serial=1, written_by=session.holder.id)
     session.store.write(STATE_BLOB, write_state(state), etag=etag)
     session.load()
-    note(session, row(session, "rebuild", "done", detail=f"{len(state.history)} releases, {len(state.jobs)} jobs"))
     flush(session)
     session.log.info(
         "Written."

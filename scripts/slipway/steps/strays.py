@@ -10,8 +10,9 @@ from slipway.domain.archive import read_settings
 from slipway.domain.job import pause_of, with_pause
 from slipway.domain.slot import other
 from slipway.errors import Conflict
-from slipway.steps.auditing import audited, note, row
-from slipway.steps.jobs import Settings, read_jobs
+from slipway.steps.auditing import audited, noted, row
+from slipway.steps.jobs import Settings, read_jobs, set_job
+from slipway.steps.session import without_claim
 
 if TYPE_CHECKING:
     from slipway.steps.session import Session
@@ -37,11 +38,14 @@ def mend_strays(session: Session) -> None:
                 "that slept in the middle of a request left it so. It is set to what the live release means."
             )
             session.log.detail(f"pause status: {pause_of(settings)}")
-        session.concurrently(
-            [partial(session.workspace.reset_job, session.state.jobs[key].id, it) for key, it in strays.items()]
-        )
+        what = f"jobs of the idle slot: {', '.join(strays)}"
+        if strays:  # before the change, since the state does not change with it: a cut can't leave it untold
+            begun = row(session, "revert", "begun", detail=what)
+            session.update_ours(noted(session, lambda state: state, begun))
+        session.concurrently([partial(set_job, session, session.state.jobs[key].id, it) for key, it in strays.items()])
         if strays:
-            note(session, row(session, "revert", "mended", detail=f"jobs of the idle slot: {', '.join(strays)}"))
+            mended = row(session, "revert", "mended", detail=what)
+            session.update_ours(noted(session, lambda state: without_claim(state, session.holder.id), mended))
         session.release_claim()
 
 

@@ -243,6 +243,9 @@ class FakeWorkspace:
     def add_permissions(self, kind: str, object_id: int, acl: Sequence[dict[str, str]]) -> None:
         self.changes.change(f"permissions {object_id}", lambda: self.acls.__setitem__(object_id, acl))
 
+    def set_permissions(self, kind: str, object_id: int, acl: Sequence[dict[str, str]]) -> None:
+        self.changes.change(f"permissions {object_id}", lambda: self.acls.__setitem__(object_id, acl))
+
     def list_runs(
         self, active_only: bool = True, job_id: int | None = None, expand_tasks: bool = False
     ) -> Iterator[dict[str, Any]]:

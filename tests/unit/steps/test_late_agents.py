@@ -9,6 +9,7 @@ import pytest
 
 from slipway.errors import Conflict, NotPossible, ServiceError
 from tests.unit.steps.conftest import World
+from tests.unit.steps.test_crash_safety import copied, crash
 
 
 @pytest.mark.parametrize("method", ["import_notebook", "mkdirs"])
@@ -173,3 +174,39 @@ def test_strays_are_left_to_who_is_at_work(world: World) -> None:
     world.revert(if_free=True)
     assert len(world.changes.log) == count
     assert "somebody is at work" in world.output.getvalue()
+
+
+def led_astray(world: World) -> None:
+    """score is of 1.0 again, in blue, as a late request left it."""
+    world.deploy("1.0")
+    old = json.loads(json.dumps(world.jobs()["score"]))
+    world.change_notebook("1.1")
+    world.deploy("1.1")
+    world.workspace.jobs[world.state.jobs["score"].id] = old
+
+
+def test_mending_is_told_though_its_agent_dies(world: World) -> None:
+    led_astray(world)
+    whole = copied(world)
+    whole.revert(if_free=True)
+    assert [row.result for row in whole.audit.rows if row.action == "revert"] == ["begun", "mended"]
+    for at in range(len(whole.changes.log)):
+        for after in (False, True):
+            other = copied(world)
+            crash(other, lambda other=other: other.revert(if_free=True), at, after)  # type: ignore[misc]
+            done = other.slots_of_jobs()["score"] == "green"
+            told = [row.result for row in (*other.audit.rows, *other.state.audit) if row.action == "revert"]
+            assert told or not done, at
+
+
+def test_mending_gives_a_job_its_permissions_as_well(world: World) -> None:
+    path = world.root / "config" / "jobs" / "score.json"
+    allowed = [{"group_name": "ops", "permission_level": "CAN_MANAGE_RUN"}]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "access_control_list": allowed}))
+    led_astray(world)
+    job_id = world.state.jobs["score"].id
+    world.workspace.acls.clear()
+    world.revert(if_free=True)
+    assert world.slots_of_jobs()["score"] == "green"
+    assert "access_control_list" not in world.workspace.jobs[job_id], "jobs/reset does not know it"
+    assert {entry.get("group_name") for entry in world.workspace.acls[job_id]} >= {"ops"}

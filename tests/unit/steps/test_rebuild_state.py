@@ -12,7 +12,7 @@ from slipway.domain.state import STATE_BLOB
 from slipway.errors import NotPossible, SlipwayError, StateDamaged
 from slipway.steps import rebuild_state
 from tests.unit.steps.conftest import World
-from tests.unit.steps.test_crash_safety import copied
+from tests.unit.steps.test_crash_safety import copied, crash
 from tests.unit.steps.test_factory_switch import FIRST, Bench
 from tests.unit.steps.test_rollback import deploy, live_text
 from tests.unit.steps.test_way_back import cut, is_live
@@ -274,3 +274,15 @@ def test_a_factory_alone_tells_that_a_state_was_lost(project: Path) -> None:
     assert bench.world.build("2") == 0
     with pytest.raises(StateDamaged, match="releaseFolder of data factory adf-bikeshare-prod"):
         bench.world.publish()
+
+
+def test_a_rebuild_is_told_though_its_agent_dies(world: World) -> None:
+    deploy(world, "1.0")
+    lose(world)
+    whole = copied(world)
+    rebuild(whole)
+    for at in range(len(whole.changes.log)):
+        other = copied(world)
+        crash(other, lambda other=other: rebuild(other), at, True)  # type: ignore[misc]
+        told = [(row.action, row.result) for row in (*other.audit.rows, *other.state.audit)]
+        assert ("rebuild", "done") in told, at
