@@ -13,7 +13,7 @@ from slipway.domain.audit import ACTIONS, Row, each_once
 from slipway.domain.codec import encode
 from slipway.domain.environment import Environment, environment_names, load_environment
 from slipway.domain.state import STATE_BLOB, read_state
-from slipway.errors import NotBootstrapped
+from slipway.errors import NotBootstrapped, SlipwayError
 from slipway.log import Log
 from slipway.services.credentials import Credential
 from slipway.steps.text_table import text_table
@@ -42,16 +42,23 @@ def main(argv: Sequence[str] | None = None, variables: Mapping[str, str] | None 
 
 
 def history(log: Log, arguments: argparse.Namespace, variables: Mapping[str, str], root: Path) -> None:
-    """Raises UsageError, ConfigurationError, AuthenticationError, ServiceError."""
+    """Raises UsageError and ConfigurationError; AuthenticationError, ServiceError and NotPossible after showing what else
+    there is."""
     from slipway.services.credentials import credential
 
     names = [arguments.environment] if arguments.environment else environment_names(root)
     environments = [load_environment(root, name) for name in names]
-    rows = chosen(_rows(log, environments, credential(variables), arguments), arguments)
+    found, error = _rows(log, environments, credential(variables), arguments)
+    if error is not None and not found:
+        raise error
+    rows = chosen(found, arguments)
     if arguments.json:
         log.result(json.dumps([encode(row) for row in rows], indent=1, ensure_ascii=False))
     else:
         log.result(as_text(rows))
+    if error is not None:
+        error.what = f"This is not all: {error.what}"
+        raise error
 
 
 def chosen(rows: Iterable[Row], arguments: argparse.Namespace) -> list[Row]:
@@ -90,20 +97,31 @@ def as_text(rows: Sequence[Row]) -> str:
 
 def _rows(
     log: Log, environments: Sequence[Environment], identity: Credential, arguments: argparse.Namespace
-) -> list[Row]:
-    """From the tables of all state accounts, and from the states, where rows wait that no step could write yet."""
+) -> tuple[list[Row], SlipwayError | None]:
+    """From the tables of all state accounts, and from the states, where rows wait that no step could write yet. With the
+    last error of what can't be read; earlier ones are warnings."""
     from slipway.services.audit import AuditTable
 
     rows: list[Row] = []
+    errors: list[SlipwayError] = []
     for app, account in sorted({(each.app, each.azure.state.storage_account) for each in environments}):
         names = [each.name for each in environments if (each.app, each.azure.state.storage_account) == (app, account)]
-        rows += AuditTable(account, identity).read(app, names, since=arguments.since, until=arguments.until)
+        try:
+            rows += AuditTable(account, identity).read(app, names, since=arguments.since, until=arguments.until)
+        except SlipwayError as error:
+            errors.append(error)
     for environment in environments:
-        waiting = _waiting(environment, identity)
+        try:
+            waiting = _waiting(environment, identity)
+        except SlipwayError as error:
+            errors.append(error)
+            continue
         if waiting:
             log.info(f"{len(waiting)} rows of {environment.name} wait in its state for the next step to write them.")
         rows += waiting
-    return rows
+    for error in errors[:-1]:
+        log.warning(error.what)
+    return rows, errors[-1] if errors else None
 
 
 def _waiting(environment: Environment, identity: Credential) -> tuple[Row, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from slipway.command import Context, run_step
@@ -13,7 +15,8 @@ from slipway.domain.codec import encode, instant_to_text
 from slipway.domain.job import pause_of
 from slipway.domain.slot import SLOTS, Slot
 from slipway.domain.state import SlotRecord, State
-from slipway.steps.jobs import read_jobs, some
+from slipway.errors import SlipwayError
+from slipway.steps.jobs import Settings, read_jobs, some
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_reading import difference
 from slipway.steps.text_table import text_table
@@ -31,26 +34,53 @@ def run(context: Context) -> None:
     show(open_session(context, "status"))
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the workspace says: the jobs as they are, what changed in each slot. `error`: why it says nothing."""
+
+    jobs: Mapping[str, Settings | None]
+    changed: Mapping[str, str]
+    error: SlipwayError | None = None
+
+
 def show(session: Session) -> None:
+    """Raises what the workspace answers, after everything that the state says is shown."""
     session.load()
-    data = describe(session)
+    seen = look(session)
+    data = describe(session, seen)
     if session.context.arguments.json:
         session.log.result(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False))
-        return
-    session.log.result(as_text(data))
+    else:
+        session.log.result(as_text(data))
+    if seen.error is not None:
+        raise seen.error
 
 
-def describe(session: Session) -> dict[str, Any]:
-    """The state, and the jobs as they are now, as plain data."""
+def look(session: Session) -> Seen:
     state = session.state
-    now = read_jobs(session, {key: record.id for key, record in state.jobs.items()})
+    try:
+        jobs = read_jobs(session, {key: record.id for key, record in state.jobs.items()})
+        changed = {
+            slot: difference(session, slot, record.manifest)
+            for slot in SLOTS
+            if (record := state.slots.get(slot)) is not None and record.complete
+        }
+    except SlipwayError as error:
+        return Seen({}, {}, error)
+    return Seen(jobs, changed)
+
+
+def describe(session: Session, seen: Seen | None = None) -> dict[str, Any]:
+    """The state, and the jobs as they are now, as plain data; null where the workspace does not say it."""
+    state = session.state
+    seen = seen or look(session)
     jobs = {}
     for key, record in sorted(state.jobs.items()):
-        settings = now[key]
+        settings = seen.jobs.get(key)
         jobs[key] = {
             "id": record.id,
             "slot": record.slot,
-            "there": settings is not None,
+            "there": settings is not None if seen.error is None else None,
             "name": None if settings is None else settings.get("name"),
             "pause_status": None if settings is None else pause_of(settings),
             "meant_pause_status": record.pause,
@@ -62,7 +92,8 @@ def describe(session: Session) -> dict[str, Any]:
         "environment": state.environment,
         "live": state.live,
         "version": entry.version if entry else None,
-        "slots": {slot: _slot(session, slot) for slot in SLOTS},
+        "workspace": seen.error.what if seen.error is not None else None,
+        "slots": {slot: _slot(state, slot, seen) for slot in SLOTS},
         "jobs": jobs,
         "claim": encode(state.claim) if state.claim else None,
         "claim_expired": state.claim is not None
@@ -77,8 +108,7 @@ def describe(session: Session) -> dict[str, Any]:
     }
 
 
-def _slot(session: Session, slot: Slot) -> dict[str, Any] | None:
-    state = session.state
+def _slot(state: State, slot: Slot, seen: Seen) -> dict[str, Any] | None:
     record = state.slots.get(slot)
     if record is None:
         return None
@@ -92,7 +122,7 @@ def _slot(session: Session, slot: Slot) -> dict[str, Any] | None:
         "published": instant_to_text(record.published),
         "test": encode(record.test) if record.test else None,
         "role": _role(state, slot, record),
-        "changed": difference(session, slot, record.manifest) if record.complete else "",
+        "changed": seen.changed.get(slot, "") if seen.error is None else None,
     }
 
 
@@ -140,6 +170,8 @@ def as_text(data: dict[str, Any]) -> str:
     for key, job in data["jobs"].items():
         rows.append([key, str(job["id"]), job["slot"] or "adopted", _starts(job), _remark(job)])
     lines += text_table(rows) if len(rows) > 1 else ["no jobs yet"]
+    if data["workspace"]:
+        lines += ["", f"The workspace does not say what slots and jobs are now: {data['workspace']}"]
     claim, switch = data["claim"], data["switch"]
     lines.append("")
     if claim:
@@ -176,14 +208,18 @@ def _watch_line(watch: dict[str, Any]) -> str:
 
 
 def _starts(job: dict[str, Any]) -> str:
+    if job["there"] is None:
+        return "not known"
     return {"PAUSED": "paused", "UNPAUSED": "yes", None: "no schedule"}.get(job["pause_status"], "")
 
 
 def _remark(job: dict[str, Any]) -> str:
-    if not job["there"]:
+    if job["there"] is False:
         return "is gone"
     if job["left_the_release"]:
         return "left the release"
+    if job["there"] is None:
+        return ""
     if job["pause_status"] != job["meant_pause_status"]:
         return f"by hand; Slipway meant {job['meant_pause_status'] or 'no schedule'}"
     return ""

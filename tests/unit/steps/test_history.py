@@ -57,3 +57,29 @@ def test_wrong_options_are_refused(arguments: list[str]) -> None:
 
 def test_an_unknown_environment_is_refused_before_anything_is_asked() -> None:
     assert main(["--environment", "nowhere"], variables={}) == 2
+
+
+def test_what_can_be_read_is_shown_where_a_state_is_damaged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Table:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def read(self, *_: Any, **__: Any) -> list[Row]:
+            return [row(1, release="1.1")]
+
+    class Store:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def read(self, name: str) -> tuple[bytes, str]:
+            return b"not json", "1"
+
+    monkeypatch.setattr("slipway.services.credentials.credential", lambda _: None)
+    monkeypatch.setattr("slipway.services.audit.AuditTable", Table)
+    monkeypatch.setattr("slipway.services.storage.StateStore", Store)
+    assert main(["--environment", "prod"], variables={}) == 9
+    said = capsys.readouterr()
+    assert "switch" in said.out and "1.1" in said.out
+    assert "This is not all: The state of prod is damaged" in said.err

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slipway.errors import NotPossible, TestFailed
+from slipway.errors import NotPossible, ServiceError, TestFailed
 from slipway.steps import status
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import failing_test
@@ -176,3 +176,23 @@ def test_a_damaged_archive_is_noticed_before_anything_changes(world: World) -> N
     assert "what was live still is" in refused.value.changed
     assert (world.slot_objects("blue"), world.slot_objects("green"), json.dumps(world.workspace.jobs)) == before
     assert world.state.switch is None
+
+
+def test_status_shows_the_state_while_the_workspace_does_not_answer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(world, "1.0")
+
+    def down(*_: Any, **__: Any) -> Any:
+        raise ServiceError("the workspace is away")
+
+    for name in ("get_job", "list", "export_file", "list_jobs"):
+        monkeypatch.setattr(world.workspace, name, down)
+    data = status.describe(world.session("status"))
+    assert data["jobs"]["score"]["there"] is None
+    text = status.as_text(json.loads(json.dumps(data)))
+    assert "live is 1.0 in blue" in text
+    assert "what slots and jobs are now: the workspace is away" in text
+    assert "is gone" not in text and "by hand;" not in text
+    with pytest.raises(ServiceError, match="is away"):
+        status.show(world.session("status"))
