@@ -77,7 +77,7 @@ def test_with_the_archive_lost_too_the_slot_tells_what_is_live(cloud: Cloud, sta
         assert cloud.slot("green") == green
         asked = cloud.step("rebuild_state", "--yes")
         assert asked.code == 9
-        assert "(blue: train (1.0, paused); green: extra (1.1, paused), score (1.1, paused))" in asked.text
+        assert "(blue: train (paused); green: extra (1.1, paused), score (1.1, paused))" in asked.text
         said = cloud.done("rebuild_state", "--yes", "--live", "green").text
         assert cloud.state.jobs["train"].retired
         assert "Releases that the archive does not know can't be gone back to" in said

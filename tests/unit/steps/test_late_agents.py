@@ -193,7 +193,7 @@ def test_mending_is_told_though_its_agent_dies(world: World) -> None:
     for at in range(len(whole.changes.log)):
         for after in (False, True):
             other = copied(world)
-            crash(other, lambda other=other: other.revert(if_free=True), at, after)  # type: ignore[misc]
+            crash(other, lambda other=other: other.revert(if_free=True), at, after)
             done = other.slots_of_jobs()["score"] == "green"
             told = [row.result for row in (*other.audit.rows, *other.state.audit) if row.action == "revert"]
             assert told or not done, at

@@ -283,6 +283,6 @@ def test_a_rebuild_is_told_though_its_agent_dies(world: World) -> None:
     rebuild(whole)
     for at in range(len(whole.changes.log)):
         other = copied(world)
-        crash(other, lambda other=other: rebuild(other), at, True)  # type: ignore[misc]
+        crash(other, lambda other=other: rebuild(other), at, True)
         told = [(row.action, row.result) for row in (*other.audit.rows, *other.state.audit)]
         assert ("rebuild", "done") in told, at
