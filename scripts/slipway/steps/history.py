@@ -119,8 +119,8 @@ def _rows(
         if waiting:
             log.info(f"{len(waiting)} rows of {environment.name} wait in its state for the next step to write them.")
         rows += waiting
-    for error in errors[:-1]:
-        log.warning(error.what)
+    for each in errors[:-1]:
+        log.warning(each.what)
     return rows, errors[-1] if errors else None
 
 

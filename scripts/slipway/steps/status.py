@@ -60,7 +60,7 @@ def look(session: Session) -> Seen:
     state = session.state
     try:
         jobs = read_jobs(session, {key: record.id for key, record in state.jobs.items()})
-        changed = {
+        changed: dict[str, str] = {
             slot: difference(session, slot, record.manifest)
             for slot in SLOTS
             if (record := state.slots.get(slot)) is not None and record.complete
