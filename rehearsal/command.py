@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import shutil
 import signal
 import sys
@@ -14,17 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from rehearsal import options
 from rehearsal.compose import Release
 from rehearsal.console import Log, closing_table
-from rehearsal.databricks.git import Remote
 from rehearsal.dataset import find_dataset
-from rehearsal.gateway.control_rules import fault_from
-from rehearsal.gateway.faults import Fault
 from rehearsal.gateway.gateway import PortInUse
+from rehearsal.options import FOLDER, Refused
 from rehearsal.pipelines.deployments import deployments
-from rehearsal.pipelines.groups import read_groups
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
-from rehearsal.rehearse import CONTROL, PIPELINE, BootstrapFailed, Rehearsal
+from rehearsal.rehearse import CONTROL, BootstrapFailed, Rehearsal
 from rehearsal.report.page import write_page
 from rehearsal.setup import ROOT
 from rehearsal.storage.azurite import AzuriteFailed
@@ -32,17 +29,12 @@ from rehearsal.store import DamagedStore
 from slipway.domain.environment import load_environment
 from slipway.errors import ConfigurationError, SlipwayError
 
-FOLDER = ".rehearsal"
 FAILED, UNUSABLE = 1, 2
-
-
-class Refused(Exception):
-    """The rehearsal cannot begin; the text says why and what to do."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0 the release went through; 1 it did not; 2 the rehearsal could not begin."""
-    arguments = _parser().parse_args(argv)
+    arguments = options.parser().parse_args(argv)
     folder = (arguments.folder or ROOT / FOLDER).resolve()
     try:
         with _only_one(folder):
@@ -70,12 +62,8 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         dataset = find_dataset(arguments.datasets, arguments.repository, folder)
     except FileNotFoundError as error:
         raise Refused(f"--datasets: {error}") from error
-    git = _repositories(arguments.git, public=False) | _repositories(arguments.public_git, public=True)
-    faults = _faults(arguments.faults)
-    try:
-        groups = read_groups(arguments.variable_group)
-    except ValueError as error:
-        raise Refused(f"--variable-group {error}") from error
+    choices, faults = options.choices(arguments), options.faults(arguments.faults)
+    groups = options.variable_groups(arguments.variable_group)
     log = Log(folder / "rehearsal.log", sys.stdout, verbose=arguments.verbose)
     rehearsal = Rehearsal(
         repository=arguments.repository,
@@ -84,10 +72,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         dataset=dataset,
         log=log,
         port=arguments.port,
-        git=git,
-        templates=_mappings(arguments.map_templates),
-        accept_unknown_resources=arguments.accept_unknown_resources,
-        rate_limits=arguments.rate_limits,
+        choices=choices,
         variable_groups=groups,
     )
     _cancel_on_signals(rehearsal.cancel)
@@ -99,7 +84,9 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         rehearsal.recover()
         rehearsal.bootstrap(only)
         rehearsal.set_faults(faults)
-        report = rehearsal.release(only, pipeline=arguments.pipeline, parameters=_parameters(arguments.parameter))
+        report = rehearsal.release(
+            only, pipeline=arguments.pipeline, parameters=options.parameters(arguments.parameter)
+        )
         page = write_page(report, folder / "report")
         log.console.print()
         log.console.print(closing_table(report))
@@ -142,48 +129,6 @@ def _chosen(only: Sequence[str], names: Sequence[str]) -> set[str] | None:
     if unknown:
         raise Refused(f"--only {', '.join(unknown)}: the pipeline has no such environment. It has: {', '.join(names)}")
     return set(only) or None
-
-
-def _parameters(given: Sequence[str]) -> dict[str, str]:
-    wrong = [each for each in given if "=" not in each]
-    if wrong:
-        raise Refused(f"--parameter {wrong[0]}: write it as name=value")
-    return dict(each.split("=", 1) for each in given)
-
-
-def _repositories(given: Sequence[str], *, public: bool) -> dict[str, Remote]:
-    """What the options for Git repositories say: URL and folder."""
-    found = {}
-    for each in given:
-        url, _, folder = each.partition("=")
-        path = Path(folder).expanduser()
-        if not url.startswith("https://") or not folder:
-            raise Refused(f"--git {each}: write it as https://…=DIR")
-        if not (path / "HEAD").is_file() and not (path / ".git").exists():
-            raise Refused(f"--git {each}: {folder} is not a Git repository")
-        found[url] = Remote(path.resolve(), public)
-    return found
-
-
-def _faults(file: Path | None) -> list[Fault]:
-    """The rules of --faults: a JSON list, or one rule."""
-    if file is None:
-        return []
-    try:
-        given = json.loads(file.read_text(encoding="utf-8"))
-        return [fault_from(rule) for rule in (given if isinstance(given, list) else [given])]
-    except OSError as error:
-        raise Refused(f"--faults {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise Refused(f"--faults {file}: {error}. docs/faults.md says what may stand there") from error
-
-
-def _mappings(given: Sequence[str]) -> list[tuple[str, Path]]:
-    pairs = [each.partition("=") for each in given]
-    for beginning, _mark, folder in pairs:
-        if not folder or not Path(folder).is_dir():
-            raise Refused(f"--map-templates {beginning}: write it as ADDRESS=FOLDER, with a folder that is there")
-    return [(beginning, Path(folder).resolve()) for beginning, _mark, folder in pairs]
 
 
 def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
@@ -233,70 +178,3 @@ def _reset(folder: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="make rehearse ARGS=…", description=__doc__, allow_abbrev=False)
-    parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="release to this environment alone; can be repeated"
-    )
-    parser.add_argument(
-        "--keep-running", action="store_true", help="leave the stand-ins up, and print how to look around in them"
-    )
-    parser.add_argument("--reset", action="store_true", help="forget every earlier rehearsal first")
-    parser.add_argument("--run", metavar="COMMAND", help="release nothing; run this command in front of the stand-ins")
-    parser.add_argument(
-        "--pipeline", default=PIPELINE, metavar="FILE", help=f"the pipeline to run (default: {PIPELINE})"
-    )
-    parser.add_argument(
-        "--parameter",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of the pipeline; can be repeated",
-    )
-    parser.add_argument(
-        "--variable-group",
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="a variable group of the pipeline: a YAML file of names and values, {value: …, secret: true} for a secret",
-    )
-    parser.add_argument("--datasets", type=Path, metavar="DIR", help="folder served as /databricks-datasets")
-    parser.add_argument(
-        "--git",
-        action="append",
-        default=[],
-        metavar="URL=DIR",
-        help="a repository of this machine that stands for a URL in the workspace's Git folders; can be repeated",
-    )
-    parser.add_argument(
-        "--public-git",
-        action="append",
-        default=[],
-        metavar="URL=DIR",
-        help="the same for one that needs no Git credential",
-    )
-    parser.add_argument(
-        "--faults", type=Path, metavar="FILE", help="troubles that the release shall meet, as JSON (docs/faults.md)"
-    )
-    parser.add_argument(
-        "--rate-limits",
-        action="store_true",
-        help="workspaces answer 429 beyond the request rates that Azure Databricks allows",
-    )
-    parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help=f"where a rehearsal keeps its things (default: {FOLDER})"
-    )
-    parser.add_argument("--port", type=int, default=0, help="port of the gateway (default: a free one)")
-    parser.add_argument(
-        "--map-templates", action="append", default=[], metavar="ADDRESS=FOLDER", help="where linked templates lie"
-    )
-    parser.add_argument(
-        "--accept-unknown-resources",
-        action="store_true",
-        help="keep resources of types that are not known here as they are",
-    )
-    parser.add_argument("--repository", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    parser.add_argument("--verbose", action="store_true", help="every line of every step, in the terminal too")
-    return parser

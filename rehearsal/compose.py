@@ -12,9 +12,9 @@ from pathlib import Path
 
 from rehearsal import azure_devops
 from rehearsal.azure_devops import AzureDevOps
+from rehearsal.choices import USUAL, Choices
 from rehearsal.data_factory.service import DataFactory
 from rehearsal.databricks.app import create_app as databricks_app
-from rehearsal.databricks.git import Remote
 from rehearsal.databricks.schedules import Schedules
 from rehearsal.databricks.workspaces import HOST, Workspaces
 from rehearsal.entra.app import create_app as entra_app
@@ -100,15 +100,10 @@ def compose(
     clock: Callable[[], float],
     role_delay_seconds: float,
     port: int = 0,
-    git: Mapping[str, Remote] | None = None,
-    templates: Sequence[tuple[str, Path]] = (),
-    accept_unknown_resources: bool = False,
-    rate_limits: bool = False,
+    choices: Choices = USUAL,
 ) -> LocalAzure:
-    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `git`: repositories
-    of this machine that Git folders are cloned from, by URL. `rate_limits`: workspaces answer 429 where the service would.
+    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays.
 
-    templates: beginnings of addresses, each with the folder that stands for it, for linked templates.
     Raises DamagedStore when the folder's store cannot be read.
     """
     store = Store(folder / "store.sqlite")
@@ -124,7 +119,7 @@ def compose(
         storage_accounts=StorageAccounts(folder, store),
         vault_secrets=Secrets(store, clock),
         workspaces=workspaces,
-        accept_unknown_resources=accept_unknown_resources,
+        accept_unknown_resources=choices.accept_unknown_resources,
     )
     devops = AzureDevOps(directory, store, clock)
     azurite = Azurite(folder / "azurite", world.storage_accounts)
@@ -135,8 +130,8 @@ def compose(
         workspaces,
         run_environment=lambda: notebook_environment(exports),
         datasets=datasets,
-        git=git,
-        rate_limits=rate_limits,
+        git=choices.git,
+        rate_limits=choices.rate_limits,
         wheelhouse=None,
         python=Path(sys.executable),
         vault_secret=lambda vault, name: read_secret(world, vault, name),
@@ -146,7 +141,7 @@ def compose(
         world, databricks=workspace_app, vault_secret=lambda vault, name: read_secret(world, vault, name)
     )
     storage_front = storage_app(world, azurite)
-    linked = first_of(mapped(templates), from_storage(storage_front))
+    linked = first_of(mapped(choices.templates), from_storage(storage_front))
     apps = [
         ("login.microsoftonline.com", entra_app(world)),
         ("graph.microsoft.com", graph_app(world)),

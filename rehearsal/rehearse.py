@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.azure_devops_runs import RunKeeper
+from rehearsal.choices import Choices
 from rehearsal.compose import Release, compose
 from rehearsal.console import Log
-from rehearsal.databricks.git import Remote
 from rehearsal.dataset import Dataset
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
 from rehearsal.gateway.faults import Fault
@@ -66,10 +66,7 @@ class Rehearsal:
     dataset: Dataset
     log: Log
     port: int = 0
-    git: Mapping[str, Remote] = field(default_factory=dict)
-    templates: Sequence[tuple[str, Path]] = ()
-    accept_unknown_resources: bool = False
-    rate_limits: bool = False
+    choices: Choices = field(default_factory=Choices)
     cancel: threading.Event = field(default_factory=threading.Event)
     variable_groups: Mapping[str, Mapping[str, GroupVariable]] = field(default_factory=dict)
 
@@ -225,10 +222,7 @@ class Rehearsal:
             clock=time.time,
             role_delay_seconds=ROLE_DELAY_SECONDS,
             port=self.port,
-            git=self.git,
-            templates=self.templates,
-            accept_unknown_resources=self.accept_unknown_resources,
-            rate_limits=self.rate_limits,
+            choices=self.choices,
         )
 
     def _host(self, number: int) -> AgentHost:

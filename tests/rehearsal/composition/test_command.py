@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import command
+from rehearsal import command, options
 from rehearsal.databricks.git import Remote
 from rehearsal.dataset import HOURLY, find_dataset
 from rehearsal.gateway.control_rules import KINDS, SETTABLE, fault_from
@@ -47,24 +47,24 @@ def test_a_second_rehearsal_in_the_same_folder_is_refused(tmp_path: Path, capsys
 
 
 def test_a_parameter_without_a_value_is_refused() -> None:
-    with pytest.raises(command.Refused, match="name=value"):
-        command._parameters(["environment"])
-    assert command._parameters(["a=b=c"]) == {"a": "b=c"}
+    with pytest.raises(options.Refused, match="name=value"):
+        options.parameters(["environment"])
+    assert options.parameters(["a=b=c"]) == {"a": "b=c"}
 
 
 def test_a_repository_for_a_url_has_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "https://…=DIR" in refused(capsys, tmp_path / "r", "--git", "git@host:a/b")
     assert "is not a Git repository" in refused(capsys, tmp_path / "r", "--git", f"https://host/a={tmp_path}")
     (tmp_path / "HEAD").touch()
-    found = command._repositories([f"https://host/a={tmp_path}"], public=True)
+    found = options._repositories([f"https://host/a={tmp_path}"], public=True)
     assert found == {"https://host/a": Remote(tmp_path, public=True)}
 
 
 def test_a_mapping_needs_a_folder(tmp_path: Path) -> None:
-    assert command._mappings([f"https://a/={tmp_path}"]) == [("https://a/", tmp_path.resolve())]
+    assert options._mappings([f"https://a/={tmp_path}"]) == [("https://a/", tmp_path.resolve())]
     for wrong in ("https://a/", f"https://a/={tmp_path / 'none'}"):
-        with pytest.raises(command.Refused, match="ADDRESS=FOLDER"):
-            command._mappings([wrong])
+        with pytest.raises(options.Refused, match="ADDRESS=FOLDER"):
+            options._mappings([wrong])
 
 
 def test_reset_forgets_all_but_its_own_lock(tmp_path: Path) -> None:
