@@ -16,7 +16,7 @@ from urllib.parse import quote
 from slipway.command import Context
 from slipway.domain import claim as claims
 from slipway.domain import freeze as freezes
-from slipway.domain.claim import Held, Holder
+from slipway.domain.claim import Claim, Held, Holder
 from slipway.domain.codec import Damaged
 from slipway.domain.environment import Environment
 from slipway.domain.slot import slot_path
@@ -222,9 +222,11 @@ class Session:
         Raises Held with its holder, and Conflict with the message of a freeze: no waiting and no taking over helps there.
         """
         take_over = bool(getattr(self.context.arguments, "take_over", False))
+        former: Claim | None = None
 
         def taking(state: State) -> State:
-            now = self.service_time()
+            nonlocal former  # as it is in the state that is written: somebody may have taken it just before
+            former, now = state.claim, self.service_time()
             if not despite_freeze:
                 freezes.require_none(state.freeze, environment=self.environment.name, now=now)
             held = claims.take(
@@ -240,7 +242,7 @@ class Session:
 
         turn, before = Turn(self), self.number
         while True:
-            former = self.load().claim
+            self.load()
             try:
                 self.update(taking)
                 break

@@ -131,3 +131,25 @@ def test_what_it_refuses(words: list[str], capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit, match="2"):
         parser.parse_args(words)
     assert "--wait" in capsys.readouterr().err
+
+
+def test_who_took_it_at_the_same_moment_is_waited_out_and_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the write somebody takes the claim: that one's agent lives, and must notice first."""
+    grace = by(world, "grace", take_over=True)
+    write, before = world.store.write, world.time
+
+    def late(name: str, data: bytes, *, etag: str | None) -> str:
+        monkeypatch.setattr(world.store, "write", write)
+        by(world, "bob").take_claim()
+        return write(name, data, etag=etag)
+
+    monkeypatch.setattr(world.store, "write", late)
+    grace.take_claim()
+    assert world.state.claim.who == "grace"
+    assert world.time - before > 20
+    assert "The claim was taken from bob" in world.output.getvalue()
+
+
+def by(world: World, who: str, **options: object) -> Session:
+    world.variables = {**world.variables, "USER": who}
+    return world.session("1.1", **options)
