@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from slipway.domain.codec import is_instant
 from slipway.domain.environment import Environment, load_environment
 from slipway.errors import ConfigurationError, ReleaseError, SlipwayError
 from slipway.log import Log
@@ -96,6 +97,8 @@ def moment(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time like 2026-12-24T08:00+01:00") from error
     if parsed.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no time zone: write {text}Z or {text}+01:00")
+    if not is_instant(parsed.timestamp()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the years 1 to 9999, in UTC")
     return parsed.timestamp()
 
 

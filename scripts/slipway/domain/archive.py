@@ -112,4 +112,17 @@ def read_settings(data: bytes) -> dict[str, dict[str, Any]]:
     if not isinstance(document, dict) or document.get("format") != 1 or not isinstance(document.get("jobs"), dict):
         raise Damaged("not a set of jobs' settings of format 1")
     jobs: dict[str, dict[str, Any]] = document["jobs"]
+    for key, settings in jobs.items():
+        _check(key, settings)
     return jobs
+
+
+def _check(key: str, settings: Any) -> None:
+    """What every use of a job's settings takes for granted."""
+    if not isinstance(settings, dict):
+        raise Damaged(f"{key}: must be the settings of a job, not {type(settings).__name__}")
+    for field, kind in (("name", str), ("tags", dict), ("tasks", list)):
+        if field in settings and not isinstance(settings[field], kind):
+            raise Damaged(f"{key}.{field}: must be {kind.__name__}, not {type(settings[field]).__name__}")
+    if not all(isinstance(task, dict) for task in settings.get("tasks", [])):
+        raise Damaged(f"{key}.tasks: must be a list of tasks")

@@ -48,7 +48,7 @@ def parse_result(text: Any, *, manifest: str, error: str) -> Report:
     if not isinstance(text, str):
         return _broken("", f"the notebook ended without a result: {error}")
     try:
-        report: Report = decode(Report, load(text.encode()))
+        report: Report = decode(Report, load(text.encode(errors="surrogatepass")))
     except Damaged as problem:
         return _broken("", f"the notebook's result can't be read: {problem}")
     if report.manifest != manifest:

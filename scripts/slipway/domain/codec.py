@@ -6,6 +6,8 @@ Knows str, int, float, bool, Literal, X | None, tuple[X, ...], Mapping[str, X], 
 from __future__ import annotations
 
 import json
+import math
+import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -17,6 +19,11 @@ T = TypeVar("T")
 
 Instant = Annotated[float, "instant"]
 """Seconds since the epoch; in JSON a UTC time that people can read (milliseconds are kept)."""
+
+
+_FIRST = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class Damaged(ValueError):
@@ -40,13 +47,24 @@ def from_bytes(kind: type[T], data: bytes) -> T:
 
 
 def load(data: bytes) -> Any:
-    """Any JSON, without duplicate keys. Raises Damaged."""
+    """Any JSON that can be written again: no duplicate keys, no number too large, no half of a character. Raises Damaged."""
     try:
-        return json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        text = data.decode("utf-8")
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except Damaged:
+        raise
+    except ValueError as error:  # JSONDecodeError, UnicodeError, an integer of thousands of digits
         raise Damaged(f"not valid JSON: {error}") from error
     except RecursionError as error:
         raise Damaged("not valid JSON: nested too deeply") from error
+
+
+def is_instant(seconds: float) -> bool:
+    """Whether it is a time that can be written: of the years 1 to 9999, in UTC."""
+    return _FIRST <= seconds < _LAST
 
 
 def instant_to_text(seconds: float) -> str:
@@ -119,12 +137,17 @@ def _decode_instant(data: Any, path: str) -> float:
         raise Damaged(f"{path}: {text!r} is not a time") from error
     if moment.tzinfo is None:
         raise Damaged(f"{path}: {text!r} has no time zone")
+    if not is_instant(moment.timestamp()):
+        raise Damaged(f"{path}: {text!r} is not of the years 1 to 9999")
     return moment.timestamp()
 
 
 def _expect(kind: type[Any], data: Any, path: str) -> Any:
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError as error:
+            raise Damaged(f"{path or '.'}: is too large a number") from error
     if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
         raise Damaged(f"{path or '.'}: must be {kind.__name__}, not {type(data).__name__}")
     return data
@@ -152,6 +175,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise Damaged(f"the key {twice!r} is there twice")
     return result
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise Damaged(f"{text} is too large a number")
+    return number
 
 
 def _no_constant(name: str) -> Any:

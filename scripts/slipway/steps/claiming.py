@@ -29,7 +29,7 @@ def claim_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--wait",
-        type=_minutes,
+        type=minutes,
         nargs="?",
         const=WAIT_MINUTES,
         default=0.0,
@@ -39,11 +39,12 @@ def claim_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _minutes(text: str) -> float:
-    minutes = float(text)
-    if not 0 <= minutes <= 24 * 60:
+def minutes(text: str) -> float:
+    """A time given on the command line: a type for argparse."""
+    number = float(text)
+    if not 0 <= number <= 24 * 60:
         raise argparse.ArgumentTypeError(f"{text} is not a number of minutes from 0 to 1440")
-    return minutes
+    return number
 
 
 class Turn:

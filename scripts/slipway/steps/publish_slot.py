@@ -17,7 +17,7 @@ from slipway.domain.state import SlotRecord
 from slipway.domain.transition import forget_old, published
 from slipway.errors import saying
 from slipway.steps.auditing import audited, noted, row
-from slipway.steps.claiming import claim_options
+from slipway.steps.claiming import claim_options, minutes
 from slipway.steps.drift import drift_option, look_for_drift, policy_of, report_strangers
 from slipway.steps.jobs import known_jobs
 from slipway.steps.live_readers import refuse_live_readers
@@ -43,7 +43,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def wait_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait-for-runs",
-        type=float,
+        type=minutes,
         default=_WAIT_MINUTES,
         metavar="MINUTES",
         help="how long runs that still read from the slot are waited for (default: %(default)s)",

@@ -42,7 +42,7 @@ def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callab
     said: tuple[set[str], float] = (set(), 0.0)
     while readers := [*_of_workspace(session, folder), *others()]:
         waited = session.now() - started
-        if waited >= limit:
+        if not waited < limit:
             raise _still_reading(readers, folder, waited)
         said = _say(session, readers, limit - waited, said)
         session.guard()

@@ -15,6 +15,7 @@ from slipway.domain.transition import rollback_target
 from slipway.domain.watch import Sight, Watch
 from slipway.errors import NotBootstrapped, NotPossible, SlipwayError, WatchBreached
 from slipway.steps.auditing import flush, noted, row
+from slipway.steps.claiming import minutes
 from slipway.steps.first_runs import look
 from slipway.steps.jobs import some
 from slipway.steps.publish_slot import wait_option
@@ -34,7 +35,7 @@ def _options(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--once", action="store_true", help="look once, for a schedule (the default)")
     how.add_argument(
         "--settle",
-        type=float,
+        type=minutes,
         default=0.0,
         metavar="MINUTES",
         help="look until the continuous jobs that the switch restarted run again or have failed, so long at most",

@@ -34,6 +34,8 @@ def test_a_passed_test() -> None:
         (None, "ended without a result: Boom"),
         ("", "can't be read"),
         ("ok", "can't be read"),
+        (said(checks=[{**PASSED, "name": "\ud800"}]), "can't be read"),
+        ("\ud800", "can't be read"),
         (said(manifest="other"), "read manifest other"),
         (said(checks=[]), "made no checks"),
         (said(checks=[FAILED]), "too few"),

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipway.domain.archive import read_settings
 from slipway.domain.audit import Row
 from slipway.domain.claim import Claim
-from slipway.domain.codec import Damaged, from_bytes, to_bytes
+from slipway.domain.codec import Damaged, from_bytes, load, to_bytes
 from slipway.domain.manifest import Manifest, make_manifest, read_manifest
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult, read_state, write_state
 from slipway.domain.switch import Action, Journal
@@ -222,3 +223,45 @@ def test_equal_slots_have_equal_manifests_and_others_do_not() -> None:
     assert from_bytes(Manifest, to_bytes(manifest)) == manifest
     with pytest.raises(Damaged):
         read_manifest(one[0].replace(b'"blue"', b'"red"'))
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.9999Z"]
+)
+def test_a_time_that_can_not_be_written_again_is_refused(moment: str) -> None:
+    entry = {
+        "version": "1",
+        "commit": "",
+        "slot": "blue",
+        "manifest": "",
+        "archive": "",
+        "settings": "",
+        "since": moment,
+    }
+    with pytest.raises(NotPossible, match=r"history\[0\]\.since: .* is not of the years 1 to 9999"):
+        read_state(
+            json.dumps({**sample(), "history": [{**entry, "outcome": "live"}]}).encode(), app="app", environment="dev"
+        )
+
+
+@pytest.mark.parametrize("seconds", ["1" + "0" * 400, "1" + "0" * 5000, "1e999", "-1e999", "NaN"])
+def test_a_number_that_can_not_be_written_again_is_refused(seconds: str) -> None:
+    told = {"id": "x", "time": "2026-01-01T00:00:00Z", "app": "b", "environment": "dev", "action": "a", "result": "r"}
+    text = json.dumps({**sample(), "audit": [{**told, "seconds": "SECONDS"}]}).replace('"SECONDS"', seconds)
+    with pytest.raises(NotPossible, match="damaged"):
+        read_state(text.encode(), app="app", environment="dev")
+
+
+def test_half_a_character_is_refused_and_a_whole_one_is_not() -> None:
+    with pytest.raises(Damaged):
+        load(b'{"a": "\\ud83d"}')
+    with pytest.raises(Damaged):
+        load(b'{"\\uDE00": 1}')
+    assert load(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
+
+
+@pytest.mark.parametrize("settings", [[], 5, {"tags": []}, {"tasks": {}}, {"tasks": ["x"]}, {"name": 1}])
+def test_archived_settings_that_are_no_jobs_are_refused(settings: Any) -> None:
+    with pytest.raises(Damaged, match="score"):
+        read_settings(json.dumps({"format": 1, "jobs": {"score": settings}}).encode())
+    assert read_settings(b'{"format": 1, "jobs": {"score": {"name": "x"}}}') == {"score": {"name": "x"}}

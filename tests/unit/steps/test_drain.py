@@ -174,3 +174,9 @@ def test_an_empty_slot_needs_no_proof(world: World) -> None:
     assert world.build("1.0") == 0
     world.publish()
     assert world.state.slots["blue"].complete
+
+
+def test_a_limit_that_is_no_number_ends_the_waiting(ready: World) -> None:
+    ready.workspace.active = [run()]
+    with pytest.raises(Conflict, match="still read from"):
+        ready.publish(wait_for_runs=float("nan"))

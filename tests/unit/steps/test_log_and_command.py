@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import re
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from slipway import errors
-from slipway.command import Context, run_step
+from slipway.command import Context, moment, run_step
 from slipway.errors import Conflict, Finding, ServiceError
 from slipway.log import Log
+from slipway.steps import drill, publish_slot, rollback, watch_release
 
 AZURE = {"TF_BUILD": "True"}
 
@@ -177,3 +179,19 @@ def test_an_error_of_a_service_keeps_its_class(project: Path) -> None:
         raise Special("no")
 
     assert run(step, project) == 6
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00+14:00", "9999-12-31T23:59:59.9999Z"])
+def test_a_time_that_can_not_be_shown_is_a_users_mistake(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="years 1 to 9999"):
+        moment(text)
+    assert moment("1970-01-01T01:00+01:00") == 0
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "1441", "soon"])
+@pytest.mark.parametrize("options", [publish_slot._options, rollback._options, drill._options, watch_release._options])
+def test_how_long_to_wait_is_a_number_of_minutes(options: Any, text: str) -> None:
+    parser = argparse.ArgumentParser()
+    options(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--wait-for-runs", text])
