@@ -105,6 +105,8 @@ def _missing(session: Session, entry: Entry, kept: Collection[str], *, whole: bo
     """Why it can't be reached; empty where it can."""
     if entry.settings not in kept:
         return "the archive lacks its jobs' settings"
+    if session.environment.data_factory.source != "none" and entry.factory is not None and entry.factory not in kept:
+        return "the archive lacks its data factory"
     if whole:
         return ""
     if entry.archive not in kept:

@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from slipway.domain.factory.objects import FactoryObject, Kind
-from slipway.errors import ReleaseError, ServiceError
+from slipway.errors import NotPossible, ReleaseError, ServiceError
 from tests.unit.factory_import import made
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import Crash
+from tests.unit.steps.test_way_back import listed
 
 ROOT = "/Workspace/Slipway/bikeshare/prod"
 FIRST = [
@@ -338,3 +339,14 @@ def test_a_switch_is_complete_though_what_left_could_not_be_removed(bench: Bench
     assert "may still be in the factory" in bench.world.output.getvalue()
     bench.release("3", SECOND)
     assert not [key for key in bench.everything() if "alone" in str(key)]
+
+
+def test_a_release_whose_factory_the_archive_lost_is_not_listed_as_one_to_go_back_to(bench: Bench) -> None:
+    bench.release("1", FIRST)
+    bench.release("2", SECOND)
+    assert listed(bench.world)["1"]["how"] == "switch"
+    del bench.world.store.blobs[bench.world.state.history[0].factory]
+    found = listed(bench.world)["1"]
+    assert (found["how"], found["reason"]) == (None, "the archive lacks its data factory")
+    with pytest.raises(NotPossible):
+        bench.world.rollback()
