@@ -37,7 +37,7 @@ def row(
     token is taken out of `detail`."""
     from slipway.services.azure_errors import scrub
 
-    release = release or session.holder.release
+    release = release or session.aim or session.holder.release
     made = Row(
         id=secrets.token_hex(8),
         time=round(session.service_time(), 3),
@@ -96,6 +96,17 @@ def audited(session: Session, action: str) -> Iterator[None]:
                 flush(session)
         raise
     flush(session)
+
+
+@contextmanager
+def end_told(session: Session, action: str) -> Iterator[None]:
+    """Where what `action` began within a step of another name fails, that is a row as well."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        if any(each.id in session.told and each.action == action for each in session.state.audit):
+            _tell_failure(session, action, error)
+        raise
 
 
 def flush(session: Session) -> None:

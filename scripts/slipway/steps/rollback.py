@@ -20,7 +20,7 @@ from slipway.domain.transition import published, rollback_target
 from slipway.domain.way_back import course
 from slipway.errors import NotPossible, saying
 from slipway.steps import reach
-from slipway.steps.auditing import audited, noted, row
+from slipway.steps.auditing import audited, end_told, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.drift import look_for_drift
 from slipway.steps.factory_deployment import say_plan
@@ -186,11 +186,13 @@ def _prepare(session: Session, goal: Goal) -> FactoryWork | None:
     session.log.info(
         f"Going back to {goal.entry.version} (live since {instant_to_text(goal.entry.since)}), in {goal.slot}."
     )
+    session.aim = goal.entry.version
     manifest = goal.entry.manifest
     wanted = _settings(session, goal)
     if goal.why_not:
         session.log.info(f"It is published again from the archive: {goal.why_not}.")
-        manifest = _republish(session, goal, wanted)
+        with end_told(session, "publish"):
+            manifest = _republish(session, goal, wanted)
     known = with_originals(session, known_jobs(session, wanted), wanted)
     drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it
     actions = plan(wanted, known, root=session.environment.databricks.root)

@@ -73,6 +73,8 @@ class Session:
         self.just_read: tuple[float, Mapping[str, Mapping[str, Any] | None]] | None = None
         """When this step read the jobs for the journal, and what they were, by key."""
         self.commit = ""
+        self.aim = ""
+        """The version that a rollback goes to, once it is known: what the audit is told then is about that."""
         self.number = 0
         self._state: State | None = None
         self._etag: str | None = None

@@ -247,3 +247,20 @@ def test_a_freeze_is_told(world: World) -> None:
     unfreeze(world.session("freeze", message=None, until=None, hours=None))
     assert told(world) == [("freeze", "frozen"), ("freeze", "ended")]
     assert "holidays" in world.audit.rows[0].detail
+
+
+def test_a_rollback_whose_publishing_fails_is_told_with_its_version(world: World) -> None:
+    for version in ("1.0", "1.1", "1.2"):
+        world.change_notebook(version)
+        world.deploy(version)
+    world.rollback()
+    world.changes.refuse = lambda what: what.startswith("import") and "score" in what
+    with pytest.raises(ServiceError):
+        world.rollback()
+    rows = world.audit.rows[-4:]
+    assert [(each.action, each.result, each.release) for each in rows[1:]] == [
+        ("publish", "begun", "1.0"),
+        ("publish", "failed", "1.0"),
+        ("rollback", "failed", "1.0"),
+    ]
+    assert {each.commit for each in rows[1:]} == {"c" * 40}
