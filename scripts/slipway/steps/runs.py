@@ -24,11 +24,12 @@ _ADMINS = "admins"
 @dataclass(frozen=True)
 class Reader:
     """A run that reads from a slot, or may yet; `text` says what it is, its state, since when and where to look at it.
-    `lasting`: it does not end by itself."""
+    `lasting`: it does not end by itself; `leaving`: its job left the release, so no other run comes after it."""
 
     id: str
     text: str
     lasting: bool = False
+    leaving: bool = False
 
 
 def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callable[[], list[Reader]] = list) -> bool:
@@ -52,8 +53,9 @@ def wait_for_runs(session: Session, folder: str, *, limit: float, others: Callab
 
 
 def _of_workspace(session: Session, folder: str) -> list[Reader]:
+    left = {record.id for record in session.state.jobs.values() if record.retired}
     return [
-        Reader(str(run["run_id"]), describe(run), run.get("trigger") == "CONTINUOUS")
+        Reader(str(run["run_id"]), describe(run), run.get("trigger") == "CONTINUOUS", run.get("job_id") in left)
         for run in runs_reading(session, folder)
     ]
 
@@ -145,15 +147,14 @@ def _say(session: Session, readers: list[Reader], left: float, said: tuple[set[s
 
 def _still_reading(readers: list[Reader], folder: str, waited: float) -> Conflict:
     listed = "".join(f"\n  {reader.text}" for reader in readers)
-    lasting = any(reader.lasting for reader in readers)
+    lasting = {reader.leaving for reader in readers if reader.lasting}
     return Conflict(
         f"{len(readers)} active runs still read from {folder}, after {_minutes(waited)} of waiting:{listed}",
         changed="The slot was not touched.",
         next_step="Let them end or cancel them, then run again; --wait-for-runs MINUTES waits longer."
-        + (
-            " The run of a continuous job does not end by itself: when it is cancelled, the next reads from the live slot."
-            * lasting
-        ),
+        + " The run of a continuous job does not end by itself: cancel it." * bool(lasting)
+        + " The next reads from the live slot." * (False in lasting)
+        + " Where the job left the release, it is paused, and none comes after it." * (True in lasting),
     )
 
 

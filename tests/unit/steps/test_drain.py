@@ -180,3 +180,21 @@ def test_a_limit_that_is_no_number_ends_the_waiting(ready: World) -> None:
     ready.workspace.active = [run()]
     with pytest.raises(Conflict, match="still read from"):
         ready.publish(wait_for_runs=float("nan"))
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_comes_after_the_run_of_a_continuous_job_is_said(world: World, left: bool) -> None:
+    world.deploy("1.0")
+    job_id = world.state.jobs["train"].id
+    if left:
+        (world.root / "config" / "jobs" / "train.json").unlink()
+    world.change_notebook("1.1")
+    world.deploy("1.1")
+    world.change_notebook("1.2")
+    assert world.build("1.2") == 0
+    world.workspace.active = [run(trigger="CONTINUOUS", job_id=job_id)]
+    with pytest.raises(Conflict) as refused:
+        world.publish()
+    assert "does not end by itself: cancel it." in refused.value.next_step
+    assert ("The next reads from the live slot." in refused.value.next_step) is not left
+    assert ("none comes after it" in refused.value.next_step) is left
