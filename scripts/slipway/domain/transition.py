@@ -209,10 +209,12 @@ def rollback_target(state: State, version: str | None) -> int:
         )
     stable = [i for i, entry in enumerate(state.history[:live]) if entry.outcome == "stable"]
     if not stable:
+        others = {entry.version for entry in state.history} - {state.history[live].version}
         raise NotPossible(
             f"{state.history[live].version} is live in {state.environment}, and no stable release came before it.",
             changed="Nothing was changed.",
-            next_step="Release a good version instead.",
+            next_step="Release a good version instead"
+            + (", or go to another with scripts/rollback.py --to VERSION; --list says which." if others else "."),
         )
     return stable[-1]
 

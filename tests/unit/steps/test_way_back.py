@@ -297,3 +297,17 @@ def candidate(world: World) -> None:
 
 def pauses(world: World) -> dict[str, str]:
     return {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()}
+
+
+def test_where_only_a_version_by_name_is_left_that_is_said(world: World) -> None:
+    deploy(world, "1.0")
+    with pytest.raises(NotPossible, match="no stable release") as refused:
+        world.rollback()
+    assert "--to" not in refused.value.next_step
+    deploy(world, "1.1")
+    world.rollback()
+    with pytest.raises(NotPossible, match="no stable release") as refused:
+        world.rollback()
+    assert "--to VERSION; --list says which" in refused.value.next_step
+    world.rollback(to="1.1")
+    assert is_live(world, "1.1")
