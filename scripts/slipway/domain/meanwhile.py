@@ -89,7 +89,8 @@ def _with_pause(action: Action, status: str) -> Action:
     before: Mapping[str, Any] | None = action.before
     if before is not None and not _had_left(before):
         before = with_pause(before, status)
-    return replace(action, before=before, after=action.after if action.leaves else with_pause(action.after, status))
+    after = action.after if action.leaves else with_pause(action.after, status)
+    return replace(action, before=before, after=after, by_hand=status)
 
 
 def _had_left(settings: Settings) -> bool:

@@ -63,9 +63,9 @@ class SlotRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
-    """A deployed job: its id, the slot it reads from, and the pause status that Slipway means it to have. A retired
-    job left the release; it is paused (people had made it `by_hand` before that, where it was not as meant), and deleted
-    when its slot is overwritten. One that people made and Slipway was
+    """A deployed job: its id, the slot it reads from, and the pause status that Slipway means it to have, or people gave it
+    `by_hand`, as the last switch found it. A retired job left the release; it is paused, and deleted when its slot is
+    overwritten. One that people made and Slipway was
     told to adopt has its settings of before in the archive (`adopted`), and no slot until a switch leads it to one."""
 
     id: int
@@ -99,6 +99,7 @@ class Entry:
 @dataclass(frozen=True, kw_only=True)
 class State:
     """`drill`: the version that a drill under way comes forward to again, and `drill_entry` its place in the history.
+    `by_hand`: the pause status that people gave jobs which were deleted with their slot, for when they come back.
 
     `archived` are the archive's releases, oldest first; `audit` are rows that wait for the audit's table; `serial` and
     `written_by` make each write's bytes unique."""
@@ -111,6 +112,7 @@ class State:
     freeze: Freeze | None = None
     slots: Mapping[str, SlotRecord] = field(default_factory=dict)
     jobs: Mapping[str, JobRecord] = field(default_factory=dict)
+    by_hand: Mapping[str, str] = field(default_factory=dict)
     history: tuple[Entry, ...] = ()
     archived: tuple[str, ...] = ()
     switch: Journal | None = None

@@ -24,7 +24,7 @@ Direction = Literal["forward", "back"]
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """One job's part: its whole settings before (None: there is no such job yet) and after. `pause` is the pause status
-    that the release means it to have, which differs from the one in `after` where people changed it by hand. `leaves`: the
+    that the release means it to have, which differs from the one in `after` where people changed it `by_hand`. `leaves`: the
     release has no such job; `returns`: neither has it, and the job goes back to what it was before Slipway adopted it."""
 
     key: str
@@ -32,6 +32,7 @@ class Action:
     before: Mapping[str, Any] | None
     after: Mapping[str, Any]
     pause: str | None
+    by_hand: str | None = None
     leaves: bool = False
     returns: bool = False
 
@@ -68,7 +69,8 @@ class Journal:
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """A job as Slipway knows it (`pause`, `base`: as the live release means it) and as it is now (None: it is gone).
-    `by_hand`: the pause status that people gave it before it left; `waiting`: adopted, and no switch has set it yet;
+    `by_hand`: the pause status that people gave it, as the last switch found it; `retired`: it is not the live release's,
+    or not as that made it (a switch that was taken back did); `waiting`: adopted, and no switch has set it yet;
     `original`: what to give back when its release is left."""
 
     id: int
@@ -79,6 +81,14 @@ class Known:
     base: Mapping[str, Any] | None = None
     waiting: bool = False
     original: Mapping[str, Any] | None = None
+
+    @property
+    def chosen(self) -> str | None:
+        """The pause status that people chose last; None: they left it to the release."""
+        now = None if self.settings is None or self.retired else pause_of(self.settings)
+        if now is None or self.pause is None or now == (self.by_hand or self.pause):
+            return self.by_hand
+        return now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,48 +101,70 @@ class Step:
 
 
 def plan(
-    wanted: Mapping[str, Mapping[str, Any]], known: Mapping[str, Known], *, policy: Policy = "overwrite", root: str = ""
+    wanted: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Known],
+    *,
+    policy: Policy = "overwrite",
+    root: str = "",
+    back: bool = False,
 ) -> tuple[Action, ...]:
     """The actions that give the jobs the `wanted` settings (by key), and pause the known jobs that are not wanted.
 
-    What people changed by hand stays as far as `policy` says; `root` is the folder of both slots.
+    What people changed by hand stays as far as `policy` says; `root` is the folder of both slots. `back`: to a release
+    that was live before, whose definitions are no news.
     """
     actions = []
     for key in sorted(wanted.keys() | known.keys()):
         job = known.get(key)
-        before = None if job is None else job.settings
         if key in wanted:
-            settings = wanted[key]
-            after = _keep_by_hand(settings, job, policy, root)
-            actions.append(
-                Action(
-                    key=key,
-                    id=None if before is None or job is None else job.id,
-                    before=before,
-                    after=after,
-                    pause=pause_of(settings),
-                )
-            )
-        elif job is None or before is None or job.retired or job.waiting:
-            continue
-        elif job.original is not None:
-            actions.append(Action(key=key, id=job.id, before=before, after=job.original, pause=job.pause, returns=True))
-        else:
-            after = of_no_release(before)
-            actions.append(Action(key=key, id=job.id, before=before, after=after, pause=job.pause, leaves=True))
+            actions.append(_stays(key, wanted[key], job, policy, root, back))
+        elif job is not None and job.settings is not None and not job.retired and not job.waiting:
+            actions.append(_leaves(key, job, job.settings))
     return tuple(actions)
 
 
+def _stays(key: str, settings: Mapping[str, Any], job: Known | None, policy: Policy, root: str, back: bool) -> Action:
+    pause = pause_of(settings)
+    by_hand = None if job is None else _chosen(job, pause, back)
+    after = _keep_by_hand(settings, job, policy, root)
+    return Action(
+        key=key,
+        id=None if job is None or job.settings is None else job.id,
+        before=None if job is None else job.settings,
+        after=with_pause(after, by_hand) if by_hand else after,
+        pause=pause,
+        by_hand=by_hand,
+    )
+
+
+def _leaves(key: str, job: Known, before: Mapping[str, Any]) -> Action:
+    returns = job.original is not None
+    after = of_no_release(before) if job.original is None else job.original
+    return Action(
+        key=key,
+        id=job.id,
+        before=before,
+        after=after,
+        pause=job.pause,
+        by_hand=job.chosen,
+        leaves=not returns,
+        returns=returns,
+    )
+
+
 def _keep_by_hand(settings: Mapping[str, Any], job: Known | None, policy: Policy, root: str) -> Mapping[str, Any]:
-    """People's own schedule, and pausing (or starting) of a job survive; that shows as a status that Slipway did not
-    mean."""
-    if job is None or job.settings is None:
+    """People's own schedule, and what else of theirs stays."""
+    if job is None or job.settings is None or job.retired:
         return settings
-    if job.retired:
-        return with_pause(settings, job.by_hand) if job.by_hand else settings
-    settings = carry(settings, job.base, job.settings, policy, root)
-    now = pause_of(job.settings)
-    return settings if now is None or job.pause is None or now == job.pause else with_pause(settings, now)
+    return carry(settings, job.base, job.settings, policy, root)
+
+
+def _chosen(job: Known, wanted: str | None, back: bool) -> str | None:
+    """People's pausing (or starting) of a job survives. Where the definition has come to say the same, the next one that
+    says otherwise counts again; on the way back it has not."""
+    chosen = job.chosen
+    taken_over = chosen == job.pause != wanted
+    return None if taken_over and not back else chosen
 
 
 def goal(action: Action, direction: Direction) -> Mapping[str, Any] | None:

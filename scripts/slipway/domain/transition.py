@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from slipway.domain.factory.part import FactoryRecord
-from slipway.domain.job import pause_of
 from slipway.domain.slot import Slot
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
 from slipway.domain.switch import Action, Journal, turn_back
@@ -19,10 +18,15 @@ _HISTORY = 50
 
 def begin_publish(state: State, slot: Slot, jobs: Collection[str]) -> State:
     """From now on what the slot holds is not known; jobs that pointed at it to be looked at only are forgotten, except
-    those that come back with the release (`jobs`: its keys)."""
+    those that come back with the release (`jobs`: its keys). What people made of them is not."""
     record = state.slots.get(slot)
     gone = retired_in(state, slot, jobs)
-    state = replace(state, jobs={key: job for key, job in state.jobs.items() if key not in gone})
+    by_hand = {key: job.by_hand for key, job in gone.items() if job.by_hand}
+    state = replace(
+        state,
+        jobs={key: job for key, job in state.jobs.items() if key not in gone},
+        by_hand={**state.by_hand, **by_hand},
+    )
     return state if record is None else state.with_slot(slot, replace(record, complete=False, test=None))
 
 
@@ -95,7 +99,8 @@ def switched(
     else:
         history = _released(state.history, journal, record, now, run)
     state = state.with_slot(journal.target, replace(record, candidate=False))
-    state = replace(imported(state, journal), live=journal.target, jobs=jobs, history=history)
+    by_hand = {key: status for key, status in state.by_hand.items() if key not in jobs}
+    state = replace(imported(state, journal), by_hand=by_hand, live=journal.target, jobs=jobs, history=history)
     return state if drilling else replace(without_drill(state), watch=watch)
 
 
@@ -114,13 +119,12 @@ def _record(
     adopted = before.adopted if before is not None and before.id == job_id else None
     if before is not None and adopted and before.slot is None:
         adopted = journal.adopted or adopted  # as it was just before this switch
-    before_leaving = pause_of(action.before or {}) if action.leaves else None
     return JobRecord(
         id=job_id,
         slot=(journal.source or journal.target) if action.leaves else journal.target,
         pause=action.pause,
         retired=action.leaves,
-        by_hand=before_leaving if before_leaving != action.pause else None,
+        by_hand=action.by_hand,
         readers=None if action.leaves else readers,
         adopted=adopted,
     )
@@ -133,7 +137,9 @@ def taken_back(state: State, journal: Journal) -> State:
         if action.id is None:
             continue
         if action.before is None:
-            jobs[action.key] = JobRecord(id=action.id, slot=journal.target, pause=action.pause, retired=True)
+            jobs[action.key] = JobRecord(
+                id=action.id, slot=journal.target, pause=action.pause, retired=True, by_hand=action.by_hand
+            )
         elif action.key in jobs and jobs[action.key].id != action.id:  # it was deleted by hand, and made again
             jobs[action.key] = replace(jobs[action.key], id=action.id, readers=None)
     return replace(state, jobs=jobs, switch=None)

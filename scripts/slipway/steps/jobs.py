@@ -118,19 +118,24 @@ def known_jobs(session: Session, wanted: Mapping[str, Settings]) -> dict[str, Kn
     meant = meant_settings(session)
     listed = {key for key in ids for by in (wanted, meant) if job_permissions.FIELD in by.get(key, {})}
     now = read_jobs(session, ids, permissions=listed)
-    result = {}
-    for key, settings in now.items():
-        record = records.get(key)
-        result[key] = Known(
-            id=ids[key],
-            pause=None if record is None else record.pause,
-            settings=settings,
-            retired=record is not None and record.retired,
-            by_hand=None if record is None else record.by_hand,
-            base=None if record is None or record.retired else meant.get(key),
-            waiting=record is not None and record.slot is None,
-        )
-    return result
+    result = {key: _known(session, key, ids[key], settings, meant.get(key)) for key, settings in now.items()}
+    forgotten = {key: status for key, status in session.state.by_hand.items() if key in wanted and key not in result}
+    return result | {key: Known(id=0, pause=None, settings=None, by_hand=it) for key, it in forgotten.items()}
+
+
+def _known(session: Session, key: str, job_id: int, settings: Settings | None, meant: Settings | None) -> Known:
+    record = session.state.jobs.get(key)
+    if record is None:
+        return Known(id=job_id, pause=None, settings=settings, by_hand=session.state.by_hand.get(key))
+    return Known(
+        id=job_id,
+        pause=record.pause,
+        settings=settings,
+        retired=record.retired,
+        by_hand=None if settings is None else record.by_hand,
+        base=None if record.retired else meant,
+        waiting=record.slot is None,
+    )
 
 
 def with_originals(session: Session, known: Mapping[str, Known], wanted: Iterable[str]) -> dict[str, Known]:

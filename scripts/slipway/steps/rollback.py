@@ -148,7 +148,7 @@ def _say_what_if(session: Session, version: str | None) -> None:
     session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
     wanted = _settings(session, goal)
     known = with_originals(session, known_jobs(session, wanted), wanted)
-    say_actions(session, plan(wanted, known, root=session.environment.databricks.root), goal.slot)
+    say_actions(session, plan(wanted, known, root=session.environment.databricks.root, back=True), goal.slot)
     if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
         say_plan(session.log, work.plan()[0])
 
@@ -195,7 +195,7 @@ def _prepare(session: Session, goal: Goal) -> FactoryWork | None:
             manifest = _republish(session, goal, wanted)
     known = with_originals(session, known_jobs(session, wanted), wanted)
     drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it
-    actions = plan(wanted, known, root=session.environment.databricks.root)
+    actions = plan(wanted, known, root=session.environment.databricks.root, back=True)
     say_actions(session, actions, goal.slot)
     work = _factory_work(session, goal.entry, goal.slot)
     open_journal(

@@ -9,8 +9,9 @@ import pytest
 
 from slipway.errors import NotPossible, ServiceError, TestFailed
 from slipway.steps import status
-from tests.unit.steps.conftest import World
-from tests.unit.steps.fakes import failing_test
+from tests.unit.steps.conftest import World, job
+from tests.unit.steps.fakes import failing_test, passing_test
+from tests.unit.steps.test_crash_safety import copied
 
 
 def deploy(world: World, version: str, **options: Any) -> None:
@@ -49,6 +50,57 @@ def test_a_job_paused_by_hand_stays_so_though_a_release_left_it_out(world: World
         "score": "UNPAUSED",
         "train": "PAUSED",
     }
+
+
+@pytest.mark.parametrize("way", ["rollback", "release"])
+def test_it_stays_paused_though_it_was_deleted_with_its_slot(world: World, way: str) -> None:
+    deploy(world, "1.0")
+    world.jobs()["train"]["schedule"]["pause_status"] = "PAUSED"
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    deploy(world, "1.1")
+    world.workspace.answer = failing_test
+    with pytest.raises(TestFailed):
+        deploy(world, "1.2")
+    assert "train" not in world.jobs()
+    world.workspace.answer = passing_test
+    if way == "rollback":
+        world.rollback()
+    else:
+        define(world, "train", "UNPAUSED")
+        deploy(world, "1.3")
+    assert pauses(world) == {"score": "UNPAUSED", "train": "PAUSED"}
+    assert world.state.by_hand == {}
+
+
+@pytest.mark.parametrize(("meant", "by_hand"), [("UNPAUSED", "PAUSED"), ("PAUSED", "UNPAUSED")])
+def test_what_people_chose_stays_so_though_the_release_gone_back_from_meant_it(
+    world: World, meant: str, by_hand: str
+) -> None:
+    define(world, "train", meant)
+    deploy(world, "1.0")
+    world.jobs()["train"]["schedule"]["pause_status"] = by_hand
+    define(world, "train", by_hand)
+    deploy(world, "1.1")
+    newer = copied(world)
+    world.rollback()
+    assert pauses(world)["train"] == by_hand
+    world.jobs()["train"]["schedule"]["pause_status"] = meant  # until they choose otherwise
+    world.rollback("1.1")
+    assert pauses(world)["train"] == meant
+    define(newer, "train", meant)
+    deploy(newer, "1.2")
+    assert pauses(newer)["train"] == meant  # 1.1 had taken it over, and 1.2 says otherwise
+
+
+def define(world: World, key: str, status: str) -> None:
+    """The job's definition, with that pause status."""
+    definition = job(key)
+    definition["schedule"]["pause_status"] = status
+    (world.root / "config" / "jobs" / f"{key}.json").write_text(json.dumps(definition))
+
+
+def pauses(world: World) -> dict[str, str]:
+    return {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()}
 
 
 def test_back_to_a_whole_slot_is_a_switch(world: World) -> None:
@@ -152,8 +204,8 @@ def test_an_archive_that_lacks_files_is_noticed_before_anything_changes(world: W
 def test_status_shows_it_all(world: World) -> None:
     deploy(world, "1.0")
     deploy(world, "1.1")
-    job = world.state.jobs["score"].id
-    world.workspace.jobs[job]["schedule"]["pause_status"] = "PAUSED"
+    score = world.state.jobs["score"].id
+    world.workspace.jobs[score]["schedule"]["pause_status"] = "PAUSED"
     before = len(world.changes.log)
     data = status.describe(world.session("status"))
     text = status.as_text(json.loads(json.dumps(data)))

@@ -204,9 +204,7 @@ class Switching(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(both))
         schedule = (there[key] or {})["schedule"]
         schedule["pause_status"] = status = "UNPAUSED" if schedule["pause_status"] == "PAUSED" else "PAUSED"
-        if key in self._jobs():
-            self.model.paused[key] = status
-        opened.after.paused[key] = status
+        self.model.paused[key] = opened.after.paused[key] = status
 
     @precondition(lambda self: self._quiet())
     @rule(data=st.data(), how=st.sampled_from(["setting", "tags", "delete"]))
@@ -383,8 +381,6 @@ class Switching(RuleBasedStateMachine):
             self.model = before if kept or state.switch is None else old
         else:
             self.model = self._after_a_cut(state, old, before, after, kind)
-        for model in [self.model, *([self.model.open.after] if self.model.open else [])]:
-            model.paused = {key: status for key, status in model.paused.items() if self._is_there(key)}
 
     def _after_a_cut(self, state: Any, old: Model, before: Model, after: Model, kind: Any) -> Model:
         if state.switch is not None:
@@ -441,11 +437,6 @@ class Switching(RuleBasedStateMachine):
         """Whether `who` has, or would take, the claim from somebody who did not give it back."""
         claim = self.world.state.claim
         return claim is not None and (claim.who != who or bool(claim.taken_from))
-
-    def _is_there(self, key: str) -> bool:
-        """A job that left the release is deleted in the end, and with it what people made of it."""
-        record = self.world.state.jobs.get(key)
-        return record is not None and record.id in self.world.workspace.jobs
 
     def _read(self, slot: str) -> bool:
         paths = [run["tasks"][0]["notebook_task"]["notebook_path"] for run in self.world.workspace.active]

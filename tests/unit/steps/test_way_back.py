@@ -13,7 +13,7 @@ from slipway.steps import reach
 from tests.unit.steps.conftest import World
 from tests.unit.steps.fakes import Crash
 from tests.unit.steps.test_crash_safety import copied
-from tests.unit.steps.test_rollback import deploy, live_text
+from tests.unit.steps.test_rollback import deploy, live_text, pauses
 
 
 def cut(world: World, step: Any, when: str, after: int = 0) -> None:
@@ -293,10 +293,6 @@ def candidate(world: World) -> None:
     assert world.build("1.1") == 0
     world.publish()
     world.test()
-
-
-def pauses(world: World) -> dict[str, str]:
-    return {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()}
 
 
 def test_where_only_a_version_by_name_is_left_that_is_said(world: World) -> None:
