@@ -262,9 +262,17 @@ RULES = (
         "A job that somebody deleted is back with its release",
         "scripts/slipway/steps/switch_slot.py",
         "open_journal",
-        "before |= {key: job.base for key, job in known.items() if job.settings is None and job.base is not None}",
+        "before |= {key: base for key, base in lost.items() if base is not None}",
         "",
         "tests/unit/steps/test_rollback.py::test_a_job_that_somebody_deleted_is_back_with_its_release",
+    ),
+    Rule(
+        "It is, though a switch that was taken back had made it",
+        "scripts/slipway/domain/transition.py",
+        "taken_back",
+        "if action.before is None and record is not None and record.slot is not None and not record.retired:",
+        "if False:",
+        "tests/unit/steps/test_rollback.py::test_a_deleted_job_is_back_though_a_switch_that_was_taken_back_had_made_it",
     ),
     Rule(
         "An open rollback is gone on with",

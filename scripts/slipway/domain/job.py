@@ -302,13 +302,17 @@ def own_tags(settings: Settings) -> dict[str, Any]:
 
 def of_no_release(settings: Settings) -> dict[str, Any]:
     """The settings of a job that its release does not start, yet or any more: paused, and without the tag that says which
-    release it is of. So it is not taken for one that people paused. One that never starts by itself stays as it is."""
-    if pause_of(settings) is None:
-        return dict(settings)
+    release it is of. So it is not taken for one that people paused."""
     result = with_pause(settings, "PAUSED")
     if result.get("tags"):
         result["tags"] = {key: value for key, value in result["tags"].items() if key != TAG_VERSION}
     return result
+
+
+def is_of_no_release(settings: Settings) -> bool:
+    """Whether that is what a switch made of the job last; an adopted one, which none has set yet, has no slot."""
+    tags = own_tags(settings)
+    return TAG_SLOT in tags and TAG_VERSION not in tags
 
 
 def move(settings: Any, *, root: str, to: Slot) -> Any:

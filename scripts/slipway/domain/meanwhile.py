@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from slipway.domain.drift import Difference, differences
-from slipway.domain.job import STARTERS, TAG_SLOT, TAG_VERSION, Settings, of_no_release, own_tags, pause_of, with_pause
+from slipway.domain.job import STARTERS, Settings, is_of_no_release, of_no_release, own_tags, pause_of, with_pause
 from slipway.domain.merge import carry, starter_of
 from slipway.domain.switch import Action, Journal
 
@@ -87,12 +87,7 @@ def _with_starter(action: Action, expected: Settings, there: Settings) -> Action
 def _with_pause(action: Action, status: str) -> Action:
     """A job that leaves, or had left, is paused in any case; one that leaves comes back as people wanted it."""
     before: Mapping[str, Any] | None = action.before
-    if before is not None and not _had_left(before):
+    if before is not None and not is_of_no_release(before):
         before = with_pause(before, status)
     after = action.after if action.leaves else with_pause(action.after, status)
     return replace(action, before=before, after=after, by_hand=status)
-
-
-def _had_left(settings: Settings) -> bool:
-    tags = own_tags(settings)
-    return TAG_SLOT in tags and TAG_VERSION not in tags

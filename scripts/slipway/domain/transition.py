@@ -89,7 +89,7 @@ def switched(
     """The switch is complete: the target slot is live, and `watch` in the place of an earlier one, which a drill leaves for
     its end. One compare-and-swap makes it so."""
     record = state.slots[journal.target]
-    jobs = dict(state.jobs)
+    jobs = {key: replace(job, retired=job.slot is not None) for key, job in state.jobs.items()}
     for action in journal.actions:
         if action.id is None:
             raise ValueError(f"job {action.key} has no id")
@@ -136,7 +136,11 @@ def taken_back(state: State, journal: Journal) -> State:
     for action in journal.actions:
         if action.id is None:
             continue
-        if action.before is None:
+        record = jobs.get(action.key)
+        if action.before is None and record is not None and record.slot is not None and not record.retired:
+            # The live release's, deleted by hand, and made by this switch: it is that release's job still.
+            jobs[action.key] = replace(record, id=action.id, readers=None, by_hand=action.by_hand)
+        elif action.before is None:
             jobs[action.key] = JobRecord(
                 id=action.id, slot=journal.target, pause=action.pause, retired=True, by_hand=action.by_hand
             )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.domain import job_permissions
 from slipway.domain.archive import read_settings
-from slipway.domain.job import is_ours
+from slipway.domain.job import is_of_no_release, is_ours
 from slipway.domain.switch import Known
 from slipway.errors import AuthenticationError, NotPossible
 
@@ -131,7 +131,7 @@ def _known(session: Session, key: str, job_id: int, settings: Settings | None, m
         id=job_id,
         pause=record.pause,
         settings=settings,
-        retired=record.retired,
+        retired=record.retired or (settings is not None and is_of_no_release(settings)),
         by_hand=None if settings is None else record.by_hand,
         base=None if record.retired else meant,
         waiting=record.slot is None,

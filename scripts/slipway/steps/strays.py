@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from slipway.domain.archive import read_settings
-from slipway.domain.job import pause_of, with_pause
+from slipway.domain.job import TAG_SLOT, is_of_no_release, pause_of, with_pause
 from slipway.domain.slot import other
 from slipway.errors import Conflict
 from slipway.steps.auditing import audited, noted, row
@@ -60,7 +60,9 @@ def _strays(session: Session) -> dict[str, Settings]:
     wrong = {
         key: settings
         for key, settings in now.items()
-        if settings is not None and (settings.get("tags") or {}).get("slipway_slot") == other(state.live)
+        if settings is not None
+        and (settings.get("tags") or {}).get(TAG_SLOT) == other(state.live)
+        and not is_of_no_release(settings)  # deleted by hand, and made by a switch that was taken back
     }
     if not wrong:
         return {}

@@ -32,6 +32,30 @@ def test_a_job_that_somebody_deleted_is_back_with_its_release(world: World) -> N
     assert world.slots_of_jobs() == {"score": "blue", "train": "blue"}
 
 
+@pytest.mark.parametrize("wanted", [True, False], ids=["the next release has it", "it has not"])
+def test_a_deleted_job_is_back_though_a_switch_that_was_taken_back_had_made_it(world: World, wanted: bool) -> None:
+    deploy(world, "1.0")
+    del world.workspace.jobs[world.state.jobs["train"].id]
+    score = world.state.jobs["score"].id
+    world.changes.refuse = lambda what: what == f"reset {score}"
+    with pytest.raises(ServiceError):
+        deploy(world, "1.1")
+    world.changes.refuse = lambda _: False
+    world.time += 3700
+    world.revert(if_free=True)
+    assert pauses(world)["train"] == "PAUSED"
+    if wanted:
+        deploy(world, "1.2", drift="stop")
+        assert pauses(world) == {"score": "UNPAUSED", "train": "UNPAUSED"}
+    else:
+        (world.root / "config" / "jobs" / "train.json").unlink()
+        deploy(world, "1.2", drift="stop")
+    world.rollback()
+    assert set(world.slots_of_jobs().values()) == {world.state.live}
+    assert pauses(world) == {"score": "UNPAUSED", "train": "UNPAUSED"}
+    assert len(world.workspace.jobs) == 2
+
+
 @pytest.mark.parametrize("way", ["rollback", "release"])
 def test_a_job_paused_by_hand_stays_so_though_a_release_left_it_out(world: World, way: str) -> None:
     world.deploy("1.0")
