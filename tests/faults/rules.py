@@ -275,6 +275,14 @@ RULES = (
         "tests/unit/steps/test_rollback.py::test_a_deleted_job_is_back_though_a_switch_that_was_taken_back_had_made_it",
     ),
     Rule(
+        "A rollback leaves no path to the slot that it leaves, however people wrote it",
+        "scripts/slipway/domain/job.py",
+        "move",
+        'inside = re.compile(rf"({_path(root)})/(?:blue|green)(?![\\w.-])")',
+        'inside = re.compile(rf"^({re.escape(root)})/(?:blue|green)(?![\\w.-])")',
+        "tests/unit/steps/test_rollback.py::test_paths_go_to_the_other_slot_however_people_wrote_them",
+    ),
+    Rule(
         "An open rollback is gone on with",
         "scripts/slipway/domain/way_back.py",
         "course",

@@ -316,25 +316,31 @@ def is_of_no_release(settings: Settings) -> bool:
 
 
 def move(settings: Any, *, root: str, to: Slot) -> Any:
-    """The settings with every path into a slot of `root` leading into slot `to`, and the slot's tag."""
-    if isinstance(settings, Mapping):
-        moved = {key: move(item, root=root, to=to) for key, item in settings.items()}
-        return {**moved, TAG_SLOT: to} if TAG_SLOT in moved else moved
-    if isinstance(settings, list):
-        return [move(item, root=root, to=to) for item in settings]
-    if isinstance(settings, str):
-        for slot in ("blue", "green"):
-            if settings == f"{root}/{slot}" or settings.startswith(f"{root}/{slot}/"):
-                return f"{root}/{to}" + settings[len(f"{root}/{slot}") :]
-    return settings
+    """The settings with every path into a slot of `root` leading into slot `to`, however it is written (see reads_from),
+    and the slot's tag."""
+    inside = re.compile(rf"({_path(root)})/(?:blue|green)(?![\w.-])")
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            result = {key: moved(item) for key, item in value.items()}
+            return {**result, TAG_SLOT: to} if TAG_SLOT in result else result
+        if isinstance(value, list):
+            return [moved(item) for item in value]
+        return inside.sub(rf"\1/{to}", value) if isinstance(value, str) else value
+
+    return moved(settings)
 
 
 def reads_from(settings: Any, folder: str) -> bool:
     """Whether any text in these settings (or in a run's tasks, however deep) names a path in `folder`: with or without
     /Workspace, as a URL (file:/Workspace/…), or as a part of a parameter (--config=/Workspace/…)."""
-    bare = re.escape(folder.removeprefix("/Workspace"))
-    inside = re.compile(rf"(?<![\w./-])/{{0,2}}(/Workspace)?{bare}(?![\w.-])")
+    inside = re.compile(rf"{_path(folder)}(?![\w.-])")
     return any(inside.search(text) for _, text in _strings(settings, ""))
+
+
+def _path(folder: str) -> str:
+    bare = re.escape(folder.removeprefix("/Workspace"))
+    return rf"(?<![\w./-])/{{0,2}}(?:/Workspace)?{bare}"
 
 
 def jobs_started_by(settings: Any) -> set[int]:

@@ -203,7 +203,7 @@ def _changed(base: Any, value: Any) -> bool:
 
 def _in_one_place(settings: Settings, status: str | None, root: str) -> Settings:
     """The settings as they would be in one slot, with one pause status: so that neither counts as a difference."""
-    moved: Settings = move(move(settings, root=root, to="blue"), root=root.removeprefix("/Workspace"), to="blue")
+    moved: Settings = move(settings, root=root, to="blue")
     return moved if status is None else with_pause(moved, status)
 
 

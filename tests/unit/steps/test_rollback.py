@@ -201,6 +201,22 @@ def test_settings_changed_by_hand_come_back_and_pauses_stay(world: World) -> Non
     assert jobs["score"]["schedule"]["pause_status"] == "UNPAUSED"
 
 
+@pytest.mark.parametrize("written", ["/Slipway{}", "file:/Workspace/Slipway{}", "--config=/Workspace/Slipway{}"])
+def test_paths_go_to_the_other_slot_however_people_wrote_them(world: World, written: str) -> None:
+    deploy(world, "1.0")
+    task = world.jobs()["score"]["tasks"][0]["notebook_task"]
+    task["base_parameters"] = {"config": written.format("/bikeshare/prod/blue/config/x"), "other": "/a/blue/x"}
+    if written.startswith("/Slipway"):
+        task["notebook_path"] = written.format("/bikeshare/prod/blue/notebooks/score")
+    deploy(world, "1.1", drift="overwrite")
+    deploy(world, "1.2")
+    world.rollback(to="1.0")
+    assert world.state.live == "green"
+    task = world.jobs()["score"]["tasks"][0]["notebook_task"]
+    assert task["base_parameters"] == {"config": written.format("/bikeshare/prod/green/config/x"), "other": "/a/blue/x"}
+    assert set(world.slots_of_jobs().values()) == {"green"}
+
+
 def test_a_job_that_came_with_the_bad_release_is_paused(world: World) -> None:
     train = world.root / "config" / "jobs" / "train.json"
     text = train.read_text()
