@@ -283,6 +283,14 @@ RULES = (
         "tests/unit/steps/test_rollback.py::test_paths_go_to_the_other_slot_however_people_wrote_them",
     ),
     Rule(
+        "A job that was adopted in place of a deleted one is not what people changed in that",
+        "scripts/slipway/steps/drift.py",
+        "look_for_drift",
+        "if job.base is None or job.retired or job.waiting:",
+        "if job.base is None or job.retired:",
+        "tests/unit/steps/test_adopted_jobs.py::test_an_adopted_job_in_place_of_a_deleted_one_is_no_drift_and_goes_back_too",
+    ),
+    Rule(
         "An open rollback is gone on with",
         "scripts/slipway/domain/way_back.py",
         "course",

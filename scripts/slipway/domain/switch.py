@@ -154,7 +154,7 @@ def _leaves(key: str, job: Known, before: Mapping[str, Any]) -> Action:
 
 def _keep_by_hand(settings: Mapping[str, Any], job: Known | None, policy: Policy, root: str) -> Mapping[str, Any]:
     """People's own schedule, and what else of theirs stays."""
-    if job is None or job.settings is None or job.retired:
+    if job is None or job.settings is None or job.retired or job.waiting:
         return settings
     return carry(settings, job.base, job.settings, policy, root)
 

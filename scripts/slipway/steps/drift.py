@@ -43,7 +43,7 @@ def look_for_drift(
     lines: list[str] = []
     undone: list[str] = []
     for key, job in sorted(known.items()):
-        if job.base is None or job.retired:
+        if job.base is None or job.retired or job.waiting:
             continue
         if job.settings is None:
             lines.append(

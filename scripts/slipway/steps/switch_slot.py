@@ -189,8 +189,8 @@ def open_journal(
         if a.before is not None and not known[a.key].retired and not known[a.key].waiting
     }
     # A job of the live release that somebody deleted is one of its jobs still: a rollback to it makes the job again. (A
-    # switch that was taken back may have made it meanwhile.)
-    lost = {key: job.base for key, job in known.items() if job.settings is None or job.retired}
+    # switch that was taken back may have made it meanwhile, or an adopted one taken its place.)
+    lost = {key: job.base for key, job in known.items() if job.settings is None or job.retired or job.waiting}
     before |= {key: base for key, base in lost.items() if base is not None}
     waiting = {a.key: a.before for a in actions if a.before is not None and known[a.key].waiting}
     adopted = _keep_adopted(session, waiting)
