@@ -171,7 +171,7 @@ def test_the_times_of_a_factory(start: str, seconds: float) -> None:
 
 
 def journal(**more: Any) -> Journal:
-    def action(key: str, number: int | None, after: Any = None, **flags: bool) -> Action:
+    def action(key: str, number: int | None, after: Any = None, **flags: Any) -> Action:
         return Action(key=key, id=number, before=None, after=after or {}, pause=None, **flags)
 
     continuous = {"continuous": {"pause_status": "UNPAUSED"}, "tags": {"slipway_on_switch": "restart"}}
