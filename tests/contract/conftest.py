@@ -52,7 +52,9 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     # Half a run exercises half of the operations.
     if request.config.getoption("--record") and not request.session.testsfailed:
         command = [str(ROOT / ".venv/bin/python"), "-m", "rehearsal.coverage", "--record", str(found.requests)]
-        subprocess.run(command, cwd=ROOT, check=True)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.fail(f"{done.stdout}{done.stderr}", pytrace=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

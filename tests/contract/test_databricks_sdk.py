@@ -214,6 +214,15 @@ def test_permissions(workspace: WorkspaceClient, folder: str) -> None:
     assert all(level.inherited for one in left for level in one.all_permissions)
 
 
+def test_settings_of_the_workspace(workspace: WorkspaceClient) -> None:
+    name = "maxTokenLifetimeDays"
+    before = workspace.workspace_conf.get_status(keys=name).get(name) or "0"
+    workspace.workspace_conf.set_status({name: before})
+    assert (workspace.workspace_conf.get_status(keys=name).get(name) or "0") == before
+    with pytest.raises(BadRequest):
+        workspace.workspace_conf.get_status(keys="noSuchSetting")
+
+
 def test_what_clusters_can_be_made_of(workspace: WorkspaceClient) -> None:
     assert workspace.clusters.select_spark_version(long_term_support=True)
     assert "Standard_D4ds_v5" in [one.node_type_id for one in workspace.clusters.list_node_types().node_types]
