@@ -20,7 +20,7 @@ from tests.contract.place import ROOT, Place, StandIns, Unusable, azure_place
 
 DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
 # In the environment of the stand-ins there are no foreign clients.
-collect_ignore_glob = [] if importlib.util.find_spec("databricks.sdk") else ["test_*.py"]
+collect_ignore_glob = [] if importlib.util.find_spec("databricks") else ["test_*.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
