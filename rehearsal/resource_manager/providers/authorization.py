@@ -250,7 +250,9 @@ class RoleDefinition(ResourceType):
         )
 
     def build(self, write: Write) -> dict[str, Json]:
-        return self._definition(write).as_json(write.id.scope)
+        # The id is the subscription's wherever it was written, as `_shown` has it.
+        subscription = f"/subscriptions/{write.subscription}" if write.subscription else ""
+        return self._definition(write).as_json(subscription)
 
     def put(self, write: Write) -> dict[str, Json]:
         self.world.roles.define(self._definition(write))

