@@ -32,7 +32,15 @@ class Preview:
 def preview(files: Files, name: str, parameters: MappingOf[str, Value], predefined: MappingOf[str, str]) -> Preview:
     """The final form of a pipeline. Raises PipelineErrors with all that is wrong with it, in the order of files and lines."""
     # Deep templates are deep calls. The service's limits end an expansion long before this does.
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES))
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _FRAMES))
+    try:
+        return _preview(files, name, parameters, predefined)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _preview(files: Files, name: str, parameters: MappingOf[str, Value], predefined: MappingOf[str, str]) -> Preview:
     expander = Expander(files, predefined)
     try:
         node = expander.pipeline(name, parameters)
