@@ -363,6 +363,22 @@ RULES = (
         "tests/unit/steps/test_late_agents.py::test_what_a_late_agent_wrote_into_the_slot_is_found_and_written_again",
     ),
     Rule(
+        "A job that a late agent paused, as if it had left, starts again",
+        "scripts/slipway/steps/strays.py",
+        "_strays",
+        "**{key: Stray(left, back, it) for key, it in _paused_as_if_they_left(session, entry, ours).items()},",
+        "",
+        "tests/unit/steps/test_late_agents.py::test_what_a_late_request_did_to_a_job_that_is_new_or_leaves_is_found_too",
+    ),
+    Rule(
+        "A job that a late agent started, and that is not the live release's, is paused",
+        "scripts/slipway/steps/strays.py",
+        "_strays",
+        '**{key: Stray(started, "It is paused.", of_no_release(it)) for key, it in gone.items() if _was_started(it)},',
+        "",
+        "tests/unit/steps/test_late_agents.py::test_what_a_late_request_did_to_a_job_that_is_new_or_leaves_is_found_too",
+    ),
+    Rule(
         "The state changes by compare-and-swap",
         "scripts/slipway/steps/session.py",
         "update",

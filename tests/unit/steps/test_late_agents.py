@@ -9,6 +9,7 @@ import pytest
 
 from slipway.errors import Conflict, NotPossible, ServiceError
 from tests.unit.steps.conftest import World
+from tests.unit.steps.fakes import Crash
 from tests.unit.steps.test_crash_safety import copied, crash
 
 
@@ -210,3 +211,59 @@ def test_mending_gives_a_job_its_permissions_as_well(world: World) -> None:
     assert world.slots_of_jobs()["score"] == "green"
     assert "access_control_list" not in world.workspace.jobs[job_id], "jobs/reset does not know it"
     assert {entry.get("group_name") for entry in world.workspace.acls[job_id]} >= {"ops"}
+
+
+@pytest.mark.parametrize("key", ["train", "extra"])
+def test_what_a_late_request_did_to_a_job_that_is_new_or_leaves_is_found_too(world: World, key: str) -> None:
+    """It was on the wire when its agent fell asleep, and lands after the switch was taken back."""
+    world.deploy("1")
+    folder = world.root / "config" / "jobs"
+    (folder / "extra.json").write_text((folder / "train.json").read_text().replace(": train", ": extra"))
+    (folder / "train.json").unlink()
+    world.change_notebook("2")
+    assert world.build("2") == 0
+    world.publish()
+    world.test()
+    sent = asleep_at(world, key)
+    world.time += 4000
+    world.variables["USER"] = "grace"
+    world.revert()
+    before = {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()}
+    assert before == {"score": "UNPAUSED", "train": "UNPAUSED", "extra": "PAUSED"}
+    world.workspace.reset_job(*sent)
+    assert {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()} != before
+    world.revert(if_free=True)
+    assert {key: settings["schedule"]["pause_status"] for key, settings in world.jobs().items()} == before
+    assert f"Job {key} was " in world.output.getvalue()
+    count = len(world.changes.log)
+    world.revert(if_free=True)
+    assert len(world.changes.log) == count
+
+
+def test_a_job_of_no_release_that_people_start_is_left_to_them(world: World) -> None:
+    world.deploy("1")
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    world.change_notebook("2")
+    world.deploy("2")
+    world.jobs()["train"]["schedule"]["pause_status"] = "UNPAUSED"
+    count = len(world.changes.log)
+    world.revert(if_free=True)
+    assert len(world.changes.log) == count
+
+
+def asleep_at(world: World, key: str) -> tuple[int, Any]:
+    """The switch stops when it is about to set that job; what it would have sent."""
+    sent: list[tuple[int, Any]] = []
+    real = world.workspace.reset_job
+
+    def reset(job_id: int, settings: Any) -> None:
+        if settings["tags"]["slipway_job"] == key:
+            sent.append((job_id, settings))
+            raise Crash
+        real(job_id, settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.workspace, "reset_job", reset)
+        with pytest.raises(Crash):
+            world.switch()
+    return sent[0]
