@@ -291,6 +291,22 @@ RULES = (
         "tests/unit/steps/test_adopted_jobs.py::test_an_adopted_job_in_place_of_a_deleted_one_is_no_drift_and_goes_back_too",
     ),
     Rule(
+        "Adopting that was cut after the tags is made up for by the next switch",
+        "scripts/slipway/steps/jobs.py",
+        "_known",
+        "adopted = settings is not None and TAG_SLOT not in own_tags(settings)",
+        "adopted = False",
+        "tests/unit/steps/test_adopted_jobs.py::test_adopting_that_was_cut_after_the_tags_is_made_up_for_by_the_next_switch",
+    ),
+    Rule(
+        "A job that is found by its tags was not the release before's",
+        "scripts/slipway/steps/jobs.py",
+        "_known",
+        "retired=not adopted",
+        "retired=False",
+        "tests/unit/steps/test_adopted_jobs.py::test_a_job_that_an_agent_made_late_was_not_the_release_befores",
+    ),
+    Rule(
         "An open rollback is gone on with",
         "scripts/slipway/domain/way_back.py",
         "course",

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from slipway.domain.factory.part import FactoryRecord
+from slipway.domain.job import TAG_SLOT, own_tags
 from slipway.domain.slot import Slot
 from slipway.domain.state import Entry, JobRecord, SlotRecord, State, TestResult
 from slipway.domain.switch import Action, Journal, turn_back
@@ -117,7 +118,8 @@ def _record(
     if action.returns and before is not None:
         return replace(before, slot=None)
     adopted = before.adopted if before is not None and before.id == job_id else None
-    if before is not None and adopted and before.slot is None:
+    first = before is None or (bool(adopted) and before.slot is None)
+    if first and action.before is not None and TAG_SLOT not in own_tags(action.before):
         adopted = journal.adopted or adopted  # as it was just before this switch
     return JobRecord(
         id=job_id,

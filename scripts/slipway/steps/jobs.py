@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway.domain import job_permissions
 from slipway.domain.archive import read_settings
-from slipway.domain.job import is_of_no_release, is_ours
+from slipway.domain.job import TAG_SLOT, is_of_no_release, is_ours, own_tags, pause_of
 from slipway.domain.switch import Known
 from slipway.errors import AuthenticationError, NotPossible
 
@@ -126,7 +126,10 @@ def known_jobs(session: Session, wanted: Mapping[str, Settings]) -> dict[str, Kn
 def _known(session: Session, key: str, job_id: int, settings: Settings | None, meant: Settings | None) -> Known:
     record = session.state.jobs.get(key)
     if record is None:
-        return Known(id=job_id, pause=None, settings=settings, by_hand=session.state.by_hand.get(key))
+        # Found by its tags: adopting it was cut before the state knew, or an agent that was late has made it.
+        adopted = settings is not None and TAG_SLOT not in own_tags(settings)
+        by_hand = pause_of(settings) if adopted and settings else session.state.by_hand.get(key)
+        return Known(id=job_id, pause=None, settings=settings, by_hand=by_hand, waiting=adopted, retired=not adopted)
     return Known(
         id=job_id,
         pause=record.pause,
