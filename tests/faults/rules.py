@@ -211,6 +211,14 @@ RULES = (
         "tests/unit/steps/test_release_steps.py::test_a_schedule_changed_by_hand_survives_a_release_and_a_rollback",
     ),
     Rule(
+        "A rollback keeps the schedule that people made last",
+        "scripts/slipway/steps/rollback.py",
+        "_schedules_as_meant",
+        "result[key] = as_meant(wanted[key], meant[key], job.base)",
+        "pass",
+        "tests/unit/steps/test_rollback.py::test_the_schedule_that_people_made_last_survives_a_rollback",
+    ),
+    Rule(
         "New jobs are made paused",
         "scripts/slipway/domain/switch.py",
         "creates",

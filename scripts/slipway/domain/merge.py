@@ -124,6 +124,20 @@ def starter_of(settings: Settings) -> dict[str, Any]:
     }
 
 
+def with_starter(settings: Settings, other: Settings) -> Settings:
+    """The settings, starting when `other` does; their pause status stays."""
+    rest = {key: value for key, value in settings.items() if key not in STARTERS}
+    result = rest | {name: other[name] for name in STARTERS if isinstance(other.get(name), Mapping)}
+    status = pause_of(settings)
+    return result if status is None else with_pause(result, status)
+
+
+def as_meant(wanted: Settings, meant: Settings, base: Settings) -> Settings:
+    """The settings of a release that is gone back to, with the schedule that it meant instead of the one that people gave
+    its job then, where the live release (`base`) means the same: what people made of it last is carried over that."""
+    return wanted if _differ(starter_of(meant), starter_of(base)) else with_starter(wanted, meant)
+
+
 def _with_starter(settings: Settings, ours: Settings, base: Settings, theirs: Settings) -> Settings:
     """People's own schedule, unless the definition changes it. Its pause status is the definition's, where it has one."""
     meant, now, wanted = starter_of(base), starter_of(theirs), starter_of(ours)

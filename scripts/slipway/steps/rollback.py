@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from slipway.command import Context, run_step
 from slipway.domain.archive import FILES, ArchivedRelease, archive_settings, read_archived, read_settings, slot_files
 from slipway.domain.codec import instant_to_text
-from slipway.domain.job import move
+from slipway.domain.job import Settings, move
 from slipway.domain.manifest import sha256
+from slipway.domain.merge import as_meant
 from slipway.domain.slot import Slot, SlotFile
 from slipway.domain.state import Entry, SlotRecord, State
-from slipway.domain.switch import plan
+from slipway.domain.switch import Known, plan
 from slipway.domain.transition import published, rollback_target
 from slipway.domain.way_back import course
 from slipway.errors import NotPossible, saying
@@ -148,6 +148,7 @@ def _say_what_if(session: Session, version: str | None) -> None:
     session.log.info(f"Would go back to {goal.entry.version} in {goal.slot}, which {how}.")
     wanted = _settings(session, goal)
     known = with_originals(session, known_jobs(session, wanted), wanted)
+    wanted = _schedules_as_meant(session, goal.entry, wanted, known)
     say_actions(session, plan(wanted, known, root=session.environment.databricks.root, back=True), goal.slot)
     if (work := _factory_work(session, goal.entry, goal.slot)) is not None:
         say_plan(session.log, work.plan()[0])
@@ -167,11 +168,27 @@ def _goal(session: Session, version: str | None, index: int | None = None) -> Go
     return Goal(index, entry, slot, why_not_whole(session, slot, entry.manifest))
 
 
-def _settings(session: Session, goal: Goal) -> dict[str, dict[str, Any]]:
+def _settings(session: Session, goal: Goal) -> dict[str, Settings]:
     """The jobs' settings of that release as they last were, leading into the goal's slot."""
     settings = session.document(goal.entry.settings, read_settings)
     root = session.environment.databricks.root
     return {key: move(job, root=root, to=goal.slot) for key, job in settings.items()}
+
+
+def _schedules_as_meant(
+    session: Session, entry: Entry, wanted: Mapping[str, Settings], known: Mapping[str, Known]
+) -> dict[str, Settings]:
+    """What people made of schedules since that release stepped down counts, and not what they had made of them before."""
+    result = dict(wanted)
+    try:
+        meant = session.document(entry.definitions, read_settings) if entry.definitions else {}
+    except NotPossible:
+        return result  # the way back is not stopped by it
+    for key in wanted.keys() & known.keys() & meant.keys():
+        job = known[key]
+        if job.base is not None and job.settings is not None and not job.retired and not job.waiting:
+            result[key] = as_meant(wanted[key], meant[key], job.base)
+    return result
 
 
 def _factory_work(session: Session, entry: Entry, slot: Slot) -> FactoryWork | None:
@@ -194,6 +211,7 @@ def _prepare(session: Session, goal: Goal) -> FactoryWork | None:
         with end_told(session, "publish"):
             manifest = _republish(session, goal, wanted)
     known = with_originals(session, known_jobs(session, wanted), wanted)
+    wanted = _schedules_as_meant(session, goal.entry, wanted, known)
     drift = look_for_drift(session, known, wanted, "overwrite")  # a way back is never stopped by it
     actions = plan(wanted, known, root=session.environment.databricks.root, back=True)
     say_actions(session, actions, goal.slot)
@@ -214,7 +232,7 @@ def _prepare(session: Session, goal: Goal) -> FactoryWork | None:
     return work
 
 
-def _republish(session: Session, goal: Goal, jobs: dict[str, dict[str, Any]]) -> str:
+def _republish(session: Session, goal: Goal, jobs: Mapping[str, Settings]) -> str:
     """Publishes the archived release into the slot. Returns its manifest hash there."""
     document = session.document(goal.entry.archive, read_archived)
     files = [*slot_files(document), environment_file(document.environment, goal.slot)]

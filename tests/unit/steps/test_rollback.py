@@ -217,6 +217,17 @@ def test_paths_go_to_the_other_slot_however_people_wrote_them(world: World, writ
     assert set(world.slots_of_jobs().values()) == {"green"}
 
 
+@pytest.mark.parametrize("last", ["0 0 8 * * ?", "0 0 6 * * ?"], ids=["another", "as released"])
+def test_the_schedule_that_people_made_last_survives_a_rollback(world: World, last: str) -> None:
+    deploy(world, "1.0")
+    world.jobs()["train"]["schedule"]["quartz_cron_expression"] = "0 0 7 * * ?"
+    deploy(world, "1.1")
+    assert world.jobs()["train"]["schedule"]["quartz_cron_expression"] == "0 0 7 * * ?"
+    world.jobs()["train"]["schedule"]["quartz_cron_expression"] = last
+    world.rollback()
+    assert world.jobs()["train"]["schedule"]["quartz_cron_expression"] == last
+
+
 def test_a_job_that_came_with_the_bad_release_is_paused(world: World) -> None:
     train = world.root / "config" / "jobs" / "train.json"
     text = train.read_text()
