@@ -219,6 +219,14 @@ RULES = (
         "tests/unit/steps/test_rollback.py::test_the_schedule_that_people_made_last_survives_a_rollback",
     ),
     Rule(
+        "A schedule made by hand survives a release that has no such job",
+        "scripts/slipway/domain/switch.py",
+        "_keep_by_hand",
+        'return carry(settings, job.left, job.settings, "overwrite", root)',
+        "return settings",
+        "tests/unit/steps/test_rollback.py::test_a_schedule_made_by_hand_survives_a_release_without_the_job",
+    ),
+    Rule(
         "New jobs are made paused",
         "scripts/slipway/domain/switch.py",
         "creates",

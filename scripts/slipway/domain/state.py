@@ -64,8 +64,8 @@ class SlotRecord:
 @dataclass(frozen=True, kw_only=True)
 class JobRecord:
     """A deployed job: its id, the slot it reads from, and the pause status that Slipway means it to have, or people gave it
-    `by_hand`, as the last switch found it. A retired job left the release; it is paused, and deleted when its slot is
-    overwritten. One that people made and Slipway was
+    `by_hand`, as the last switch found it. A retired job `left` the release of those definitions (a blob in the archive); it
+    is paused, and deleted when its slot is overwritten. One that people made and Slipway was
     told to adopt has its settings of before in the archive (`adopted`), and no slot until a switch leads it to one."""
 
     id: int
@@ -73,6 +73,7 @@ class JobRecord:
     pause: str | None
     retired: bool = False
     by_hand: str | None = None
+    left: str | None = None
     readers: tuple[str, ...] | None = None
     adopted: str | None = None
 

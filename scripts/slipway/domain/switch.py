@@ -70,7 +70,8 @@ class Journal:
 class Known:
     """A job as Slipway knows it (`pause`, `base`: as the live release means it) and as it is now (None: it is gone).
     `by_hand`: the pause status that people gave it, as the last switch found it; `retired`: it is not the live release's,
-    or not as that made it (a switch that was taken back did); `waiting`: adopted, and no switch has set it yet;
+    or not as that made it (a switch that was taken back did); `left`: what the release
+    meant that it left; `waiting`: adopted, and no switch has set it yet;
     `original`: what to give back when its release is left."""
 
     id: int
@@ -79,6 +80,7 @@ class Known:
     retired: bool = False
     by_hand: str | None = None
     base: Mapping[str, Any] | None = None
+    left: Mapping[str, Any] | None = None
     waiting: bool = False
     original: Mapping[str, Any] | None = None
 
@@ -154,8 +156,10 @@ def _leaves(key: str, job: Known, before: Mapping[str, Any]) -> Action:
 
 def _keep_by_hand(settings: Mapping[str, Any], job: Known | None, policy: Policy, root: str) -> Mapping[str, Any]:
     """People's own schedule, and what else of theirs stays."""
-    if job is None or job.settings is None or job.retired or job.waiting:
+    if job is None or job.settings is None or job.waiting:
         return settings
+    if job.retired:
+        return carry(settings, job.left, job.settings, "overwrite", root)
     return carry(settings, job.base, job.settings, policy, root)
 
 

@@ -90,11 +90,12 @@ def switched(
     """The switch is complete: the target slot is live, and `watch` in the place of an earlier one, which a drill leaves for
     its end. One compare-and-swap makes it so."""
     record = state.slots[journal.target]
+    left = None if state.live_entry is None else state.live_entry.definitions
     jobs = {key: replace(job, retired=job.slot is not None) for key, job in state.jobs.items()}
     for action in journal.actions:
         if action.id is None:
             raise ValueError(f"job {action.key} has no id")
-        jobs[action.key] = _record(action, action.id, journal, state.jobs.get(action.key), readers)
+        jobs[action.key] = _record(action, action.id, journal, state.jobs.get(action.key), readers, left)
     if journal.kind == "rollback" and journal.entry is not None:
         history = _rolled_back(state.history, journal, record, now, run)
     else:
@@ -113,7 +114,7 @@ def imported(state: State, journal: Journal) -> State:
 
 
 def _record(
-    action: Action, job_id: int, journal: Journal, before: JobRecord | None, readers: tuple[str, ...]
+    action: Action, job_id: int, journal: Journal, before: JobRecord | None, readers: tuple[str, ...], left: str | None
 ) -> JobRecord:
     if action.returns and before is not None:
         return replace(before, slot=None)
@@ -127,6 +128,7 @@ def _record(
         pause=action.pause,
         retired=action.leaves,
         by_hand=action.by_hand,
+        left=left if action.leaves else None,
         readers=None if action.leaves else readers,
         adopted=adopted,
     )

@@ -137,8 +137,19 @@ def _known(session: Session, key: str, job_id: int, settings: Settings | None, m
         retired=record.retired or (settings is not None and is_of_no_release(settings)),
         by_hand=None if settings is None else record.by_hand,
         base=None if record.retired else meant,
+        left=None if record.left is None or settings is None else _left(session, key, record.left),
         waiting=record.slot is None,
     )
+
+
+def _left(session: Session, key: str, name: str) -> Settings | None:
+    try:
+        return session.document(name, read_settings).get(key)
+    except NotPossible as error:
+        session.log.warning(
+            f"Whether people changed the schedule of job {key} before it left is not known: {error.what}"
+        )
+        return None
 
 
 def with_originals(session: Session, known: Mapping[str, Known], wanted: Iterable[str]) -> dict[str, Known]:

@@ -217,6 +217,21 @@ def test_paths_go_to_the_other_slot_however_people_wrote_them(world: World, writ
     assert set(world.slots_of_jobs().values()) == {"green"}
 
 
+@pytest.mark.parametrize("way", ["rollback", "release"])
+def test_a_schedule_made_by_hand_survives_a_release_without_the_job(world: World, way: str) -> None:
+    deploy(world, "1.0")
+    world.jobs()["train"]["schedule"]["quartz_cron_expression"] = "0 0 7 * * ?"
+    (world.root / "config" / "jobs" / "train.json").unlink()
+    deploy(world, "1.1")
+    if way == "rollback":
+        world.rollback()
+    else:
+        define(world, "train", "UNPAUSED")
+        deploy(world, "1.2")
+    assert world.jobs()["train"]["schedule"]["quartz_cron_expression"] == "0 0 7 * * ?"
+    assert pauses(world) == {"score": "UNPAUSED", "train": "UNPAUSED"}
+
+
 @pytest.mark.parametrize("last", ["0 0 8 * * ?", "0 0 6 * * ?"], ids=["another", "as released"])
 def test_the_schedule_that_people_made_last_survives_a_rollback(world: World, last: str) -> None:
     deploy(world, "1.0")
