@@ -40,7 +40,7 @@ test-release: setup
 
 # A release is cut at each fifth request here; SLIPWAY_CUT_EVERY=1 cuts it at every one, in an hour.
 test-faults: setup
-	$(RUN) -m pytest -m faults --dist load -n 2
+	$(RUN) -m pytest -m faults --dist load -n 2 --durations=10
 
 # Clients that were written for the real services, in an environment of their own, in front of the stand-ins.
 test-contract:

@@ -12,6 +12,8 @@ import pytest
 from tests.faults.cloud import Cloud
 from tests.faults.conftest import Stages
 
+pytestmark = pytest.mark.faults
+
 NIGHTLY = 900_003
 NOTEBOOK = "/Users/eve@example.org/nightly"
 

@@ -7,9 +7,13 @@ import json
 import shutil
 from typing import Any
 
+import pytest
+
 from tests.faults.cloud import Cloud
 from tests.faults.conftest import Stages
 from tests.unit.steps.conftest import REPOSITORY
+
+pytestmark = pytest.mark.faults
 
 
 def to_next(cloud: Cloud, *arguments: str) -> str:

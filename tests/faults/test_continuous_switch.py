@@ -12,6 +12,8 @@ from rehearsal.databricks import continuous
 from tests.faults.cloud import Cloud
 from tests.faults.project import NAME, STREAMS
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def cloud(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:

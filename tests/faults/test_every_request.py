@@ -13,6 +13,8 @@ from rehearsal.databricks import continuous
 from tests.faults.big_cloud import NEW_FACTORY, NEW_JOBS, OLD_FACTORY, OLD_JOBS, STEADY, BigCloud, Objects
 from tests.faults.cloud import Memory, Outcome
 
+pytestmark = pytest.mark.faults
+
 KILLED = -9
 CUTS = ("killed after", "answer lost")
 PAUSED_BY_HAND, CHANGED_BY_HAND = STEADY[0], "drifted"
@@ -172,7 +174,6 @@ def sweep(cloud: BigCloud, work: Work, kind: str) -> int:
     return count
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("kind", CUTS)
 @pytest.mark.parametrize("name", ["publish", "switch", "rollback", "rollback from the archive"])
 def test_cut_at_every_request(
@@ -202,7 +203,6 @@ def test_a_switch_in_which_no_object_of_the_factory_changed(cloud: BigCloud, sta
     is_factory(cloud, "blue", NEW_FACTORY)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize(
     ("name", "way"),
     [

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.faults.cloud import Cloud
 from tests.faults.conftest import Stages
+
+pytestmark = pytest.mark.faults
 
 RUN = [{"group_name": "users", "permission_level": "CAN_MANAGE_RUN"}]
 

@@ -16,6 +16,8 @@ from tests.faults.conftest import Stages
 from tests.faults.project import NAME
 from tests.faults.test_what_is_told import rows
 
+pytestmark = pytest.mark.faults
+
 SEEDS = int(os.environ.get("SLIPWAY_STORMS", "4"))
 """Releases for each share of troubled requests."""
 STEPS = ("provision_secrets", "publish_slot", "run_integration_test", "switch_slot")
@@ -175,7 +177,6 @@ def check_audit(cloud: Cloud, figures: Figures) -> None:
         assert told["switch", "opened"] == told["switch", "done"] + told["switch", "taken back"], (run, told)
 
 
-@pytest.mark.faults
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.3], ids=["1%", "10%", "30%"])
 def test_releases_in_a_storm(
     cloud: Cloud, start: Memory, goal: Whole, share: float, capsys: pytest.CaptureFixture[str]

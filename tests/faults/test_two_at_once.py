@@ -19,6 +19,8 @@ from tests.faults.cloud import Cloud, Outcome
 from tests.faults.conftest import Stages
 from tests.unit.steps.conftest import NOTEBOOK
 
+pytestmark = pytest.mark.faults
+
 ROUNDS = int(os.environ.get("SLIPWAY_ROUNDS", "6"))
 WAIT = ("--wait", "60")
 PARTS = ("publish_slot", "run_integration_test", "switch_slot")
@@ -100,7 +102,6 @@ def check_one_of(cloud: Cloud, versions: set[str], said: str) -> None:
     assert {place for key, (place, _) in cloud.slots_of_jobs().items() if key not in retired} == {state.live}, said
 
 
-@pytest.mark.faults
 def test_two_releases_and_a_rollback_at_once(
     cloud: Cloud, stages: Stages, parties: list[Party], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,8 @@ from tests.faults.big_cloud import BigCloud, Objects
 from tests.faults.cloud import LIMIT_SECONDS, Memory
 from tests.faults.project import NAME
 
+pytestmark = pytest.mark.faults
+
 JOBS = ("score", "train")
 ENDED = ("TERMINATED", "SKIPPED", "INTERNAL_ERROR")
 
@@ -228,7 +230,7 @@ def test_a_freeze_holds_the_rollback_back(watched: WatchedCloud) -> None:
     rolled_back(watched)
 
 
-@pytest.mark.parametrize("every", [pytest.param(4, marks=pytest.mark.faults), 41])
+@pytest.mark.parametrize("every", [4, 41])
 def test_an_agent_that_dies_at_any_request_rolls_back_once(watched: WatchedCloud, every: int) -> None:
     watched.run_job("score")
     failed = watched.remember()

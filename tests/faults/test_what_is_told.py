@@ -15,6 +15,8 @@ from tests.faults.conftest import Stages
 from tests.faults.project import NAME
 from tests.unit.steps.conftest import REPOSITORY
 
+pytestmark = pytest.mark.faults
+
 HISTORY = "import sys; from pathlib import Path; from slipway.steps import history; "
 HISTORY += "sys.exit(history.main(sys.argv[2:], root=Path(sys.argv[1])))"
 RUN = 77
@@ -77,7 +79,6 @@ def test_a_table_that_can_not_be_written_holds_nobody_up(cloud: Cloud, stages: S
     assert cloud.state.audit == ()
 
 
-@pytest.mark.faults
 def test_a_switch_killed_anywhere_is_told(cloud: Cloud, stages: Stages) -> None:
     cloud.back_to(stages.to_switch)
     for at in range(0, cloud.done("switch_slot", version="1.1").requests, 3):

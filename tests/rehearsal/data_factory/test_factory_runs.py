@@ -92,7 +92,8 @@ def test_a_time_limit_ends_the_run_in_the_workspace(azure: Factories) -> None:
     assert "time limit of 1 seconds" in run.message
     workspace = azure.workspaces.get(HOST)
     assert workspace is not None
-    assert {one["phase"] for one in azure.cloud.call(lambda: workspace.runs.active(None))} <= {"TERMINATING"}
+    active = azure.cloud.call(lambda: workspace.runs.active(None))
+    assert {one["phase"] for one in active if "slow" in str(one["settings"])} <= {"TERMINATING"}
 
 
 def test_cancelled(azure: Factories) -> None:

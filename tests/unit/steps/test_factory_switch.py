@@ -203,6 +203,7 @@ def changes_of(bench: Bench, act: Any) -> int:
     return len(bench.world.changes.log) - before
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("way", ["again", "revert"])
 def test_a_crash_at_any_change_of_the_switch(project: Path, after: bool, way: str) -> None:
@@ -278,6 +279,7 @@ def test_a_job_that_is_refused_takes_the_factory_back_too(project: Path) -> None
     assert bench.everything() == before
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("after", [False, True])
 def test_a_crash_at_any_change_of_a_rollback(project: Path, after: bool) -> None:
     def started() -> Bench:
