@@ -11,8 +11,6 @@ from tests.faults.test_cut_anywhere import NEW, OLD, published, switched, whole_
 
 pytestmark = pytest.mark.faults
 
-pytestmark = pytest.mark.faults
-
 AT_ONCE = 16
 HOUR = LIFETIME + 60
 MANY = [f"many_{number:02}" for number in range(40)]
