@@ -30,6 +30,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def stages(cloud: Cloud) -> Stages:
+    return make_stages(cloud)
+
+
+def make_stages(cloud: Cloud) -> Stages:
     cloud.build("1.0", "score", "train")
     cloud.build("1.1", "score", "extra")
     cloud.build("1.2", "score", "extra")

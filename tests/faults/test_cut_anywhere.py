@@ -142,7 +142,7 @@ def test_the_test_killed_after_any_request(cloud: Cloud, stages: Stages) -> None
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("name", "every"), [("switch", 1), ("publish", 3), ("test", 3), ("rollback", 3)])
+@pytest.mark.parametrize(("name", "every"), [("switch", 2), ("publish", 3), ("test", 3), ("rollback", 3)])
 def test_a_step_whose_connections_fail(cloud: Cloud, stages: Stages, name: str, every: int) -> None:
     work = works(stages)[name]
     for turn, at in enumerate(range(0, requests_of(cloud, work), every)):

@@ -10,12 +10,24 @@ import pytest
 from slipway.domain.archive import SWITCHES
 from slipway.domain.state import STATE_BLOB
 from tests.faults.cloud import Cloud
-from tests.faults.conftest import Stages
+from tests.faults.conftest import Stages, make_stages
 from tests.faults.test_cut_anywhere import KILLED, NEW, whole_jobs
 
 pytestmark = pytest.mark.faults
 
 DRILLED = [("1.0", "stable"), ("1.1", "live")]
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """One of its own: a rebuilt state is made from the archive, where other tests leave what they did."""
+    with pytest.MonkeyPatch.context() as patch, Cloud(tmp_path_factory.mktemp("rebuilt"), patch) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def stages(cloud: Cloud) -> Stages:
+    return make_stages(cloud)
 
 
 def is_whole(cloud: Cloud) -> None:
