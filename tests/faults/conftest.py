@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from tests.faults.cloud import Cloud, Memory
+
+FIGURE = "figure"
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,22 @@ class Stages:
     """1.1 is live in green; 1.0 whole in blue."""
     to_test: Memory
     """1.1 is live in green; 1.2 is in blue, not tested."""
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Notes a figure that the run shall end with."""
+    return lambda text: record_property(FIGURE, text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures, also those of tests that ran in other processes."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    figures = [
+        text for report in reports if report.when == "call" for name, text in report.user_properties if name == FIGURE
+    ]
+    for text in figures:
+        terminalreporter.write_line(str(text))
 
 
 @pytest.fixture(scope="session")

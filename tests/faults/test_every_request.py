@@ -177,11 +177,10 @@ def sweep(cloud: BigCloud, work: Work, kind: str) -> int:
 @pytest.mark.parametrize("kind", CUTS)
 @pytest.mark.parametrize("name", ["publish", "switch", "rollback", "rollback from the archive"])
 def test_cut_at_every_request(
-    cloud: BigCloud, stages: Stages, name: str, kind: str, capsys: pytest.CaptureFixture[str]
+    cloud: BigCloud, stages: Stages, name: str, kind: str, figure: Callable[[str], None]
 ) -> None:
     count = sweep(cloud, works(stages)[name], kind)
-    with capsys.disabled():
-        print(f"\n{name}, {kind}: cut at {count} requests, all recovered")
+    figure(f"{name}, {kind}: cut at {count} requests, all recovered")
     assert count > 60 / EVERY
 
 
@@ -215,15 +214,14 @@ def test_a_switch_in_which_no_object_of_the_factory_changed(cloud: BigCloud, sta
     ],
 )
 def test_the_recovery_is_itself_cut_at_every_request(
-    cloud: BigCloud, stages: Stages, name: str, way: str, capsys: pytest.CaptureFixture[str]
+    cloud: BigCloud, stages: Stages, name: str, way: str, figure: Callable[[str], None]
 ) -> None:
     """What finishes or takes back the work of an agent that was killed half-way, killed at each of its own requests."""
     work = works(stages)[name]
     recovery = work if way == "run again" else Work(work.start, "switch_slot", "", taken_back(work), ("--revert",))
     half = leave_half_done(cloud, work)
     count = sweep(cloud, replace(recovery, start=half), "killed after")
-    with capsys.disabled():
-        print(f"\n{name}, {way}: the recovery was cut at {count} requests, all recovered")
+    figure(f"{name}, {way}: the recovery was cut at {count} requests, all recovered")
     assert count > 40 / EVERY
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -179,7 +180,7 @@ def check_audit(cloud: Cloud, figures: Figures) -> None:
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.3], ids=["1%", "10%", "30%"])
 def test_releases_in_a_storm(
-    cloud: Cloud, start: Memory, goal: Whole, share: float, capsys: pytest.CaptureFixture[str]
+    cloud: Cloud, start: Memory, goal: Whole, share: float, figure: Callable[[str], None]
 ) -> None:
     figures = Figures()
     for seed in range(SEEDS):
@@ -187,9 +188,6 @@ def test_releases_in_a_storm(
     assert not figures.wrong, "\n\n".join(figures.wrong)
     check_audit(cloud, figures)
     stopped = sum(figures.stopped.values())
-    with capsys.disabled():
-        print(
-            f"\n{share:.0%}: {figures.right} of {SEEDS} ended right, {stopped} stopped cleanly {dict(figures.stopped)}"
-        )
-        print(dict(figures.struck))
+    figure(f"{share:.0%}: {figures.right} of {SEEDS} ended right, {stopped} stopped cleanly {dict(figures.stopped)}")
+    figure(f"{share:.0%} met: {dict(figures.struck)}")
     assert figures.right + stopped == SEEDS
