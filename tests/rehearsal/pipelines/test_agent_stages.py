@@ -277,6 +277,7 @@ def test_outputs_of_a_deployment_repeat_its_name(project: Project) -> None:
     assert project.told.lines[-1] == "slot blue"
 
 
+@pytest.mark.release
 def test_a_canceled_run_does_not_run_on_failure(project: Project) -> None:
     project.told.on_line = lambda line: project.cancel.set() if line == "deploying" else None
     project.write(main=HOOKS % {**ECHO, "deploy": "echo deploying; sleep 600"})
@@ -286,6 +287,7 @@ def test_a_canceled_run_does_not_run_on_failure(project: Project) -> None:
     assert result.stages[0].result == "canceled"
 
 
+@pytest.mark.release
 def test_a_job_that_runs_too_long_is_canceled(project: Project) -> None:
     project.write(
         main="""

@@ -244,6 +244,7 @@ def test_a_step_may_say_how_it_ended(project: Project, said: str, expected: str)
     assert (step.result, step.reason) == (expected, "because")
 
 
+@pytest.mark.release
 def test_a_step_that_takes_too_long_is_stopped_with_its_children(project: Project, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     started = time.monotonic()
@@ -298,6 +299,7 @@ def test_retries(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "tries").read_text() == "x\nx\nx\n"
 
 
+@pytest.mark.release
 def test_a_person_cancels(project: Project, tmp_path: Path) -> None:
     project.told.on_line = lambda line: project.cancel.set() if line == "started" else None
     result = project.steps("""
@@ -586,6 +588,7 @@ def test_of_several_results_the_worst_counts(project: Project, lines: tuple[str,
     assert project.told.step("said").result == expected
 
 
+@pytest.mark.release
 def test_what_is_tried_again_and_what_is_not(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_runner, "RETRY_SECONDS", 0.0)
     project.steps(f"""

@@ -113,6 +113,7 @@ def test_nothing_was_ever_written(account: Account) -> None:
     assert account.work([], everything("dev")) == []
 
 
+@pytest.mark.release
 def test_releases_of_several_environments_write_at_once_and_none_is_lost(account: Account) -> None:
     """The table is not there yet, either: they make it at the same time."""
     environments = ["dev", "test", "prod", "uat"]
