@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from slipway.domain.audit import CONTAINER, TABLE
 from slipway.domain.state import JobRecord
-from tests.faults.cloud import Cloud
+from tests.faults.cloud import Cloud, Memory
 from tests.faults.project import NAME, make_project
 
 STEADY = tuple(f"steady{number}" for number in range(1, 9))
@@ -78,8 +79,15 @@ NEW_FACTORY: Objects = {
 """score changes and calls fresh, which is new; one trigger changes; alone and its trigger left the source."""
 
 
+_LAST_CHECKPOINT = f"{TABLE}/_delta_log/_last_checkpoint"
+
+
 class BigCloud(Cloud):
     """1.0 has the old jobs and factory, 1.1 the new ones."""
+
+    def __init__(self, folder: Path, patch: Any) -> None:
+        super().__init__(folder, patch)
+        self._audits: dict[Path, tuple[frozenset[str], bytes | None]] = {}
 
     def make_project(self, root: Path) -> Path:
         make_project(root)
@@ -114,6 +122,26 @@ class BigCloud(Cloud):
         factory = self._factory_resource()
         linked = {**factory, "properties": {**factory["properties"], "repoConfiguration": git}}
         self._server.call(lambda: self._server.azure.world.resources.put(linked))
+
+    # -- going back ------------------------------------------------------------------------------------------------
+
+    def remember(self) -> Memory:
+        memory = super().remember()
+        names = self.blobs(container=CONTAINER)
+        last = self.blob(_LAST_CHECKPOINT, container=CONTAINER) if _LAST_CHECKPOINT in names else None
+        self._audits[memory.files] = (frozenset(names), last)
+        return memory
+
+    def back_to(self, memory: Memory) -> None:
+        """The audit's table too: its log is read by each step, so what is cut would be another request each time, and as
+        the log grows with each cut, a sweep would never end."""
+        super().back_to(memory)
+        names, last = self._audits[memory.files]
+        for name in self.blobs(container=CONTAINER):
+            if name not in names:
+                self.delete_blob(name, container=CONTAINER)
+        if last is not None:
+            self.blob(_LAST_CHECKPOINT, last, container=CONTAINER)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

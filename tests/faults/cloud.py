@@ -445,22 +445,24 @@ class Cloud:
     def _snapshot(self) -> dict[str, Any]:
         return self._server.call(lambda: self._server.azure.workspaces.snapshot(self._host))
 
-    def blob(self, name: str, content: bytes | None = None) -> bytes:
-        """Reads a blob of the environment's container, or writes it."""
-        headers = {"x-ms-blob-type": "BlockBlob"}
-        return self._container(f"/{quote(name)}", "GET" if content is None else "PUT", headers=headers, data=content)
+    def blob(self, name: str, content: bytes | None = None, *, container: str = "") -> bytes:
+        """Reads a blob of the environment's container, or of another of its account, or writes it."""
+        method, headers = "GET" if content is None else "PUT", {"x-ms-blob-type": "BlockBlob"}
+        return self._container(container, f"/{quote(name)}", method, headers=headers, data=content)
 
-    def blobs(self) -> list[str]:
-        """The names of all blobs in the environment's container."""
-        found = ElementTree.fromstring(self._container("?restype=container&comp=list", "GET"))
+    def blobs(self, *, container: str = "") -> list[str]:
+        """The names of all blobs there."""
+        found = ElementTree.fromstring(self._container(container, "?restype=container&comp=list", "GET"))
         return [str(name.text) for name in found.iterfind("Blobs/Blob/Name")]
 
-    def delete_blob(self, name: str) -> None:
-        self._container(f"/{quote(name)}", "DELETE")
+    def delete_blob(self, name: str, *, container: str = "") -> None:
+        self._container(container, f"/{quote(name)}", "DELETE")
 
-    def _container(self, path: str, method: str, *, headers: Mapping[str, str] | None = None, **body: Any) -> bytes:
+    def _container(
+        self, container: str, path: str, method: str, *, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> bytes:
         where = self.environment.azure.state
-        url = f"https://{where.storage_account}.blob.core.windows.net/{where.container}{path}"
+        url = f"https://{where.storage_account}.blob.core.windows.net/{container or where.container}{path}"
         given = {"x-ms-version": "2023-11-03", **(headers or {})}
         return self._as_admin("https://storage.azure.com", method, url, headers=given, **body).content
 
