@@ -93,7 +93,8 @@ def test_a_time_limit_ends_the_run_in_the_workspace(azure: Factories) -> None:
     workspace = azure.workspaces.get(HOST)
     assert workspace is not None
     active = azure.cloud.call(lambda: workspace.runs.active(None))
-    assert {one["phase"] for one in active if "slow" in str(one["settings"])} <= {"TERMINATING"}
+    # A run that was among the active ones may have ended since: it ends in a thread of its own.
+    assert {one["phase"] for one in active if "slow" in str(one["settings"])} <= {"TERMINATING", "TERMINATED"}
 
 
 def test_cancelled(azure: Factories) -> None:
