@@ -205,12 +205,7 @@ def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Re
     # Owner alone reaches no data: whoever operates a platform has the data roles too.
     for role in ("Owner", "Storage Blob Data Owner", "Key Vault Administrator"):
         world.roles.assign(scope=scope, principal_id=admin.object_id, role_name=role, immediately=True)
-    world.directory.add_service_principal(
-        tenant_id=azure.tenant_id,
-        app_id=azure.release_identity.client_id,
-        object_id=azure.release_identity.object_id,
-        display_name=f"Release of {release.environment.app}",
-    )
+    _seed_identity(world, release.environment)
     # Azurite is started again for each account that it does not know; it may know these before they are deployed.
     for account in (azure.state.storage_account, release.environment.resources.storage_account):
         world.storage_accounts.ensure(account)
@@ -221,6 +216,22 @@ def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Re
     )
     _seed_workspace(world, workspaces, release.environment, admin)
     return _connect(devops, release)
+
+
+def _seed_identity(world: World, environment: Environment) -> None:
+    """What a release signs in as; one that has a name gets the configured ids when bootstrap makes it."""
+    azure = environment.azure
+    identity = azure.release_identity
+    if identity.name is not None:
+        place = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.state.resource_group}/providers/"
+        place += f"Microsoft.ManagedIdentity/userAssignedIdentities/{identity.name}"
+        world.directory.choose_ids(place, app_id=identity.client_id, object_id=identity.object_id)
+    world.directory.add_service_principal(
+        tenant_id=azure.tenant_id,
+        app_id=identity.client_id,
+        object_id=identity.object_id,
+        display_name=f"Release of {environment.app}",
+    )
 
 
 def _seed_workspace(world: World, workspaces: Workspaces, environment: Environment, admin: Principal) -> None:

@@ -60,6 +60,7 @@ class Directory:
         self._principals = store.collection("entra/principals")
         self._secrets = store.collection("entra/secrets")
         self._federations = store.collection("entra/federations")
+        self._chosen = store.collection("entra/chosen_ids")
         self._issuers = store.collection("entra/issuers")
         self._verified: dict[bytes, Mapping[str, Any]] = {}
         self.key = SigningKey.kept_in(store.collection("entra/keys"), "directory")
@@ -96,12 +97,14 @@ class Directory:
     def add_managed_identity(self, *, tenant_id: str, resource_id: str, display_name: str) -> Principal:
         """The identity of a resource; its ids are derived from the resource's id, so asking twice gives the same."""
         key = resource_id.lower()
-        return self.add_service_principal(
-            tenant_id=tenant_id,
-            app_id=_derived("identity-app", key),
-            object_id=_derived("identity", key),
-            display_name=display_name,
-        )
+        derived = {"app_id": _derived("identity-app", key), "object_id": _derived("identity", key)}
+        ids = self._chosen.get(key) or derived
+        return self.add_service_principal(tenant_id=tenant_id, display_name=display_name, **ids)
+
+    def choose_ids(self, resource_id: str, *, app_id: str, object_id: str) -> None:
+        """The ids that the identity of a resource gets when it is made: a configuration may name them beforehand, as one that
+        was bootstrapped elsewhere does. Idempotent."""
+        self._chosen[resource_id.lower()] = {"app_id": app_id, "object_id": object_id}
 
     def by_object_id(self, object_id: str) -> Principal | None:
         return _principal(self._principals.get(object_id.lower()))

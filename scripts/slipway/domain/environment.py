@@ -21,8 +21,12 @@ FOLDER = "config/environments"
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseIdentity:
+    """`name` is that of a user-assigned identity in the state's resource group, which bootstrap makes; None: the identity
+    is made and kept by somebody else."""
+
     client_id: str
     object_id: str
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +44,15 @@ class Azure:
     resource_group: str
     release_identity: ReleaseIdentity
     state: StateStorage
+
+
+@dataclass(frozen=True, kw_only=True)
+class AzureDevOps:
+    """The project whose pipelines release; `approvers` are people or groups that approve a release to production."""
+
+    organization: str
+    project: str
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +178,7 @@ class Environment:
     data_factory: DataFactoryPolicy = field(default_factory=DataFactoryPolicy)
     drain: Drain = field(default_factory=Drain)
     watch: WatchPolicy = field(default_factory=WatchPolicy)
+    azure_devops: AzureDevOps | None = None
 
 
 def environment_names(root: Path) -> list[str]:
@@ -335,7 +349,14 @@ def _build(name: str, values: Mapping[str, Any]) -> Environment:
         data_factory=DataFactoryPolicy(**values.get("data_factory", {})),
         drain=Drain(**values.get("drain", {})),
         watch=WatchPolicy(**values.get("watch", {})),
+        azure_devops=_azure_devops(values.get("azure_devops")),
     )
+
+
+def _azure_devops(section: Mapping[str, Any] | None) -> AzureDevOps | None:
+    if section is None:
+        return None
+    return AzureDevOps(**{**section, "approvers": tuple(section.get("approvers", ()))})
 
 
 _SOURCES: dict[str, Literal["storage_key", "key_vault", "environment_variable"]] = {

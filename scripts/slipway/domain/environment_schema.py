@@ -49,6 +49,16 @@ WORKSPACE = Text(
     "the resource id of a Databricks workspace",
 )
 PRINCIPAL = Text(r"[^\r\n]{1,255}", "a principal's name")
+IDENTITY = Text(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}",
+    "a user-assigned identity's name (3 to 128 letters, digits, - and _, a letter or digit first)",
+)
+# https://learn.microsoft.com/azure/devops/organizations/settings/naming-restrictions
+ORGANIZATION = Text(
+    r"https://dev\.azure\.com/[A-Za-z0-9]([A-Za-z0-9-]{0,48}[A-Za-z0-9])?",
+    "an organization of Azure DevOps: https://dev.azure.com/…, no slash last",
+)
+PROJECT = Text(r"""(?![_.])[^\r\n/:\\~&%;@'"?<>|#$*}{,+=\[\]]{1,64}(?<!\.)""", "a project of Azure DevOps, by its name")
 NOTEBOOK_PATH = r"/(?!.*//)[^\r\n]*"
 
 
@@ -75,7 +85,9 @@ SCHEMA = Keys(
                 "subscription_id": GUID,
                 "location": Text(r"[a-z0-9]+", "a location's short name, such as westeurope"),
                 "resource_group": GROUP,
-                "release_identity": Keys({"client_id": GUID, "object_id": GUID}),
+                "release_identity": Keys(
+                    {"name": IDENTITY, "client_id": GUID, "object_id": GUID}, optional=frozenset({"name"})
+                ),
                 "state": Keys({"resource_group": GROUP, "storage_account": STORAGE, "container": CONTAINER}),
             }
         ),
@@ -93,6 +105,10 @@ SCHEMA = Keys(
                     }
                 ),
             }
+        ),
+        "azure_devops": Keys(
+            {"organization": ORGANIZATION, "project": PROJECT, "approvers": Items(PRINCIPAL)},
+            optional=frozenset({"approvers"}),
         ),
         "databricks": Keys(
             {"host": HOST, "workspace_resource_id": WORKSPACE, "root": FOLDER, "readers": Items(PRINCIPAL)},
@@ -164,7 +180,7 @@ SCHEMA = Keys(
             optional=frozenset({"max_failures", "on_breach"}),
         ),
     },
-    optional=frozenset({"data_factory", "drain", "watch"}),
+    optional=frozenset({"azure_devops", "data_factory", "drain", "watch"}),
 )
 
 # What each source of a secret needs beside it.

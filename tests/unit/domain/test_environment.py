@@ -28,6 +28,19 @@ def test_the_repositorys_own_configuration_is_right() -> None:
     assert prod.secrets["storage-key"].account == prod.resources.storage_account
 
 
+def test_the_identity_has_a_name_and_azure_devops_a_project_only_where_they_are_given(root: Path) -> None:
+    with_both = load_environment(REPOSITORY, "prod")
+    assert with_both.azure.release_identity.name == "id-bikeshare-release"
+    assert with_both.azure_devops is not None
+    assert with_both.azure_devops.approvers == (r"[Slipway]\Project Administrators",)
+    (root / "config" / "environments" / "dev.yml").write_text(
+        "azure: {release_identity: {name: null}}\nazure_devops: null\n"
+    )
+    without = load_environment(root, "dev")
+    assert without.azure.release_identity.name is None
+    assert without.azure_devops is None
+
+
 def test_all_mistakes_are_found_at_once(root: Path) -> None:
     found = mistakes(
         root,
@@ -71,6 +84,14 @@ def test_all_mistakes_are_found_at_once(root: Path) -> None:
         ("secret_scope: {name: 'a b'}", "secret_scope.name"),
         ("secret_scope: {backend: key_vault}", "secrets.storage-key.to: a scope with the key_vault backend"),
         ("secret_scope: {backend: file}", "secret_scope.backend: must be databricks or key_vault"),
+        (
+            "azure: {release_identity: {name: id}}",
+            "azure.release_identity.name: 'id' is not a user-assigned identity's name",
+        ),
+        ("azure_devops: {organization: https://dev.azure.com/a/}", "azure_devops.organization"),
+        ("azure_devops: {organization: http://dev.azure.com/a}", "azure_devops.organization"),
+        ("azure_devops: {project: a/b}", "azure_devops.project"),
+        ("azure_devops: {approvers: me}", "azure_devops.approvers"),
         ("secrets: {x: {from: key_vault, to: scope}}", "secrets.x.secret: is missing"),
         ("secrets: {x: {from: key_vault, secret: x, to: key_vault}}", "copied onto itself"),
         ("secrets: {x_y: {from: environment_variable, variable: X, to: key_vault}}", "a vault secret's name"),
