@@ -30,7 +30,8 @@ def test_a_page_names_it(step: str) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_what_takes_the_claim_can_wait_for_it_and_take_it_over(step: str) -> None:
-    takes = TAKES_THE_CLAIM.search((ROOT / "scripts" / "slipway" / "steps" / f"{step}.py").read_text(encoding="utf-8"))
+    source = Path(str(import_module(f"slipway.steps.{step}").__file__))
+    takes = TAKES_THE_CLAIM.search(source.read_text(encoding="utf-8"))
     assert ({"--wait", "--take-over"} <= options_of(step)) == bool(takes)
 
 

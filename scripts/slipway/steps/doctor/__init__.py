@@ -1,0 +1,91 @@
+"""Names everything that keeps an environment from being released to, each with the one command that mends it. Reads only.
+
+One module for each subject, named in SUBJECTS; each has `checks(examination)`, a list of Check (examination.py).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from slipway.command import Context, run_step
+from slipway.domain.diagnosis import Diagnosis, Finding, as_data, diagnosis, grouped
+from slipway.errors import NotPossible
+from slipway.services.credentials import credential
+from slipway.services.databricks import connect
+from slipway.services.resource_manager.groups import Resources
+from slipway.steps.doctor.examination import Check, Examination, examine
+
+SUBJECTS: tuple[str, ...] = ()
+"""The modules of slipway.steps.doctor, in the order in which their checks begin."""
+
+
+def main() -> int:
+    return run_step(run, description=(__doc__ or "").splitlines()[0], changes=False, options=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="as data")
+    parser.add_argument(
+        "--short", action="store_true", help="only what a release needs and its identity may see: its first step"
+    )
+
+
+def run(context: Context) -> None:
+    """Raises NotPossible where something that was found stops a release."""
+    found = diagnose(context)
+    if context.arguments.json:
+        context.log.result(json.dumps(as_data(found), indent=1, ensure_ascii=False))
+    else:
+        show(context, found)
+    if not found.ready:
+        count = len(found.errors)
+        raise NotPossible(
+            f"{found.environment} is not ready for a release: {count} thing{'s' * (count != 1)} to mend.",
+            changed="Nothing was changed.",
+            next_step=f"Run the commands above, then: python scripts/doctor.py --environment {found.environment}",
+        )
+
+
+def diagnose(context: Context) -> Diagnosis:
+    identity = credential(context.variables)
+    examination = Examination(
+        context=context,
+        credential=identity,
+        resources=Resources(identity, context.environment.azure.subscription_id),
+        workspace=connect(context.environment, identity, context.variables),
+        short=context.arguments.short,
+    )
+    checks = [check for check in all_checks(examination) if check.short or not examination.short]
+    return diagnosis(context.environment.name, [check.title for check in checks], examine(checks))
+
+
+def all_checks(examination: Examination) -> list[Check]:
+    found: list[Check] = []
+    for subject in SUBJECTS:
+        checks: Callable[[Examination], Sequence[Check]] = import_module(f"slipway.steps.doctor.{subject}").checks
+        found += checks(examination)
+    return found
+
+
+def show(context: Context, found: Diagnosis) -> None:
+    """The report for a person: errors first, each command on a line of its own."""
+    log = context.log
+    for title, findings in grouped(found.errors) + grouped(found.warnings):
+        log.info(f"\n{title}")
+        for finding in findings:
+            _show(context, finding)
+    for one in found.unknown:
+        log.info(f"\n? {one.what}: not seen. {one.reason}")
+    count = len(found.looked_at)
+    if not found.findings:
+        log.info(f"\nNothing is missing or wrong in {found.environment}: {count} things were looked at.")
+
+
+def _show(context: Context, finding: Finding) -> None:
+    say = context.log.error if finding.severity == "error" else context.log.warning
+    say(f"{finding.id}: {finding.what}")
+    context.log.info(f"    {finding.why}" + (f" It takes {finding.who}." if finding.who else ""))
+    context.log.info(f"    {finding.mend}")
