@@ -101,6 +101,12 @@ _NOT_HERE = {
 }
 
 
+def resolved(definition: Mapping[str, Any], environment: Environment, complain: Complain) -> dict[str, Any]:
+    """The definition with the environment's values in it, its paths still those of the release."""
+    found: dict[str, Any] = _expressions(definition, "", environment, complain)
+    return found
+
+
 def _expressions(value: Any, path: str, environment: Environment, complain: Complain) -> Any:
     if isinstance(value, Mapping):
         below = f"{path}." if path else ""

@@ -7,6 +7,8 @@ SYSTEM_OIDCREQUESTURI; the YAML must map SYSTEM_ACCESSTOKEN
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import re
 import threading
@@ -84,6 +86,18 @@ class Credential:
     def bearer(self, scope: str) -> Callable[[], str]:
         """A function that gives a valid token for `scope` each time it is called."""
         return lambda: self.get_token(scope).token
+
+    def claims(self, scope: str = MANAGEMENT_SCOPE) -> Mapping[str, Any]:
+        """What the token says of who is signed in (oid, appid, tid, …), not verified: the services do that. {} where the
+        token can't be read, which Entra ID allows itself to change."""
+        parts = self.get_token(scope).token.split(".")
+        if len(parts) < 2:
+            return {}
+        try:
+            said = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        except ValueError:
+            return {}
+        return said if isinstance(said, dict) else {}
 
     def _ask(self, scopes: tuple[str, ...], **kwargs: Any) -> AccessToken:
         from azure.core.exceptions import AzureError

@@ -7,20 +7,23 @@ are read and written by the release identity as Storage Blob Data Contributor.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
+    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
+    ServiceRequestError,
 )
 
 from slipway.errors import NotBootstrapped, NotPossible, ServiceError, StateMoved
@@ -198,6 +201,45 @@ def _transport() -> Any:
     session = requests.Session()
     session.mount("https://", HTTPAdapter(pool_maxsize=_CONNECTIONS, pool_block=True, max_retries=0))
     return RequestsTransport(session=session, session_owner=False, **TRANSPORT)
+
+
+Reach = Literal["there", "no container", "no account", "no role", "no way"]
+
+
+def reach(account: str, container: str, credential: Credential) -> Reach:
+    """How far this identity gets with the blobs of a container, by one request for one that need not be there.
+
+    "no account": its name leads nowhere. "no way": its network rules shut this machine out (AuthorizationFailure; a
+    missing role is AuthorizationPermissionMismatch:
+    https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes). Raises AuthenticationError, ServiceError.
+    """
+    from azure.storage.blob import BlobServiceClient
+
+    url = f"https://{account}.blob.core.windows.net"
+    client = BlobServiceClient(url, credential=credential, retry_total=1, connection_timeout=5, read_timeout=20)
+    try:
+        client.get_blob_client(container, "state.json").get_blob_properties()
+    except ServiceRequestError as error:
+        if not _NO_SUCH_HOST.search(str(error)):
+            raise readable(error, f"reaching storage account {account}") from error
+        return "no account"
+    except HttpResponseError as error:
+        code = getattr(error, "error_code", None)
+        code = str(getattr(code, "value", code) or "")
+        if code in _REACHED:
+            return _REACHED[code]
+        raise readable(error, f"reaching container {container} of {account}") from error
+    return "there"
+
+
+_NO_SUCH_HOST = re.compile(r"NameResolutionError|Failed to resolve|Name or service not known|getaddrinfo")
+_REACHED: Mapping[str, Reach] = {
+    "BlobNotFound": "there",
+    "ContainerNotFound": "no container",
+    "ResourceNotFound": "no account",
+    "AuthorizationPermissionMismatch": "no role",
+    "AuthorizationFailure": "no way",
+}
 
 
 def account_keys(credential: Credential, subscription_id: str, group: str, account: str) -> str:

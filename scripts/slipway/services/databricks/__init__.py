@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from slipway.services.credentials import DATABRICKS_SCOPE, MANAGEMENT_SCOPE
 from slipway.services.databricks.client import Client
+from slipway.services.databricks.compute import Compute
 from slipway.services.databricks.concurrency import MOST, concurrently
 from slipway.services.databricks.errors import AccessRefused, AlreadyExists, DatabricksError, NotFound, Throttled
 from slipway.services.databricks.jobs import Jobs
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Workspace(WorkspaceFiles, Secrets, Jobs, Permissions):
+class Workspace(WorkspaceFiles, Secrets, Jobs, Permissions, Compute):
     """One workspace. Every method is one request (lists: one per page), safe to call from several threads.
 
     host: its URL. token: gives a valid Entra or personal access token whenever it is called. With management_token and

@@ -37,6 +37,18 @@ class Permissions:
         )
         return next((one for one in found if one.get("applicationId") == application_id), None)
 
+    def find_group(self, name: str) -> dict[str, Any] | None:
+        """The group of that name in this workspace, without its members, or None."""
+        query = {"filter": f'displayName eq "{name}"', "attributes": "id,displayName,entitlements"}
+        found = self.client.perform_query("GET", "/preview/scim/v2/Groups", data=query).get("Resources") or []
+        return next((one for one in found if str(one.get("displayName", "")).lower() == name.lower()), None)
+
+    def find_user(self, name: str) -> dict[str, Any] | None:
+        """The user in this workspace, or None."""
+        query = {"filter": f'userName eq "{name}"'}
+        found = self.client.perform_query("GET", "/preview/scim/v2/Users", data=query).get("Resources") or []
+        return next((one for one in found if str(one.get("userName", "")).lower() == name.lower()), None)
+
     def add_service_principal(self, application_id: str, display_name: str) -> None:
         """Adds it to the workspace, allowed to make job clusters. Raises DatabricksError when it is there already."""
         body = {

@@ -15,10 +15,10 @@ from slipway.domain.diagnosis import Diagnosis, Finding, as_data, diagnosis, gro
 from slipway.errors import NotPossible
 from slipway.services.credentials import credential
 from slipway.services.databricks import connect
-from slipway.services.resource_manager.groups import Resources
+from slipway.services.resource_manager.reading import Reader
 from slipway.steps.doctor.examination import Check, Examination, examine
 
-SUBJECTS: tuple[str, ...] = ()
+SUBJECTS = ("azure", "names", "identities", "state", "workspace", "runners", "compute")
 """The modules of slipway.steps.doctor, in the order in which their checks begin."""
 
 
@@ -54,7 +54,7 @@ def diagnose(context: Context) -> Diagnosis:
     examination = Examination(
         context=context,
         credential=identity,
-        resources=Resources(identity, context.environment.azure.subscription_id),
+        azure=Reader(identity, context.environment.azure.subscription_id),
         workspace=connect(context.environment, identity, context.variables),
         short=context.arguments.short,
     )

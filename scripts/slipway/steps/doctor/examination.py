@@ -14,7 +14,7 @@ from slipway.domain.environment import Environment
 from slipway.errors import SlipwayError
 from slipway.services.credentials import Credential, SignInFailed
 from slipway.services.databricks import Workspace
-from slipway.services.resource_manager.groups import Resources
+from slipway.services.resource_manager.reading import Reader
 
 T = TypeVar("T")
 Said = Finding | Unknown
@@ -47,7 +47,7 @@ class Examination:
 
     context: Context
     credential: Credential
-    resources: Resources
+    azure: Reader
     workspace: Workspace
     short: bool
     _facts: dict[str, Future[Any]] = field(default_factory=dict)

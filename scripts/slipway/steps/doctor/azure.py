@@ -1,0 +1,138 @@
+"""Sign-in, subscription, providers, resource group, locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from slipway.domain.diagnosis import Finding
+from slipway.services.resource_manager import reading
+from slipway.services.resource_manager.reading import NotLetIn
+from slipway.steps.doctor import facts
+from slipway.steps.doctor.examination import Check, Examination, Said
+
+OWNER = "an Owner of the subscription"
+# What a release deploys and bootstrap makes.
+PROVIDERS = (
+    "Microsoft.Storage",
+    "Microsoft.KeyVault",
+    "Microsoft.DataFactory",
+    "Microsoft.Databricks",
+    "Microsoft.ManagedIdentity",
+)
+
+
+def checks(examination: Examination) -> list[Check]:
+    return [
+        Check(title="the subscription", look=partial(_subscription, examination)),
+        *(
+            Check(title=f"resource provider {namespace}", look=partial(_provider, examination, namespace))
+            for namespace in PROVIDERS
+        ),
+        Check(title="the resource group", look=partial(_group, examination)),
+        Check(title="locks on the resource group", look=partial(_locks, examination)),
+    ]
+
+
+def _subscription(examination: Examination) -> Iterator[Said]:
+    azure = examination.environment.azure
+    login = f"az login --tenant {azure.tenant_id}"
+    try:
+        found = facts.subscription(examination)
+    except NotLetIn as error:
+        if error.status != 401:
+            raise
+        tenant = facts.caller(examination).get("tid", "another tenant")
+        yield Finding(
+            id="azure.tenant",
+            what=f"Signed in to tenant {tenant}, and subscription {azure.subscription_id} is not of it ({error.code}).",
+            why="Nothing in the subscription can be reached with a sign-in of another tenant.",
+            mend=login,
+        )
+        return
+    if found is None:
+        yield Finding(
+            id="azure.subscription",
+            what=f"There is no subscription {azure.subscription_id}, or none for this sign-in.",
+            why="Everything that an environment has lies in its subscription.",
+            mend=login,
+            who="somebody with a role in the subscription, or another azure.subscription_id",
+        )
+        return
+    if str(found.get("tenantId", "")).lower() != azure.tenant_id.lower():
+        yield Finding(
+            id="azure.tenant_configured",
+            what=f"Subscription {azure.subscription_id} is of tenant {found.get('tenantId')}, not of {azure.tenant_id}.",
+            why="Tokens are asked of the configured tenant, and another one's open nothing here.",
+            mend=examination.configure("azure.tenant_id", str(found.get("tenantId"))),
+        )
+    state = str(found.get("state") or "Enabled")
+    if state != "Enabled":
+        yield Finding(
+            id="azure.subscription_state",
+            what=f"Subscription {azure.subscription_id} is {state}.",
+            why="A subscription that is not enabled can be read, and takes no change.",
+            # Subscription - Enable, https://learn.microsoft.com/rest/api/subscription/subscription/enable
+            mend=(
+                "az rest --method post --url https://management.azure.com/subscriptions/"
+                f"{azure.subscription_id}/providers/Microsoft.Subscription/enable?api-version=2021-10-01"
+            ),
+            who="an Owner of the subscription; where it is past due, whoever pays for it",
+        )
+
+
+def _provider(examination: Examination, namespace: str) -> Iterator[Said]:
+    path = f"{facts.subscription_id(examination)}/providers/{namespace}"
+    found = facts.resource(examination, path, reading.GROUPS) or {}
+    state = str(found.get("registrationState") or "NotRegistered")
+    if state == "Registering":
+        yield Finding(
+            id="azure.provider_registering",
+            what=f"Resource provider {namespace} is being registered.",
+            why="Some regions take its resources only when that has ended, in minutes.",
+            mend=f"az provider register --namespace {namespace} --wait",
+            severity="warning",
+            who=OWNER,
+        )
+    elif state != "Registered":
+        yield Finding(
+            id="azure.provider",
+            what=f"Resource provider {namespace} is not registered in the subscription ({state}).",
+            why="A subscription takes no resource of a provider that is not registered.",
+            mend=f"az provider register --namespace {namespace} --wait",
+            who=OWNER,
+        )
+
+
+def _group(examination: Examination) -> Iterator[Said]:
+    name = examination.environment.azure.resource_group
+    try:
+        found = facts.resource(examination, facts.group_id(examination), reading.GROUPS)
+    except NotLetIn:
+        if facts.is_release_identity(examination):
+            return  # it lacks its role: the check of roles says so
+        raise
+    if found is None:
+        yield Finding(
+            id="azure.group",
+            what=f"There is no resource group {name}.",
+            why="A release deploys into it, and its identity may not make it.",
+            mend=examination.bootstrap(),
+            who=OWNER,
+        )
+
+
+def _locks(examination: Examination) -> Iterator[Said]:
+    facts.group(examination)
+    group = facts.group_id(examination)
+    path = f"{group}/providers/Microsoft.Authorization/locks"
+    for lock in examination.azure.every(path, reading.LOCKS) or []:
+        if (lock.get("properties") or {}).get("level") == "ReadOnly":
+            place = str(lock["id"]).partition("/providers/Microsoft.Authorization/")[0]
+            yield Finding(
+                id="azure.lock",
+                what=f"{place.rpartition('/')[2]} has a ReadOnly lock, {lock['name']}.",
+                why="Under it nothing can be deployed, and the keys of a storage account can't be read.",
+                mend=f'az lock delete --ids "{lock["id"]}"',
+                who="an Owner or User Access Administrator",
+            )

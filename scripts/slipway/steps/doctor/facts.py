@@ -1,0 +1,170 @@
+"""What several checks need to know. Each is asked once; what hangs on something missing raises NotSeen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slipway.services.resource_manager import reading
+from slipway.services.resource_manager.groups import newest
+from slipway.services.resource_manager.reading import NotLetIn
+from slipway.steps.doctor.examination import Examination, NotSeen
+
+Json = dict[str, Any]
+# New role assignments take up to 10 minutes to work
+# (https://learn.microsoft.com/azure/role-based-access-control/troubleshooting).
+PROPAGATION_SECONDS = 600.0
+# As bootstrap_environment and the template assign them; the ids are of
+# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles.
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
+ACCESS_ADMINISTRATOR = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
+BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+
+
+# -- who asks --------------------------------------------------------------------------------------------------------
+
+
+def caller(examination: Examination) -> Mapping[str, Any]:
+    """The claims of who is signed in. Raises SignInFailed."""
+    return examination.fact("caller", examination.credential.claims)
+
+
+def is_release_identity(examination: Examination) -> bool:
+    """Whether the release identity itself asks: what it may not do then is no question of what it may see."""
+    identity, claims = examination.environment.azure.release_identity, caller(examination)
+    return identity.object_id.lower() == str(claims.get("oid", "")).lower()
+
+
+# -- places ----------------------------------------------------------------------------------------------------------
+
+
+def subscription_id(examination: Examination) -> str:
+    return f"/subscriptions/{examination.environment.azure.subscription_id}"
+
+
+def group_id(examination: Examination) -> str:
+    return f"{subscription_id(examination)}/resourceGroups/{examination.environment.azure.resource_group}"
+
+
+def state_group_id(examination: Examination) -> str:
+    return f"{subscription_id(examination)}/resourceGroups/{examination.environment.azure.state.resource_group}"
+
+
+def state_account_id(examination: Examination) -> str:
+    account = examination.environment.azure.state.storage_account
+    return f"{state_group_id(examination)}/providers/Microsoft.Storage/storageAccounts/{account}"
+
+
+def storage_id(examination: Examination) -> str:
+    account = examination.environment.resources.storage_account
+    return f"{group_id(examination)}/providers/Microsoft.Storage/storageAccounts/{account}"
+
+
+def vault_id(examination: Examination) -> str:
+    return f"{group_id(examination)}/providers/Microsoft.KeyVault/vaults/{examination.environment.resources.key_vault}"
+
+
+def factory_id(examination: Examination) -> str:
+    factory = examination.environment.resources.data_factory
+    return f"{group_id(examination)}/providers/Microsoft.DataFactory/factories/{factory}"
+
+
+def identity_id(examination: Examination) -> str | None:
+    """The user-assigned identity that releases; None where it is somebody else's."""
+    name = examination.environment.azure.release_identity.name
+    if name is None:
+        return None
+    return f"{state_group_id(examination)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+
+
+# -- what is there ---------------------------------------------------------------------------------------------------
+
+
+def subscription(examination: Examination) -> Json | None:
+    """The subscription; None where there is none, or none for this caller. Raises NotLetIn."""
+    return examination.fact(
+        "subscription",
+        lambda: examination.azure.get(subscription_id(examination), reading.SUBSCRIPTIONS),
+    )
+
+
+def within_subscription(examination: Examination) -> None:
+    """Raises NotSeen where nothing in the subscription can be told, because it can't be reached at all."""
+    try:
+        found = subscription(examination)
+    except NotLetIn as error:
+        if error.status == 401:
+            raise NotSeen("the subscription can't be reached with this sign-in") from error
+        return  # whoever has a role inside may still look there
+    if found is None:
+        raise NotSeen("the subscription is not there, or not for this sign-in")
+
+
+def resource(examination: Examination, resource_id: str, api_version: str) -> Json | None:
+    """A resource, or None. Raises NotSeen where the subscription can't be reached, NotLetIn."""
+
+    def ask() -> Json | None:
+        within_subscription(examination)
+        return examination.azure.get(resource_id, api_version)
+
+    return examination.fact(f"resource {resource_id}", ask)
+
+
+def group(examination: Examination) -> Json:
+    """The environment's resource group. Raises NotSeen where it is missing."""
+    found = resource(examination, group_id(examination), reading.GROUPS)
+    if found is None:
+        raise NotSeen(f"resource group {examination.environment.azure.resource_group} is not there")
+    return found
+
+
+def state_account(examination: Examination) -> Json:
+    """The state's storage account. Raises NotSeen where it is missing."""
+    found = resource(examination, state_account_id(examination), reading.STORAGE)
+    if found is None:
+        raise NotSeen(f"storage account {examination.environment.azure.state.storage_account} is not there")
+    return found
+
+
+def taken(examination: Examination, kind: str, name: str, api_version: str) -> bool:
+    """Whether a name that must be free in all of Azure is not."""
+
+    def ask() -> bool:
+        return examination.azure.name_available(kind, name, api_version).get("nameAvailable") is False
+
+    return examination.fact(f"name {kind} {name}", ask)
+
+
+def assignments(examination: Examination, scope: str, principal_id: str) -> list[Json]:
+    """The principal's role assignments that hold at `scope`: made there or above it."""
+
+    def ask() -> list[Json]:
+        where = f"principalId eq '{principal_id}'"
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+        return examination.azure.every(path, reading.ROLES, where=where) or []
+
+    found = examination.fact(f"roles of {principal_id} at {scope}", ask)
+    return [one for one in found if holds_at(one, scope, principal_id)]
+
+
+def holds_at(assignment: Json, scope: str, principal_id: str) -> bool:
+    """Whether it is the principal's, and made at `scope` or above it (the service lists also what is below)."""
+    properties = assignment.get("properties") or {}
+    made_at = str(properties.get("scope") or "").lower().rstrip("/")
+    mine = str(properties.get("principalId", "")).lower() == principal_id.lower()
+    return mine and (scope.lower() == made_at or scope.lower().startswith(made_at + "/"))
+
+
+def with_role(assignments: list[Json], *roles: str) -> list[Json]:
+    """Those that give one of the roles (GUIDs)."""
+    return [one for one in assignments if str(one["properties"].get("roleDefinitionId", "")).lower()[-36:] in roles]
+
+
+def age(examination: Examination, assignments: list[Json]) -> float | None:
+    """Seconds since the oldest of these was made: one of them works already, or all are young. None: not known."""
+    times = [moment for one in assignments if (moment := newest([one])) is not None]
+    return examination.context.clock() - min(times) if times else None

@@ -1,0 +1,173 @@
+"""The release identity with its roles, and the data factory with its own identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from slipway.domain.diagnosis import Finding
+from slipway.services.resource_manager import reading
+from slipway.services.resource_manager.reading import NotLetIn
+from slipway.steps.doctor import facts
+from slipway.steps.doctor.examination import Check, Examination, NotSeen, Said
+
+OWNER = "an Owner of the subscription"
+
+
+def checks(examination: Examination) -> list[Check]:
+    return [
+        Check(title="the release identity", look=partial(_identity, examination), short=False),
+        Check(title="roles of the release identity on the group", look=partial(_group_roles, examination)),
+        Check(
+            title="role of the release identity on the state account",
+            look=partial(_state_role, examination),
+            short=False,
+        ),
+        Check(title="how long the roles are given", look=partial(_young, examination)),
+        Check(title="the data factory", look=partial(_factory, examination)),
+    ]
+
+
+def _identity(examination: Examination) -> Iterator[Said]:
+    configured, resource = examination.environment.azure.release_identity, facts.identity_id(examination)
+    if resource is None:
+        return
+    found = facts.resource(examination, resource, reading.IDENTITIES)
+    if found is None:
+        yield Finding(
+            id="identity.missing",
+            what=f"There is no user-assigned identity {configured.name} in {resource.split('/')[4]}.",
+            why="It is who a release signs in as.",
+            mend=examination.bootstrap(),
+            who=OWNER,
+        )
+        return
+    properties = found.get("properties") or {}
+    wrong = {
+        "client_id": (configured.client_id, str(properties.get("clientId", ""))),
+        "object_id": (configured.object_id, str(properties.get("principalId", ""))),
+    }
+    wrong = {key: pair for key, pair in wrong.items() if pair[0].lower() != pair[1].lower()}
+    if wrong:
+        told = ", ".join(f"{key} is {there}, and the configuration says {said}" for key, (said, there) in wrong.items())
+        sets = " ".join(f"--set azure.release_identity.{key}={there}" for key, (_, there) in wrong.items())
+        yield Finding(
+            id="identity.ids",
+            what=f"Identity {configured.name}: {told}.",
+            why="Roles and permissions are given to the ids of the configuration: to somebody else.",
+            mend=f"python scripts/configure.py --environment {examination.environment.name} {sets}",
+        )
+
+
+_GROUP_ROLES = (
+    (
+        "roles.contributor",
+        "Contributor",
+        "It deploys the environment's resources.",
+        (facts.CONTRIBUTOR, facts.OWNER),
+    ),
+    (
+        "roles.access_administrator",
+        "Role Based Access Control Administrator",
+        "The template gives roles, to whoever uses the vault and the data.",
+        (facts.ACCESS_ADMINISTRATOR, facts.USER_ACCESS_ADMINISTRATOR, facts.OWNER),
+    ),
+)
+_STATE_ROLES = (facts.BLOB_CONTRIBUTOR, facts.BLOB_OWNER)
+
+
+def _group_roles(examination: Examination) -> Iterator[Said]:
+    """Seen by the release identity itself, being let in shows its role, and not being let in its absence."""
+    principal = examination.environment.azure.release_identity.object_id
+    try:
+        facts.group(examination)
+        held = facts.assignments(examination, facts.group_id(examination), principal)
+    except NotLetIn:
+        if not facts.is_release_identity(examination):
+            raise
+        yield _role(examination, *_GROUP_ROLES[0][:3], doubt=True)
+        return
+    for name, role, why, ids in _GROUP_ROLES:
+        if not facts.with_role(held, *ids):
+            yield _role(examination, name, role, why)
+
+
+def _state_role(examination: Examination) -> Iterator[Said]:
+    """What the release identity itself sees of this is in `state`: it may not read roles there."""
+    facts.state_account(examination)
+    principal = examination.environment.azure.release_identity.object_id
+    if not facts.with_role(
+        facts.assignments(examination, facts.state_account_id(examination), principal), *_STATE_ROLES
+    ):
+        yield state_role_missing(examination)
+
+
+def state_role_missing(examination: Examination, *, doubt: bool = False) -> Finding:
+    """`doubt`: it was only refused, which a new role is too."""
+    name = examination.environment.azure.state.storage_account
+    why = "A release keeps its state, and every released version, in blobs there."
+    return _role(examination, "roles.state", "Storage Blob Data Contributor", why, place=name, doubt=doubt)
+
+
+def _role(examination: Examination, name: str, role: str, why: str, *, place: str = "", doubt: bool = False) -> Finding:
+    principal = examination.environment.azure.release_identity.object_id
+    place = place or examination.environment.azure.resource_group
+    late = ", or got it so late that it does not work yet" if doubt else ""
+    return Finding(
+        id=name,
+        what=f"The release identity ({principal}) lacks the role {role} on {place}{late}.",
+        why=why,
+        mend=examination.bootstrap(),
+        who="an Owner, or whoever may give roles there",
+    )
+
+
+def _young(examination: Examination) -> Iterator[Said]:
+    """One warning for all roles that may not work yet."""
+    principal = examination.environment.azure.release_identity.object_id
+    young = {}
+    for name, _, _, ids in _GROUP_ROLES:
+        held = facts.assignments(examination, facts.group_id(examination), principal)
+        young[name] = facts.age(examination, facts.with_role(held, *ids))
+    if not examination.short:
+        held = facts.assignments(examination, facts.state_account_id(examination), principal)
+        young["roles.state"] = facts.age(examination, facts.with_role(held, *_STATE_ROLES))
+    ages = [max(age, 0.0) for age in young.values() if age is not None and age < facts.PROPAGATION_SECONDS]
+    if ages:
+        left = facts.PROPAGATION_SECONDS - min(ages)
+        yield Finding(
+            id="roles.new",
+            what=f"The release identity got {len(ages)} of its roles {min(ages) / 60:.0f} minutes ago or less.",
+            why="A new role takes up to 10 minutes to work; a release may be refused till then.",
+            mend=f"sleep {left:.0f}",
+            severity="warning",
+        )
+
+
+def _factory(examination: Examination) -> Iterator[Said]:
+    try:
+        facts.group(examination)
+        found = facts.resource(examination, facts.factory_id(examination), reading.FACTORIES)
+    except NotLetIn as error:
+        raise NotSeen("the resource group may not be read") from error
+    name = examination.environment.resources.data_factory
+    if found is None:
+        yield Finding(
+            id="factory.missing",
+            what=f"There is no data factory {name} in {examination.environment.azure.resource_group}.",
+            why="A first release could make it, and then nobody would have let its identity into the workspace.",
+            mend=examination.bootstrap(),
+            who=OWNER,
+        )
+        return
+    identity = found.get("identity") or {}
+    if not identity.get("principalId"):
+        url = f"https://management.azure.com{facts.factory_id(examination)}?api-version={reading.FACTORIES}"
+        yield Finding(
+            id="factory.identity",
+            what=f"Data factory {name} has no system-assigned identity.",
+            why="As it the factory reads secrets and data, and starts notebooks.",
+            # Factories - Update: only what is named changes; a PUT would wipe its Git link.
+            mend=f'az rest --method patch --url \'{url}\' --body \'{{"identity": {{"type": "SystemAssigned"}}}}\'',
+            who=OWNER,
+        )
