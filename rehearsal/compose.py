@@ -219,13 +219,14 @@ def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Re
 
 
 def _seed_identity(world: World, environment: Environment) -> None:
-    """What a release signs in as; one that has a name gets the configured ids when bootstrap makes it."""
+    """What a release signs in as. One that has a name is made by bootstrap, and gets the ids that the configuration has."""
     azure = environment.azure
     identity = azure.release_identity
     if identity.name is not None:
         place = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.state.resource_group}/providers/"
         place += f"Microsoft.ManagedIdentity/userAssignedIdentities/{identity.name}"
         world.directory.choose_ids(place, app_id=identity.client_id, object_id=identity.object_id)
+        return
     world.directory.add_service_principal(
         tenant_id=azure.tenant_id,
         app_id=identity.client_id,

@@ -28,6 +28,11 @@ class Cloud:
         self.stand_ins = StandIns(self._folder)
         self.stand_ins.server.start()
         self.tokens = {audience: self.stand_ins.token(audience) for audience in (ARM, VAULTS, STORAGE, DATABRICKS)}
+        azure = self.stand_ins.server.azure
+        client_id = next(iter(azure.admins.values())).client_id
+        principal = self.stand_ins.server.call(lambda: azure.world.directory.by_app_id(client_id))
+        assert principal is not None
+        self.admin = principal.object_id
         self.group = f"{ARM}/subscriptions/{self.stand_ins.environment.azure.subscription_id}/resourceGroups/rg-kept"
 
     def again(self) -> None:
@@ -73,7 +78,7 @@ def test_everything_is_there_after_a_restart(cloud: Cloud) -> None:
     role = {
         "roleDefinitionId": f"{cloud.group.removeprefix(ARM).rpartition('/resourceGroups')[0]}/providers/"
         f"Microsoft.Authorization/roleDefinitions/{READER}",
-        "principalId": cloud.stand_ins.environment.azure.release_identity.object_id,
+        "principalId": cloud.admin,
     }
     assignment = "0f0f0f0f-0000-4000-8000-00000000000f"
     cloud.resource("PUT", "Microsoft.Authorization/roleAssignments", assignment, {"properties": role})

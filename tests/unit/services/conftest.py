@@ -121,7 +121,9 @@ class Wire:
         return [
             f"{one.method} {re.sub(r'^https?://[^/]*|[?].*$', '', one.url)}"
             for one in self.asked()
-            if one.method != "GET" and not re.search(r"/(validate|whatIf|listKeys)\b", one.url) and one.method != "HEAD"
+            if one.method != "GET"
+            and not re.search(r"/(validate|whatIf|listKeys|checkNameAvailability)\b", one.url)
+            and one.method != "HEAD"
         ]
 
     def answer(self, sent: Sent) -> Answer:

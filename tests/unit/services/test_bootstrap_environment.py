@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from slipway.command import Context
 from slipway.domain.audit import CONTAINER
-from slipway.errors import AuthenticationError
+from slipway.errors import AuthenticationError, NotPossible
 from slipway.services.resource_manager.groups import ROLES, assignment_name
 from slipway.steps.bootstrap_environment import bootstrap_environment
-from tests.unit.services.conftest import ROOT, Answer, Sent, Step, Wire
+from tests.unit.services.conftest import ROOT, Answer, Moment, Sent, Step, Wire
 
 CLIENT = "4e1b2a3c-0d5f-4a6b-8c7d-9e8f7a6b5c4d"
 PRINCIPAL = "9b8a7c6d-5e4f-4d3c-8b2a-1f0e9d8c7b6a"
@@ -23,6 +27,11 @@ FACTORY = r"/factories/adf-bikeshare-dev\?"
 FACTORY_CLIENT, FACTORY_OBJECT = "c0ffee00-0000-4000-8000-000000000001", "c0ffee00-0000-4000-8000-000000000002"
 FOUND = Answer(body={"id": "x", "identity": {"type": "SystemAssigned", "principalId": FACTORY_OBJECT}})
 ABSENT = Answer(404, {"error": {"code": "ResourceNotFound", "message": "was not found"}})
+IDENTITY = r"/userAssignedIdentities/id-bikeshare-release\?"
+MADE = {"name": "id-bikeshare-release", "properties": {"clientId": CLIENT, "principalId": PRINCIPAL}}
+ENTITLED = {"id": "7", "applicationId": CLIENT, "entitlements": [{"value": "allow-cluster-create"}]}
+WORKSPACE = r"/Microsoft\.Databricks/workspaces/dbw-bikeshare\?"
+HOST = "adb-7405612345678901.1.azuredatabricks.net"
 REFUSED = Answer(403, {"error_code": "PERMISSION_DENIED", "message": "not an admin"})
 
 
@@ -31,6 +40,10 @@ def what_if(kind: str) -> Answer:
     return Answer(
         body={"status": "Succeeded", "properties": {"changes": [{"changeType": kind, "resourceId": account}]}}
     )
+
+
+def workspace(location: str, host: str = HOST) -> dict[str, Any]:
+    return {"name": "dbw-bikeshare", "location": location, "properties": {"workspaceUrl": host}}
 
 
 def assignments(*roles: str) -> Any:
@@ -61,7 +74,17 @@ def access(*entries: tuple[str, str, str]) -> Answer:
 @pytest.fixture
 def nothing(wire: Wire) -> Wire:
     """Nothing is there; everything may be made."""
+    wire.on("GET", r"/providers/Microsoft\.\w+\?", Answer(body={"registrationState": "Registered"}))
+    wire.on("POST", "/checkNameAvailability", Answer(body={"nameAvailable": True}))
+    wire.on("GET", r"/resourceGroups/[^/]*/resources\?", NO_GROUP)
     wire.on("GET", r"/resourcegroups/[^/]*\?", NO_GROUP)
+    wire.on("GET", "/locks", Answer(body={"value": []}))
+    wire.on("PUT", "/locks/slipway-state", Answer(201, {}))
+    wire.on("GET", "/federatedIdentityCredentials", Answer(body={"value": []}))
+    wire.on("GET", IDENTITY, ABSENT)
+    wire.on("PUT", IDENTITY, Answer(201, MADE))
+    wire.on("GET", WORKSPACE, Answer(body=workspace("westeurope")))
+    wire.on("GET", "/scim/v2/Groups", Answer(body={"Resources": [{"displayName": "users"}]}))
     wire.on("PUT", r"/resourcegroups/[^/]*\?", Answer(201, {}))
     wire.on("POST", "/whatIf", what_if("Create"))
     wire.on("PUT", "/deployments/slipway-dev-state", Answer(201, {"properties": {"provisioningState": "Succeeded"}}))
@@ -83,10 +106,16 @@ def nothing(wire: Wire) -> Wire:
 def everything(nothing: Wire) -> Wire:
     """All of it is there."""
     nothing.on("GET", r"/resourcegroups/[^/]*\?", Answer(body={"location": "westeurope"}))
+    named = [{"name": name} for name in ("stbikesharestate", "stbikesharedev", "kv-bikeshare-dev")]
+    nothing.on("GET", r"/resourceGroups/[^/]*/resources\?", Answer(body={"value": named}))
+    lock = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-state/providers/Microsoft.Authorization/locks/by-others"
+    locked = {"id": lock, "name": "by-others", "properties": {"level": "CanNotDelete"}}
+    nothing.on("GET", "/locks", Answer(body={"value": [locked]}))
+    nothing.on("GET", IDENTITY, Answer(body=MADE))
     nothing.on("POST", "/whatIf", what_if("NoChange"))
     nothing.on("GET", "/roleAssignments", assignments(*ROLES))
     nothing.on("GET", FACTORY, FOUND)
-    members = [{"applicationId": CLIENT}, {"applicationId": FACTORY_CLIENT}]
+    members = [ENTITLED, {"applicationId": FACTORY_CLIENT}]
     nothing.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
     nothing.on("GET", "/workspace/get-status", Answer(body=ROOT_FOLDER))
     granted = access(("service_principal_name", CLIENT, "CAN_MANAGE"), ("group_name", "users", "CAN_EDIT"))
@@ -177,7 +206,7 @@ def test_the_factory_is_made_empty_and_its_identity_joins_the_workspace(nothing:
 
 
 def test_a_factory_that_is_there_is_never_written(everything: Wire, step: Step) -> None:
-    members = [{"applicationId": CLIENT}]
+    members = [ENTITLED]
     everything.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
     bootstrap_environment(step.context())
     assert everything.writes() == ["POST /api/2.0/preview/scim/v2/ServicePrincipals"]
@@ -227,3 +256,166 @@ def test_the_template_keeps_the_state_safe() -> None:
     assert blobs["properties"]["deleteRetentionPolicy"]["enabled"] is True
     assert container["properties"]["publicAccess"] == audit["properties"]["publicAccess"] == "None"
     assert audit["name"].endswith(f"/default/{CONTAINER}', parameters('storageAccountName'))]")
+
+
+def writing(step: Step, tmp_path: Path) -> Context:
+    """A context of a repository that may be written."""
+    root = tmp_path / "repository"
+    for folder in ("arm", "config"):
+        shutil.copytree(ROOT / folder, root / folder)
+    return dataclasses.replace(step.context(), root=root)
+
+
+def test_a_new_identitys_ids_go_into_the_configuration_and_are_used_from_then_on(
+    nothing: Wire, step: Step, tmp_path: Path
+) -> None:
+    client, principal = "c0ffee00-0000-4000-8000-00000000000a", "c0ffee00-0000-4000-8000-00000000000b"
+    made = {"name": "id-bikeshare-release", "properties": {"clientId": client, "principalId": principal}}
+    nothing.on("PUT", IDENTITY, Answer(201, made))
+    context = writing(step, tmp_path)
+    before = (context.root / "config/defaults.yml").read_text()
+    bootstrap_environment(context)
+    after = (context.root / "config/defaults.yml").read_text()
+    assert after == before.replace(CLIENT, client).replace(PRINCIPAL, principal)
+    assert "commit this" in step.text
+    roles = [one.json["properties"]["principalId"] for one in nothing.sent if "/roleAssignments/" in one.url]
+    assert set(roles) == {principal}
+    joined = [one.json["applicationId"] for one in nothing.sent if one.method == "POST" and "ServicePri" in one.url]
+    assert joined[0] == client
+
+
+def test_an_identity_without_a_name_is_never_made_and_never_written(everything: Wire, step: Step) -> None:
+    context = step.context()
+    azure = context.environment.azure
+    nameless = dataclasses.replace(azure, release_identity=dataclasses.replace(azure.release_identity, name=None))
+    everything.on("GET", IDENTITY, ABSENT)
+    bootstrap_environment(step.context(azure=nameless))
+    assert everything.writes() == []
+
+
+def test_the_account_of_the_state_is_locked_and_not_its_group(nothing: Wire, step: Step) -> None:
+    bootstrap_environment(step.context())
+    (locked,) = (one for one in nothing.sent if one.method == "PUT" and "/locks/" in one.url)
+    assert "/storageAccounts/stbikesharestate/providers/Microsoft.Authorization/locks/slipway-state?" in locked.url
+    assert locked.json["properties"]["level"] == "CanNotDelete"
+
+
+def test_a_provider_that_is_not_registered_is_registered_and_waited_for(
+    everything: Wire, step: Step, moment: Moment
+) -> None:
+    states = [Answer(body={"registrationState": state}) for state in ("NotRegistered", "Registering", "Registered")]
+    everything.on("GET", r"/providers/Microsoft\.KeyVault\?", *states)
+    everything.on("POST", r"/Microsoft\.KeyVault/register", Answer(body={"registrationState": "Registering"}))
+    bootstrap_environment(step.context())
+    assert everything.writes() == [f"POST {SUBSCRIPTION}/providers/Microsoft.KeyVault/register"]
+    assert moment.slept == [10.0, 10.0]
+
+
+def test_names_of_somebody_else_end_it_before_anything_is_made(nothing: Wire, step: Step) -> None:
+    taken = {"nameAvailable": False, "reason": "AlreadyExists", "message": "The name is already taken."}
+    nothing.on("POST", "/checkNameAvailability", Answer(body=taken))
+    with pytest.raises(NotPossible, match=r"resources\.key_vault: kv-bikeshare-dev") as caught:
+        bootstrap_environment(step.context())
+    assert nothing.writes() == []
+    assert "--set azure.state.storage_account=" in caught.value.next_step
+
+
+NO_RIGHT = Answer(403, {"error": {"code": "AuthorizationFailed", "message": "does not have authorization"}})
+
+
+def test_each_refused_part_is_named_with_its_command_and_the_others_are_done(nothing: Wire, step: Step) -> None:
+    for pattern in ("/locks/", "/roleAssignments/", "/deployments/slipway-dev-factory"):
+        nothing.on("PUT", pattern, NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    said = caught.value.next_step
+    account = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-state/providers/Microsoft.Storage/storageAccounts/"
+    for command in (
+        "az lock create --name slipway-state --lock-type CanNotDelete --resource-group rg-bikeshare-state",
+        f"az role assignment create --assignee-object-id {PRINCIPAL} --assignee-principal-type ServicePrincipal "
+        f"--role Contributor --scope {SUBSCRIPTION}/resourceGroups/rg-bikeshare-dev",
+        f"--role 'Storage Blob Data Contributor' --scope {account}stbikesharestate",
+        "az deployment group create --template-file arm/factory.json --parameters location=westeurope "
+        "dataFactoryName=adf-bikeshare-dev",
+    ):
+        assert command in said
+    assert nothing.count("POST", "/workspace/mkdirs") == 1
+
+
+def test_a_group_of_the_state_that_is_refused_stops_only_what_lies_in_it(nothing: Wire, step: Step) -> None:
+    nothing.on("PUT", r"/resourcegroups/rg-bikeshare-state\?", NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert (
+        "az group create --name rg-bikeshare-state --location westeurope --subscription "
+        f"{SUBSCRIPTION.rpartition('/')[2]} --tags slipway_app=bikeshare"
+    ) in caught.value.next_step
+    made = [one.url for one in nothing.sent if one.method == "PUT"]
+    assert any("/resourcegroups/rg-bikeshare-dev?" in url for url in made)
+    assert any("slipway-dev-factory" in url for url in made)
+    assert not any("/roleAssignments/" in url or "/userAssignedIdentities/" in url for url in made)
+
+
+def test_a_reader_that_is_no_group_of_the_workspace_is_named(nothing: Wire, step: Step) -> None:
+    nothing.on("GET", "/scim/v2/Groups", Answer(body={"Resources": []}))
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "add the group users to the workspace, or take it out of databricks.readers" in caught.value.next_step
+    (granted,) = (one.json["access_control_list"] for one in nothing.sent if one.method == "PATCH")
+    assert [entry.get("service_principal_name") for entry in granted] == [CLIENT]
+
+
+def test_a_root_of_other_people_is_not_touched(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/permissions/directories/12", access(("group_name", "others", "CAN_MANAGE")))
+    theirs = {"path": "/Workspace/Slipway/bikeshare/dev/theirs", "object_type": "NOTEBOOK", "object_id": 3}
+    everything.on("GET", "/workspace/list", Answer(body={"objects": [theirs]}))
+    with pytest.raises(NotPossible, match="belongs to somebody else") as caught:
+        bootstrap_environment(step.context())
+    assert everything.writes() == []
+    assert "--set databricks.root=" in caught.value.next_step
+
+
+def test_the_release_identity_gets_the_right_to_make_clusters_where_no_policy_covers_them(
+    everything: Wire, step: Step
+) -> None:
+    member = {"id": "7", "applicationId": CLIENT, "entitlements": [{"value": "workspace-access"}]}
+    members = [member, {"id": "8", "applicationId": FACTORY_CLIENT}]
+    everything.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
+    everything.on("PATCH", "/scim/v2/ServicePrincipals/7", Answer())
+    bootstrap_environment(step.context())
+    assert everything.writes() == ["PATCH /api/2.0/preview/scim/v2/ServicePrincipals/7"]
+
+
+def test_a_workspace_of_another_region_is_told(everything: Wire, step: Step) -> None:
+    everything.on("GET", WORKSPACE, Answer(body=workspace("northeurope")))
+    bootstrap_environment(step.context())
+    assert "Workspace dbw-bikeshare is in northeurope, the environment in westeurope" in step.text
+
+
+def test_a_workspace_that_is_not_there_is_made_only_where_that_is_asked_for(
+    everything: Wire, step: Step, tmp_path: Path
+) -> None:
+    everything.on("GET", WORKSPACE, ABSENT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "bootstrap_environment.py --environment dev --workspace create" in caught.value.next_step
+    assert everything.writes() == []
+    there = Answer(body=workspace("westeurope", "adb-1.2.azuredatabricks.net"))
+    everything.on("GET", WORKSPACE, ABSENT, there)
+    done = Answer(201, {"properties": {"provisioningState": "Succeeded"}})
+    everything.on("PUT", "/deployments/slipway-dev-workspace", done)
+    context = writing(step, tmp_path)
+    context.arguments.workspace = "create"
+    bootstrap_environment(context)
+    assert "host: https://adb-1.2.azuredatabricks.net" in (context.root / "config/defaults.yml").read_text()
+    assert any("//adb-1.2.azuredatabricks.net/api" in one.url for one in everything.sent)
+
+
+def test_jobs_that_run_as_another_identity_have_it_in_the_workspace(everything: Wire, step: Step) -> None:
+    other = "c0ffee00-0000-4000-8000-00000000000c"
+    everything.on("POST", "/scim/v2/ServicePrincipals", Answer(201, {"id": "9"}))
+    jobs = dataclasses.replace(step.context().environment.jobs, run_as={"service_principal_name": other})
+    bootstrap_environment(step.context(jobs=jobs))
+    (joined,) = (one.json["applicationId"] for one in everything.sent if one.method == "POST" and "Princip" in one.url)
+    assert joined == other
+    assert "Service Principal User" in step.text

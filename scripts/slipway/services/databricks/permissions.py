@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slipway.services.databricks.client import Client
+from slipway.services.databricks.errors import NotFound
 
 _SCIM_TYPE = {"Content-Type": "application/scim+json"}
 
@@ -60,3 +61,23 @@ class Permissions:
             "entitlements": [{"value": "workspace-access"}, {"value": "allow-cluster-create"}],
         }
         self.client.perform_query("POST", "/preview/scim/v2/ServicePrincipals", data=body, headers=_SCIM_TYPE)
+
+    def entitle(self, member_id: str, entitlement: str) -> None:
+        """Gives a service principal, by the id that the workspace gave it, one entitlement more."""
+        operation = {"op": "add", "path": "entitlements", "value": [{"value": entitlement}]}
+        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}
+        path = f"/preview/scim/v2/ServicePrincipals/{member_id}"
+        self.client.perform_query("PATCH", path, data=body, headers=_SCIM_TYPE)
+
+    def remove_service_principal(self, member_id: str) -> None:
+        """Takes it out of the workspace; one that has gone is fine."""
+        try:
+            self.client.perform_query("DELETE", f"/preview/scim/v2/ServicePrincipals/{member_id}")
+        except NotFound:
+            return
+
+    def has_group(self, name: str) -> bool:
+        """Whether the workspace has a group of that name (SCIM compares it without regard to case)."""
+        query = {"filter": f'displayName eq "{name}"', "attributes": "displayName"}
+        found = self.client.perform_query("GET", "/preview/scim/v2/Groups", data=query).get("Resources") or []
+        return any(str(one.get("displayName")).lower() == name.lower() for one in found)

@@ -26,6 +26,7 @@ ROLES = {
 _GUID_NAMESPACE = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
 _ROLES_API = "2022-04-01"
 _IDENTITY_API = "2023-01-31"
+_RESOURCES_API = "2021-04-01"
 
 
 class Resources:
@@ -49,6 +50,57 @@ class Resources:
         with translated(f"creating resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
             self._client.resource_groups.create_or_update(name, {"location": location, "tags": dict(tags)})
 
+    def group(self, name: str) -> dict[str, Any] | None:
+        """The group as Resource Manager shows it (location, tags), or None."""
+        with translated(f"looking for resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
+            try:
+                return self.send("GET", f"{self._group(name)}?api-version={_RESOURCES_API}")
+            except HttpResponseError as error:
+                if error.status_code == 404:
+                    return None
+                raise
+
+    def delete_group(self, name: str) -> None:
+        """Deletes the group with all that is in it, and waits for the end."""
+        with translated(f"deleting resource group {name}", changed="Some of what is in it may be gone already."):
+            try:
+                self._client.resource_groups.begin_delete(name, polling_interval=5).result()
+            except ResourceNotFoundError:
+                return
+
+    def inside(self, group: str) -> list[dict[str, Any]]:
+        """What lies in a group (REST shape: id, name, type, tags; every page); empty where there is no such group."""
+        found: list[dict[str, Any]] = []
+        url: str | None = f"{self._group(group)}/resources?api-version={_RESOURCES_API}"
+        with translated(f"reading what is in resource group {group}"):
+            try:
+                while url:
+                    answer = self.send("GET", url)
+                    found += answer.get("value") or []
+                    url = answer.get("nextLink")
+            except HttpResponseError as error:
+                if error.status_code != 404:
+                    raise
+        return found
+
+    def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
+        """A resource as its provider shows it, or None."""
+        with translated(f"looking for {resource_id}"):
+            try:
+                return self.send("GET", f"{resource_id}?api-version={api_version}")
+            except HttpResponseError as error:
+                if error.status_code == 404:
+                    return None
+                raise
+
+    def unassign(self, assignment: dict[str, Any]) -> None:
+        """Takes a role assignment away, as `assignments` gives it; a missing one is fine."""
+        with translated(f"removing the role assignment {assignment['id']}", next_step=_NO_ASSIGN):
+            self.send("DELETE", f"{assignment['id']}?api-version={_ROLES_API}")
+
+    def _group(self, name: str) -> str:
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{name}"
+
     def identity_of(self, resource_id: str, api_version: str) -> str | None:
         """The object id of a resource's system-assigned identity, "" where it has none; None when there is no such resource."""
         with translated(f"looking for {resource_id}"):
@@ -67,7 +119,7 @@ class Resources:
         url = f"{resource_id}/providers/Microsoft.ManagedIdentity/identities/default?api-version={_IDENTITY_API}"
         with translated(f"looking for the identity of {resource_id}"):
             try:
-                found = self._send("GET", url)
+                found = self.send("GET", url)
             except HttpResponseError as error:
                 if error.status_code == 404:
                     return None
@@ -83,7 +135,7 @@ class Resources:
         )
         with translated(f"reading role assignments of {scope}"):
             while url:
-                answer = self._send("GET", url)
+                answer = self.send("GET", url)
                 found += answer.get("value") or []
                 url = answer.get("nextLink")
         return [
@@ -107,7 +159,7 @@ class Resources:
         url = f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}?api-version={_ROLES_API}"
         with translated(f"giving {principal_id} the role {role} on {scope}", next_step=_NO_ASSIGN):
             try:
-                self._send("PUT", url, body)
+                self.send("PUT", url, body)
             except HttpResponseError as error:
                 if error.status_code != 409 or "RoleAssignmentExists" not in str(error):
                     raise
@@ -115,11 +167,12 @@ class Resources:
     def role_id(self, role: str) -> str:
         return f"/subscriptions/{self.subscription_id}/providers/Microsoft.Authorization/roleDefinitions/{ROLES[role]}"
 
-    def _send(self, method: str, url: str, body: Any = None) -> dict[str, Any]:
+    def send(self, method: str, url: str, body: Any = None) -> dict[str, Any]:
+        """One request to Resource Manager, its path as `url`. Raises HttpResponseError; {} where the answer has no object."""
         response = self._client.send_request(HttpRequest(method, url, json=body))
         if response.status_code >= 400:
             raise HttpResponseError(response=response)
-        parsed = response.json()
+        parsed = response.json() if response.content else {}
         return parsed if isinstance(parsed, dict) else {}
 
 

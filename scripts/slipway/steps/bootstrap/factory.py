@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from slipway.command import Context
 from slipway.errors import AuthenticationError
 from slipway.services.credentials import Credential
 from slipway.services.resource_manager.deployments import Deployment, Deployments
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.template_lines import read_template
+from slipway.steps.bootstrap.report import Refusal, Report, az
 from slipway.steps.deploy_resources import FACTORY_API, deployment_name, factory_id, tags
 
 TEMPLATE = "arm/factory.json"
@@ -15,27 +18,37 @@ TEMPLATE = "arm/factory.json"
 _PAUSE, _TRIES = 5.0, 12
 
 
-def make_factory(context: Context, identity: Credential, resources: Resources) -> bool:
-    """Makes an empty factory where there is none; whether that was (or would be) done. One that exists is not touched."""
+def make_factory(context: Context, identity: Credential, resources: Resources, report: Report) -> bool:
+    """Makes an empty factory where there is none; whether there is one at the end. One that exists is not touched."""
     environment = context.environment
-    name = environment.resources.data_factory
-    if resources.identity_of(factory_id(environment), FACTORY_API) is not None:
-        context.log.info(f"= {name} is there")
-        return False
-    context.log.info(f"+ {name}, empty, with a system-assigned identity")
-    if not context.what_if:
-        deployment = Deployment(
-            name=deployment_name(environment.name, "factory"),
-            group=environment.azure.resource_group,
-            template=read_template(context.root / TEMPLATE, TEMPLATE),
-            parameters={
-                "location": environment.azure.location,
-                "dataFactoryName": name,
-                "tags": tags(environment),
-            },
-        )
-        Deployments(identity, environment.azure.subscription_id).deploy(deployment)
-    return True
+    name, group = environment.resources.data_factory, environment.azure.resource_group
+    parameters = {"location": environment.azure.location, "dataFactoryName": name, "tags": tags(environment)}
+    said = [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in parameters.items()]
+    refusal = Refusal(
+        what=f"make the data factory {name}",
+        who=f"Data Factory Contributor, Contributor or Owner of {group}",
+        mend=az(
+            *("deployment", "group", "create", "--template-file", TEMPLATE, "--parameters", *said),
+            resource_group=group,
+            subscription=environment.azure.subscription_id,
+        ),
+    )
+    with report.part(context, refusal):
+        if resources.identity_of(factory_id(environment), FACTORY_API) is not None:
+            context.log.info(f"= {name} is there")
+            return True
+        context.log.info(f"+ {name}, empty, with a system-assigned identity")
+        if not context.what_if:
+            deployment = Deployment(
+                name=deployment_name(environment.name, "factory"),
+                group=group,
+                template=read_template(context.root / TEMPLATE, TEMPLATE),
+                parameters=parameters,
+            )
+            Deployments(identity, environment.azure.subscription_id).deploy(deployment)
+        report.done.append(f"data factory {name}")
+        return not context.what_if
+    return False
 
 
 def factory_application(context: Context, resources: Resources) -> str | None:

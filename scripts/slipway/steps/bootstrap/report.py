@@ -1,0 +1,71 @@
+"""What a bootstrap did, and what this identity was not let do, each with the one command for somebody with more rights."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from slipway.command import Context
+from slipway.errors import AuthenticationError
+from slipway.services.credentials import SignInFailed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """`what` was refused, who may do it, and the command (or "portal: …") that does it."""
+
+    what: str
+    who: str
+    mend: str
+
+
+@dataclass
+class Report:
+    """`done`: what was changed, or would be. `pending`: groups that are not there yet, of a --what-if."""
+
+    done: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+
+    @contextmanager
+    def part(self, context: Context, refusal: Refusal) -> Iterator[None]:
+        """What is refused inside is noted, and the rest goes on. No sign-in at all ends everything."""
+        try:
+            yield
+        except SignInFailed:
+            raise
+        except AuthenticationError as error:
+            context.log.warning(error.what)
+            self.refused.append(refusal)
+
+
+def again(context: Context) -> str:
+    """The command that does all that is missing, for somebody with more rights."""
+    return f"python scripts/bootstrap_environment.py --environment {context.environment.name}"
+
+
+def az(*words: str, **options: str) -> str:
+    """An az command, quoted for a shell: `az("lock", "create", lock_type="CanNotDelete")`."""
+    parts = ["az", *words]
+    for name, value in options.items():
+        parts += ["--" + name.replace("_", "-"), value]
+    return shlex.join(parts)
+
+
+def conclude(context: Context, report: Report) -> None:
+    """The last words. Raises AuthenticationError where something was refused, with all of it."""
+    log, name = context.log, context.environment.name
+    if report.refused:
+        lines = [f"  - {one.what} ({one.who}):\n      {one.mend}" for one in report.refused]
+        raise AuthenticationError(
+            f"{len(report.refused)} parts of {name} were refused to this identity.",
+            changed="Nothing was changed." if context.what_if else "Everything else above is done.",
+            next_step="Somebody who may has to:\n" + "\n".join(lines) + f"\nThen run again: {again(context)}",
+        )
+    if not report.done:
+        log.info(f"Everything that {name} needs is there: nothing to change.")
+    elif context.what_if:
+        log.info(f"{len(report.done)} changes would be made.")
+    else:
+        log.info(f"{name} is ready: {len(report.done)} changes. New roles can take up to 10 minutes to work.")

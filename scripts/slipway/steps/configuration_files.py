@@ -1,0 +1,47 @@
+"""Writes single values into the configuration, comments kept: whole files, or none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from slipway.domain.configuration import look_up, parse
+from slipway.domain.environment import DEFAULTS, FOLDER
+from slipway.domain.yaml_edit import set_value
+from slipway.errors import NotPossible
+
+
+def file_of(root: Path, environment: str, path: str) -> str:
+    """Which file says the value at a key path: the environment's own where it says anything of it, else the defaults."""
+    own = f"{FOLDER}/{environment}.yml"
+    found, _, _ = parse((root / own).read_text(encoding="utf-8"), own)
+    return own if look_up(found, path)[0] else DEFAULTS
+
+
+def write_values(root: Path, file: str, values: Mapping[str, Any]) -> None:
+    """Sets values by key path in one file, which is replaced at once. Raises NotPossible, and then nothing is written."""
+    if (root / "release.json").exists():
+        raise NotPossible(
+            f"{file} is part of a built release here, and a release is not changed.",
+            changed="The file was not changed.",
+            next_step="Run this in the repository.",
+        )
+    path = root / file
+    text = path.read_text(encoding="utf-8")
+    for key, value in values.items():
+        text = set_value(text, key.split("."), value)
+    write_text(path, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The file's whole text, in one step. Raises NotPossible where it can't be written."""
+    beside = path.with_name(path.name + ".new")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        if path.exists():
+            beside.chmod(path.stat().st_mode)
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise NotPossible(f"{path} can't be written: {error}", changed="The file was not changed.") from error
