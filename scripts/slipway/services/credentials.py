@@ -38,6 +38,9 @@ _NO_ANSWER = re.compile(
     r"Connect(?:ion)?Timeout|timed out|CERTIFICATE_VERIFY_FAILED|Connection aborted|RemoteDisconnected"
 )
 _ENTRA_ERROR = re.compile(r"AADSTS\d+:[^\r\n]*")
+# A person's sign-in that has ended: by age or by no use, by a new password, or because a second factor is asked for again
+# (https://learn.microsoft.com/entra/identity-platform/reference-error-codes).
+_ENDED = re.compile(r"AADSTS(?:700082|700084|70043|70044|50173|50076|50078|50079|50089|50132|50133):")
 
 
 class SignInFailed(AuthenticationError):
@@ -119,6 +122,8 @@ class Credential:
     def _refused(self, message: str, scopes: tuple[str, ...]) -> SignInFailed:
         what = f"Signing in as {self.who} for {', '.join(scopes)} failed: "
         entra = _ENTRA_ERROR.search(message)
+        if entra and _ENDED.match(entra.group(0)):
+            return SignInFailed(what + scrub(entra.group(0)), next_step="Sign in again: az login")
         if entra:
             return SignInFailed(
                 what + scrub(entra.group(0)),
