@@ -9,7 +9,7 @@
 | 4 | ReleaseError | the release's content is refused |
 | 5 | AuthenticationError | the service does not know us, or does not let us |
 | 6 | ServiceError | a service failed, is unavailable, or refused a request |
-| 7 | TestFailed | the integration test failed |
+| 7 | TestFailed | the integration test failed, or a notebook that was run from a sandbox |
 | 8 | Conflict | somebody else holds it, or changed it |
 | 9 | NotPossible | this can't be done in the state things are in |
 | 10 | WatchBreached | too many first runs of a release failed |

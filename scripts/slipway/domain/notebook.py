@@ -13,6 +13,8 @@ HEADERS = {
     ".scala": ("SCALA", b"// Databricks notebook source"),
     ".r": ("R", b"# Databricks notebook source"),
 }
+COMMENTS = {"PYTHON": "#", "SQL": "--", "SCALA": "//", "R": "#"}
+"""How a line that is no code begins in each language: the header, and the lines that part cells."""
 
 
 def notebook_language(name: str, start: bytes) -> str | None:

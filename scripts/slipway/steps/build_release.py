@@ -49,7 +49,7 @@ def build_release(log: Log, arguments: argparse.Namespace, variables: Mapping[st
     build = arguments.build if arguments.build is not None else variables.get("BUILD_BUILDID", "")
     output = arguments.output or root / "dist" / "release"
     with tempfile.TemporaryDirectory(prefix="slipway-wheel-") as scratch:
-        wheels = _wheels(log, root, arguments.wheel, Path(scratch))
+        wheels = build_wheels(log, root, arguments.wheel, Path(scratch))
         with log.section("Checking the release"):
             files, findings = collect(root, wheels)
             findings += check_release(files, environments)
@@ -76,7 +76,7 @@ def _commit(root: Path, variables: Mapping[str, str]) -> str:
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def _wheels(log: Log, root: Path, folder: Path | None, scratch: Path) -> list[Path]:
+def build_wheels(log: Log, root: Path, folder: Path | None, scratch: Path) -> list[Path]:
     """The wheels in the folder; with none given the library's, built now (one built before may be an old one), or, in
     a project without library/, those in dist/wheel."""
     library = root / "library"

@@ -16,7 +16,6 @@ from slipway.domain.state import SlotRecord, TestResult
 from slipway.domain.transition import tested
 from slipway.errors import Conflict, NotPossible, SlipwayError, TestFailed, saying
 from slipway.services.data_factory_runs import PipelineRuns
-from slipway.services.databricks.errors import DatabricksError
 from slipway.steps.auditing import audited, noted, row
 from slipway.steps.claiming import claim_options
 from slipway.steps.factory_test import FactoryTest, runs_of
@@ -24,11 +23,12 @@ from slipway.steps.release_source import release_of, target_of
 from slipway.steps.runs import describe, runs_reading
 from slipway.steps.session import Session, open_session
 from slipway.steps.slot_reading import why_not_whole
+from slipway.steps.submitted_run import follow, output_of
 
 TASK = "integration_test"
 _GRACE_MINUTES = 15
 """How much longer than the test's own limit the run may take, for its cluster to start."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.3, 10.0
+_FIRST_PAUSE = 0.3
 _CANCEL_SECONDS = 300.0
 _UNTOUCHED = "Jobs and the live slot were not touched."
 
@@ -212,40 +212,22 @@ def _lost_runs(session: Session, name: str, folder: str) -> list[dict[str, Any]]
 def _run(session: Session, body: dict[str, Any]) -> dict[str, Any]:
     """Starts the run and waits for its end; a run that is given up is cancelled."""
     session.guard()
-    run_id = session.workspace.submit_run(body)
-    limit = session.now() + body["timeout_seconds"] + 60
-    pause, told = _FIRST_PAUSE, ""
-    try:
-        while True:
-            run = session.workspace.get_run(run_id)
-            state = (run.get("state") or {}).get("life_cycle_state", "")
-            if state != told:
-                session.log.info(f"run {run_id}: {state} {run.get('run_page_url', '')}".rstrip())
-                told = state
-            if state in ("TERMINATED", "SKIPPED", "INTERNAL_ERROR"):
-                return run
-            if session.now() > limit:
-                raise TestFailed(f"The integration test (run {run_id}) did not end in time.", changed=_UNTOUCHED)
-            session.guard()
-            session.context.sleep(pause)
-            pause = min(_LONGEST_PAUSE, pause * 1.3)
-    except BaseException:
-        session.workspace.cancel_run(run_id)
-        raise
+    return follow(
+        session.workspace,
+        session.workspace.submit_run(body),
+        log=session.log,
+        now=session.now,
+        sleep=session.context.sleep,
+        limit=body["timeout_seconds"] + 60,
+        guard=session.guard,
+    )
 
 
 def _report(session: Session, run: dict[str, Any], record: SlotRecord) -> Report:
     """What the notebook said; a run that ended otherwise is a report with one failed check. Raises ServiceError where the
     service does not say which: nobody knows then whether the test passed."""
-    tasks = run.get("tasks") or [run]
-    try:
-        output = session.workspace.get_run_output(int(tasks[0]["run_id"]))
-    except DatabricksError as error:
-        if error.failure is None or error.failure.status == 429 or error.failure.status >= 500:
-            raise
-        output = {"error": f"no output: {error.what}"}
+    output, message = output_of(session.workspace, run)
     said = (output.get("notebook_output") or {}).get("result")
-    message = (tasks[0].get("state") or {}).get("state_message") or (run.get("state") or {}).get("state_message") or ""
     trace = output.get("error_trace")
     if trace:
         session.log.info(str(trace))
