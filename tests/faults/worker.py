@@ -21,7 +21,13 @@ from typing import Any
 # Waiting between attempts is the same with every factor; only tests would last longer.
 FASTER = 50.0
 
-_CLIENTS = ("azure.identity", "azure.storage.blob", "slipway.services.databricks", "slipway.services.storage")
+_CLIENTS = (
+    "azure.identity",
+    "azure.storage.blob",
+    "azure.mgmt.resource.resources",
+    "slipway.services.databricks",
+    "slipway.services.storage",
+)
 _STEPS = (
     "deploy_resources",
     "publish_slot",
@@ -31,6 +37,9 @@ _STEPS = (
     "adopt_job",
     "watch_release",
     "provision_secrets",
+    "publish_factory_candidate",
+    "bootstrap_environment",
+    "doctor",
 )
 
 

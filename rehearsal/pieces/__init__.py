@@ -1,0 +1,15 @@
+"""The pieces of a first hour: what an environment needs before its first release, each with how it is lost in the stand-ins.
+
+`python -m rehearsal pieces` lists them; `make rehearse ARGS="--without NAME"` takes one away after the bootstrap; tests/first_hour
+takes away each in turn.
+"""
+
+from __future__ import annotations
+
+from rehearsal.pieces import azure, workspace
+from rehearsal.pieces.hand import Hand
+from rehearsal.pieces.piece import Piece
+
+PIECES: dict[str, Piece] = {piece.name: piece for piece in (*azure.PIECES, *workspace.PIECES)}
+
+__all__ = ["PIECES", "Hand", "Piece"]

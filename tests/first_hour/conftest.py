@@ -1,0 +1,33 @@
+"""One estate for each process of the run, set up by the scripts; each test gets a copy of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.agents import Agent
+from tests.first_hour.estate import Estate, copied, set_up
+
+
+@pytest.fixture(scope="session")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    agent = Agent(tmp_path_factory.mktemp("agent") / "agent")
+    yield agent
+    agent.close()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, agent: Agent) -> Path:
+    folder = tmp_path_factory.mktemp("first-hour") / "template"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        set_up(folder, agent, patch)
+    return folder
+
+
+@pytest.fixture
+def estate(template: Path, tmp_path: Path, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estate]:
+    with Estate(copied(template, tmp_path / "estate"), agent, monkeypatch) as estate:
+        yield estate
