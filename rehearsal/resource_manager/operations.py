@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.entra.directory import Principal
-from rehearsal.resource_manager.access import require
+from rehearsal.resource_manager.access import may, require
 from rehearsal.resource_manager.api_versions import check_supported
 from rehearsal.resource_manager.errors import ServiceError, group_not_found, not_found
 from rehearsal.resource_manager.identifiers import ResourceId, group_of, parse, subscription_of
@@ -24,6 +24,9 @@ from rehearsal.world import World
 
 Json = Any
 _GROUP = "microsoft.resources/resourcegroups"
+# Registered in every subscription
+# (learn.microsoft.com/azure/azure-resource-manager/management/azure-services-resource-providers#registered-by-default).
+_ALWAYS = ("Microsoft.Resources", "Microsoft.Authorization")
 
 
 class Operations:
@@ -72,10 +75,11 @@ class Operations:
         )
         return kind, write
 
-    def put(self, kind: ResourceType, write: Write) -> dict[str, Json]:
-        """Check everything and write. Raises ServiceError."""
+    def put(self, kind: ResourceType, write: Write, *, deployed: bool = False) -> dict[str, Json]:
+        """Check everything and write; `deployed`: as a part of a template. Raises ServiceError."""
         self.authorise(kind, write)
         self.check_place(str(write.id), parent=kind.name.lower() != _GROUP)
+        self.check_registered(kind, write, deployed=deployed)
         locked(self.world, self._id(write), "write")
         self.check_parent(write.id, kind)
         self.check(kind, write)
@@ -85,6 +89,28 @@ class Operations:
         """Raises ServiceError for what the provider refuses, as far as that can be told."""
         if not write.vague:
             kind.check(write)
+
+    def check_registered(self, kind: ResourceType, write: Write, *, deployed: bool) -> None:
+        """Raises ServiceError 409 when the subscription does not have the type's provider (github.com/Azure/azure-sdk-for-java
+        issue 1154; the body as in github.com/microsoft/microsoft-foundry-for-vscode issue 270).
+
+        A deployment registers the providers of its template by itself
+        (learn.microsoft.com/azure/azure-resource-manager/management/resource-providers-and-types), here where the caller may
+        register them; that it does not where they may not is unverified.
+        """
+        namespace = kind.name.partition("/")[0]
+        resources, subscription = self.world.resources, write.subscription
+        if not subscription or namespace in _ALWAYS or resources.registration(subscription, namespace) == "Registered":
+            return
+        if deployed and may(self.world, write.caller, f"/subscriptions/{subscription}", f"{namespace}/register/action"):
+            resources.set_registration(subscription, namespace, "Registered")
+            return
+        message = (
+            f"The subscription is not registered to use namespace '{namespace}'. See https://aka.ms/rps-not-found for how to "
+            "register subscriptions."
+        )
+        code = "MissingSubscriptionRegistration"
+        raise ServiceError(409, code, message, details=[{"code": code, "target": namespace, "message": message}])
 
     def authorise(self, kind: ResourceType, write: Write) -> None:
         """Raises ServiceError 403 when the caller may not write that resource."""

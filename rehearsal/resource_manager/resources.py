@@ -47,6 +47,7 @@ class Resources:
     def __init__(self, store: Store) -> None:
         self._resources = store.collection("resource_manager/resources")
         self._subscriptions = store.collection("resource_manager/subscriptions")
+        self._registrations = store.collection("resource_manager/registrations")
         self._by_name: dict[tuple[str, str], list[str]] = {}
         for key in self._resources:
             self._index(self._resources[key])
@@ -77,6 +78,14 @@ class Resources:
             **self._subscriptions[subscription_id.lower()],
             "tags": dict(tags),
         }
+
+    def registration(self, subscription_id: str, namespace: str) -> str:
+        """Registered, or what was set; a subscription of a rehearsal has every provider from the start."""
+        return str(self._registrations.get(f"{subscription_id}/{namespace}".lower()) or "Registered")
+
+    def set_registration(self, subscription_id: str, namespace: str, state: str) -> None:
+        """state: Registered, NotRegistered, Unregistered, …"""
+        self._registrations[f"{subscription_id}/{namespace}".lower()] = state
 
     def get(self, resource_id: str) -> dict[str, Any] | None:
         """The full resource (or resource group) JSON as GET returns it, or None."""

@@ -80,6 +80,19 @@ async def _one_provider(exchange: Exchange) -> Response:
     )
 
 
+async def _register(exchange: Exchange) -> Response:
+    """Registering goes on for a minute or so in Azure, and is told as under way; here it has ended when it is looked at."""
+    asked = exchange.values["namespace"]
+    namespace = next((one for one in _namespaces(exchange) if one.lower() == asked.lower()), None)
+    if namespace is not None:
+        subscription = exchange.values["subscription"]
+        require(exchange.world, exchange.caller, f"/subscriptions/{subscription}", f"{namespace}/register/action")
+        if exchange.world.resources.registration(subscription, namespace) != "Registered":
+            exchange.world.resources.set_registration(subscription, namespace, "Registered")
+            return answer({**_provider(exchange, namespace), "registrationState": "Registering"})
+    return await _one_provider(exchange)
+
+
 def _namespaces(exchange: Exchange) -> list[str]:
     exchange.operations.check_place(exchange.path)
     return sorted({kind.name.split("/")[0] for kind in exchange.operations.providers.all()})
@@ -90,6 +103,7 @@ def _provider(exchange: Exchange, namespace: str) -> dict[str, Json]:
     return {
         "id": f"/subscriptions/{exchange.values['subscription']}/providers/{namespace}",
         **provider(namespace, kinds),
+        "registrationState": exchange.world.resources.registration(exchange.values["subscription"], namespace),
     }
 
 
@@ -203,7 +217,7 @@ RULES: tuple[Rule, ...] = (
     rule("GET", _SUBSCRIPTION + r"/locations", _locations),
     rule("GET", _SUBSCRIPTION + r"/providers", _providers),
     rule("GET", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)", _one_provider),
-    rule("POST", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)/register", _one_provider),
+    rule("POST", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)/register", _register),
     rule("GET", _SUBSCRIPTION + r"/operationresults/(?P<number>[^/]+)", _later),
     rule("GET", _SUBSCRIPTION + r"/resourcegroups", _groups),
     rule("PUT", _GROUP, _put_group),

@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from starlette.requests import Request
 
 from rehearsal.entra.directory import InvalidToken
+from rehearsal.network import lets_in
 from rehearsal.storage.permissions import needed
 from rehearsal.storage.refusals import CHALLENGE, Refused, not_implemented, unauthenticated
 from rehearsal.storage.signature import authorization
@@ -38,16 +39,16 @@ _REASONS = {
 
 
 def admitted(world: World, request: Request) -> dict[str, str]:
-    """The headers to go to Azurite with. Raises Refused.
-
-    Firewall rules are not looked at: every caller of a rehearsal is this machine, which is in no list of addresses.
-    """
+    """The headers to go to Azurite with. Raises Refused."""
     host = request.url.hostname or ""
     account = host.partition(".")[0]
     resource = world.resources.find(ACCOUNTS, account)
     if resource is None:
         # Unverified: the name of an account that does not exist resolves to nothing, so a real client gets no answer at all.
         raise Refused(404, "ResourceNotFound", f"There is no storage account {account} in this rehearsal.")
+    if not lets_in(resource.get("properties", {})):
+        # Before anything else is looked at; code and sentence as in github.com/microsoft/AzureStorageExplorer issue 9150.
+        raise Refused(403, "AuthorizationFailure", "This request is not authorized to perform this operation.")
     if (name := next((name for name, value in request.headers.items() if not value.isascii()), None)) is not None:
         sentence = "The value for one of the HTTP headers is not in the correct format."
         raise Refused(400, "InvalidHeaderValue", sentence, detail=f"HeaderName: {name}")

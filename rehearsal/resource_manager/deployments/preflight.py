@@ -67,6 +67,9 @@ def _check_one(operations: Operations, resource: Resource, caller: Principal, *,
             f"'{action}' at scope '{resource.id}'."
         )
     locked(operations.world, resource.id, "write")
+    namespace = kind.name.partition("/")[0]
+    if not may(operations.world, caller, f"/subscriptions/{write.subscription}", f"{namespace}/register/action"):
+        operations.check_registered(kind, write, deployed=False)
     operations.check(kind, write)
     return None
 

@@ -176,7 +176,7 @@ class Runner:
         kind, write = self.operations.prepare(
             resource.id, body, resource.api_version, self.caller, resource_type=resource.type
         )
-        self.operations.put(kind, write)
+        self.operations.put(kind, write, deployed=True)
         return write.existing is None
 
     async def _nested(self, plan: Plan, step: Step, request: DeploymentRequest) -> dict[str, Json] | None:

@@ -40,8 +40,9 @@ def bootstrap_environment(context: Context) -> None:
     resources = Resources(identity, context.environment.azure.subscription_id)
     create = getattr(context.arguments, "workspace", None) == "create"
     with context.log.section("Subscription"):
-        register_providers(context, resources, report, (*NAMESPACES, *((WORKSPACES,) if create else ())))
-        check_names(context, resources)
+        namespaces = (*NAMESPACES, *((WORKSPACES,) if create else ()))
+        registered = register_providers(context, resources, report, namespaces)
+        check_names(context, resources, registered)
     state = _state(context, identity, resources, report)
     with context.log.section("Release identity"):
         known = _identity(context, resources, report, state=state)

@@ -308,7 +308,7 @@ def test_a_provider_that_is_not_registered_is_registered_and_waited_for(
     everything.on("POST", r"/Microsoft\.KeyVault/register", Answer(body={"registrationState": "Registering"}))
     bootstrap_environment(step.context())
     assert everything.writes() == [f"POST {SUBSCRIPTION}/providers/Microsoft.KeyVault/register"]
-    assert moment.slept == [10.0, 10.0]
+    assert moment.slept == [5.0, 5.0]
 
 
 def test_names_of_somebody_else_end_it_before_anything_is_made(nothing: Wire, step: Step) -> None:

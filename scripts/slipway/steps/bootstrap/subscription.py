@@ -19,11 +19,17 @@ from slipway.steps.bootstrap.report import Refusal, Report, az
 NAMESPACES = ("Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.DataFactory", "Microsoft.ManagedIdentity")
 WORKSPACES = "Microsoft.Databricks"
 # A registration takes a minute or so (seconds between two looks, and how many of them).
-_PAUSE, _TRIES = 10.0, 30
+_PAUSE, _TRIES = 5.0, 60
 
 
-def register_providers(context: Context, resources: Resources, report: Report, namespaces: Iterable[str]) -> None:
-    """Registers what is not; a subscription that never had such a resource refuses to make one otherwise."""
+def register_providers(
+    context: Context, resources: Resources, report: Report, namespaces: Iterable[str]
+) -> frozenset[str]:
+    """Registers what is not; a subscription that never had such a resource refuses to make one otherwise.
+
+    The namespaces that are registered at the end.
+    """
+    registered = set()
     for namespace in namespaces:
         command = az("provider", "register", "--wait", namespace=namespace, subscription=resources.subscription_id)
         refusal = Refusal(
@@ -32,31 +38,34 @@ def register_providers(context: Context, resources: Resources, report: Report, n
             mend=command,
         )
         with report.part(context, refusal):
-            _register(context, resources, report, namespace)
+            if _register(context, resources, report, namespace):
+                registered.add(namespace)
+    return frozenset(registered)
 
 
-def _register(context: Context, resources: Resources, report: Report, namespace: str) -> None:
+def _register(context: Context, resources: Resources, report: Report, namespace: str) -> bool:
     state = registration_of(resources, namespace)
     if state in ("Registered", "Registering"):
         context.log.info(f"= {namespace} is {state.lower()}")
-        return
+        return True
     context.log.info(f"+ {namespace} is registered")
     report.done.append(f"registration of {namespace}")
     if context.what_if:
-        return
+        return False
     state = register(resources, namespace)
     for _ in range(_TRIES):
         if state == "Registered":
-            return
+            return True
         context.sleep(_PAUSE)
         state = registration_of(resources, namespace)
     context.log.warning(f"{namespace} is still {state.lower()}: what needs it may be refused for some minutes.")
+    return False
 
 
-def check_names(context: Context, resources: Resources) -> None:
+def check_names(context: Context, resources: Resources, registered: frozenset[str]) -> None:
     """Raises NotPossible when a name is taken by somebody else that Azure has only once, before anything is made.
 
-    Names that the environment's own groups have already are not asked for.
+    Names that the environment's own groups have already are not asked for; only a provider that is registered answers.
     """
     environment = context.environment
     azure, wanted = environment.azure, environment.resources
@@ -69,7 +78,9 @@ def check_names(context: Context, resources: Resources) -> None:
     }
     taken = []
     for key, (kind, name) in names.items():
-        if name.lower() not in ours and not (found := availability(resources, kind, name)).free:
+        if kind.partition("/")[0] not in registered or name.lower() in ours:
+            continue
+        if not (found := availability(resources, kind, name)).free:
             taken.append((key, name, found.why))
     if not taken:
         context.log.info("= names that Azure has only once are free, or ours")
