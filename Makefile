@@ -2,6 +2,7 @@
 # make test           everything that must hold: lint, types, architecture, YAML, tests
 # make test-release   the story of a project, release by release (minutes)
 # make test-faults    releases cut at one request after the other, in storms, two at once (minutes)
+# make test-first-hour  every piece of an environment taken away, named by the doctor, mended as printed, released to (minutes)
 # make test-contract  az, databricks, the vendors' SDKs and curl judge the stand-ins (minutes); ARGS=--record writes down who asked what
 # make verify-azure   the same in a real subscription and workspace that NAMES=file.toml names (docs/verify-azure.md)
 # make test-rules     takes out each rule of docs/rules.md: its test must go red (minutes)
@@ -11,7 +12,7 @@ RUN = .venv/bin/python
 # A file's tests share what they set up, so they stay in one process.
 SIDE_BY_SIDE = -n 2 --dist loadfile
 
-.PHONY: help rehearse test lint unit test-release test-faults test-contract verify-azure test-rules setup format lock
+.PHONY: help rehearse test lint unit test-release test-faults test-first-hour test-contract verify-azure test-rules setup format lock
 
 help:
 	@grep -E '^#' Makefile | sed 's/^# //'
@@ -41,6 +42,11 @@ test-release: setup
 # A release is cut at each eighth request here; SLIPWAY_CUT_EVERY=1 cuts it at every one, in an hour.
 test-faults: setup
 	$(RUN) -m pytest -m faults --dist load -n 2 --durations=10
+
+# Every piece of an environment is taken away in turn; mends run in a shell as they are printed, so az has to be there.
+test-first-hour: setup
+	@$(PYTHON) -m rehearsal.setup contract
+	$(RUN) -m pytest -m first_hour tests/first_hour --dist load -n 2 --durations=5
 
 # Clients that were written for the real services, in an environment of their own, in front of the stand-ins.
 test-contract:

@@ -9,6 +9,7 @@ from rehearsal.setup import ROOT, environment_folder
 
 # First word -> the module whose main() it is; with any other, a release is rehearsed.
 COMMANDS = {
+    "pieces": "rehearsal.pieces.command",
     "pipeline": "rehearsal.pipelines.preview_command",
     "template": "rehearsal.resource_manager.template_command",
 }

@@ -63,6 +63,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
     except FileNotFoundError as error:
         raise Refused(f"--datasets: {error}") from error
     choices, faults = options.choices(arguments), options.faults(arguments.faults)
+    pieces = options.without(arguments.without)
     groups = options.variable_groups(arguments.variable_group)
     log = Log(folder / "rehearsal.log", sys.stdout, verbose=arguments.verbose)
     rehearsal = Rehearsal(
@@ -83,6 +84,7 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
             return rehearsal.scripts.run_command(arguments.run)
         rehearsal.recover()
         rehearsal.bootstrap(only)
+        rehearsal.lose(pieces, only)
         rehearsal.set_faults(faults)
         report = rehearsal.release(
             only, pipeline=arguments.pipeline, parameters=options.parameters(arguments.parameter)

@@ -11,6 +11,7 @@ from rehearsal.choices import Choices
 from rehearsal.databricks.git import Remote
 from rehearsal.gateway.control_rules import fault_from
 from rehearsal.gateway.faults import Fault
+from rehearsal.pieces import PIECES, Piece
 from rehearsal.pipelines.groups import read_groups
 from rehearsal.pipelines.host import GroupVariable
 from rehearsal.rehearse import PIPELINE
@@ -48,6 +49,14 @@ def parameters(given: Sequence[str]) -> dict[str, str]:
     if wrong:
         raise Refused(f"--parameter {wrong[0]}: write it as name=value")
     return dict(each.split("=", 1) for each in given)
+
+
+def without(given: Sequence[str]) -> list[Piece]:
+    """The pieces of --without."""
+    unknown = [name for name in given if name not in PIECES]
+    if unknown:
+        raise Refused(f"--without {unknown[0]}: there is no such piece. python -m rehearsal pieces lists them")
+    return [PIECES[name] for name in given]
 
 
 def faults(file: Path | None) -> list[Fault]:
@@ -128,6 +137,14 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument(
         "--faults", type=Path, metavar="FILE", help="troubles that the release shall meet, as JSON (docs/faults.md)"
+    )
+    made.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PIECE",
+        help="take this away from the first environment after its bootstrap, and see what the doctor says (python -m "
+        "rehearsal pieces lists them); can be repeated",
     )
     made.add_argument(
         "--rate-limits",

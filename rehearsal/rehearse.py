@@ -20,6 +20,7 @@ from rehearsal.console import Log
 from rehearsal.dataset import Dataset
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
 from rehearsal.gateway.faults import Fault
+from rehearsal.pieces import Hand, Piece
 from rehearsal.pipelines.events import Event
 from rehearsal.pipelines.host import AgentHost, GroupVariable
 from rehearsal.pipelines.run import run_pipeline
@@ -104,6 +105,25 @@ class Rehearsal:
                 raise BootstrapFailed(f"{environment.name}:\n{finished.stdout}{finished.stderr}")
             self.server.call(partial(done.update, {environment.name: made_from}))
             self.log.say(f"Bootstrapped {environment.name} in {time.monotonic() - started:.1f} s", "dim")
+
+    def lose(self, pieces: Sequence[Piece], only: set[str] | None) -> None:
+        """Take pieces away from the first environment, and say what the doctor tells an admin then."""
+        if not pieces:
+            return
+        environment = self._environments(only)[0]
+        hand = Hand(self.server, environment)
+        for piece in pieces:
+            piece.lose(hand)
+            shown = "says nothing of it" if piece.first_step is None else f"says {piece.first_step}"
+            self.log.say(
+                f"Taken away from {environment.name}: {piece.says}. The first step of a release {shown}", "yellow"
+            )
+        hand.close()
+        finished = self.scripts.run("doctor", "--environment", environment.name)
+        self.log.say(f"The doctor tells an admin:\n{finished.stderr}", "dim")
+        # What was taken away is to be made again by the next bootstrap.
+        done = self.server.azure.world.store.collection("rehearsal/bootstrapped")
+        self.server.call(partial(done.pop, environment.name, None))
 
     def set_faults(self, faults: Sequence[Fault]) -> None:
         """From now on these strike."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.pieces import PIECES
 from tests.faults.agents import Agent
 from tests.first_hour.estate import Estate, copied, set_up
 
@@ -31,3 +32,13 @@ def template(tmp_path_factory: pytest.TempPathFactory, agent: Agent) -> Path:
 def estate(template: Path, tmp_path: Path, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estate]:
     with Estate(copied(template, tmp_path / "estate"), agent, monkeypatch) as estate:
         yield estate
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many pieces were missed, mended and released without."""
+    passed = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
+    pieces = [report.nodeid for report in passed if "test_a_piece_is_missed_and_mended[" in report.nodeid]
+    if pieces:
+        terminalreporter.write_line(
+            f"{len(pieces)} of {len(PIECES)} pieces taken away, named, mended, and released to."
+        )

@@ -25,7 +25,7 @@ from slipway.domain.environment import environment_names
 
 ROOT = Path(__file__).parents[3]
 RELEASE_HOOKS = {
-    "preDeploy": ["deploy_resources --wait 15", "provision_secrets"],
+    "preDeploy": ["doctor --short", "deploy_resources --wait 15", "provision_secrets"],
     "deploy": [
         "publish_slot",
         "publish_factory_candidate",
