@@ -1,42 +1,21 @@
-"""Everything Slipway says to a person, in a terminal and in Azure Pipelines' log.
+"""Everything Slipway says to a person, in a terminal and in the log of Azure Pipelines or GitHub Actions.
 
-In Azure Pipelines (recognised by `TF_BUILD`) sections become groups, warnings and errors become issues of the run, and
-summaries are attached to it, all by logging commands on standard output
-(https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands). Elsewhere the log goes to standard error,
-and only results to standard output.
+Where an agent reads the log (log_dialects.py) sections become groups, warnings and errors become issues of the run, and
+summaries are attached to it, all by commands on standard output. Elsewhere the log goes to standard error, and only results to
+standard output.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from slipway.errors import Finding
-
-# A logging command is recognised anywhere in a line, so text that is not ours must not hold the marker.
-_COMMAND = re.compile(r"##(?=vso\[|\[)", re.IGNORECASE)
-# A percent sign is escaped only where it would be read as a code: agents decode %AZP25 only with DECODE_PERCENTS on.
-_CODE = re.compile(r"%(?=0D|0A|3B|5D|AZP25)", re.IGNORECASE)
+from slipway.log_dialects import defuse, dialect_of
 
 _PROGRESS_SECONDS = 5.0
-
-
-def defuse(text: str) -> str:
-    """`text` so that an agent reads no command out of it; it looks the same to a person."""
-    return _COMMAND.sub("#\u200b#", text)
-
-
-def escape_data(text: str) -> str:
-    """A logging command's text: one line (the agent turns the codes back)."""
-    return _CODE.sub("%AZP25", text).replace("\r", "%0D").replace("\n", "%0A")
-
-
-def escape_property(text: str) -> str:
-    """A logging command's property value."""
-    return escape_data(text).replace("]", "%5D").replace(";", "%3B")
 
 
 class Log:
@@ -51,11 +30,11 @@ class Log:
         clock: Callable[[], float],
         verbose: bool = False,
     ) -> None:
-        self._azure = variables.get("TF_BUILD", "").lower() == "true"
+        self._agent = dialect_of(variables)
         self._out = out
-        self._stream = out if self._azure else err
-        self._colour = not self._azure and _is_terminal(err) and "NO_COLOR" not in variables
-        self._live = not self._azure and _is_terminal(err)
+        self._stream = out if self._agent else err
+        self._colour = self._agent is None and _is_terminal(err) and "NO_COLOR" not in variables
+        self._live = self._agent is None and _is_terminal(err)
         self._clock = clock
         self._results = Path(variables.get("SLIPWAY_RESULTS") or "test-results")
         self._secrets: list[str] = []
@@ -73,8 +52,11 @@ class Log:
     def section(self, title: str) -> Iterator[None]:
         """A timed group; ends with ✓ or, when an exception leaves it, ✕."""
         started = self._clock()
-        grouped = self._azure and self._depth == 0  # groups can't be nested in Azure Pipelines
-        self._write(f"##[group]{self._clean(title)}" if grouped else self._paint(self._clean(f"▸ {title}"), "1"))
+        agent = self._agent if self._depth == 0 else None  # groups can't be nested
+        if agent:
+            self._write_command(agent.group(self._clean(title)))
+        else:
+            self._write(self._paint(self._clean(f"▸ {title}"), "1"))
         self._depth += 1
         mark = "✕"
         try:
@@ -82,8 +64,8 @@ class Log:
             mark = "✓"
         finally:
             self._depth -= 1
-            if grouped:
-                self._write("##[endgroup]")
+            if agent:
+                self._write_command(agent.end_group())
             seconds = self._clock() - started
             colour = "32" if mark == "✓" else "31"
             self._write(self._paint(self._clean(f"{mark} {title} ({seconds:.1f} s)"), colour))
@@ -126,17 +108,17 @@ class Log:
         if now - last < _PROGRESS_SECONDS:
             return
         self._progress_at = (what, now)
-        if self._azure and total:
-            self._write(f"##vso[task.setprogress value={100 * done // total};]{escape_data(self._clean(what))}")
+        for line in self._agent.progress(100 * done // total, self._clean(what)) if self._agent and total else ():
+            self._write_command(line)
         self._write(self._clean(f"{what} {done}/{total}"))
 
     def summary(self, markdown: str, *, name: str = "summary") -> Path:
-        """Writes `markdown` beside the test results and, in Azure Pipelines, attaches it to the run's page."""
+        """Writes `markdown` beside the test results and, where an agent runs the step, attaches it to the run's page."""
         self._results.mkdir(parents=True, exist_ok=True)
         path = self._results / f"{name}.md"
         path.write_text(self._hide(markdown), encoding="utf-8")
-        if self._azure:
-            self._write(f"##vso[task.uploadsummary]{path.resolve()}")
+        for line in self._agent.summary(path, self._hide(markdown)) if self._agent else ():
+            self._write_command(line)
         return path
 
     def mask(self, secret: str) -> None:
@@ -146,21 +128,15 @@ class Log:
         # A secret of several lines reaches a log line by line.
         parts = {secret, *(line for line in secret.splitlines() if len(line.strip()) >= 4)}
         self._secrets = sorted({*self._secrets, *parts}, key=len, reverse=True)
-        if self._azure:
+        if self._agent:
             for part in sorted(parts):
-                # setsecret is the one line that holds the value: the agent takes it out of the log.
-                self._end_line()
-                self._stream.write(f"##vso[task.setsecret]{escape_data(part)}\n")
-                self._stream.flush()
+                # The one line that holds the value: the agent takes it out of the log.
+                self._write_command(self._agent.mask(part))
 
     def _issue(self, kind: str, text: str, finding: Finding | None = None) -> None:
         text = self._hide(text)
-        if self._azure:
-            place = ""
-            if finding is not None:
-                place = f"sourcepath={escape_property(finding.file)};"
-                place += f"linenumber={finding.line};" if finding.line else ""
-            self._write(f"##vso[task.logissue type={kind};{place}]{escape_data(defuse(text))}")
+        if self._agent:
+            self._write_command(self._agent.issue(kind, self._agent.defuse(text), finding))
         else:
             self._write(self._paint(defuse(f"{kind}: {text}"), "33" if kind == "warning" else "31"))
 
@@ -170,18 +146,22 @@ class Log:
         return text
 
     def _clean(self, text: str) -> str:
-        return defuse(self._hide(text))
+        return self._agent.defuse(self._hide(text)) if self._agent else defuse(self._hide(text))
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
     def _indent(self) -> str:
-        return "" if self._azure else "  " * self._depth
+        return "" if self._agent else "  " * self._depth
 
     def _write(self, text: str) -> None:
         self._end_line()
-        indent = "" if text.startswith("##") else self._indent()
-        self._stream.write("".join(f"{indent}{line}\n" for line in text.split("\n")))
+        self._stream.write("".join(f"{self._indent()}{line}\n" for line in text.split("\n")))
+        self._stream.flush()
+
+    def _write_command(self, line: str) -> None:
+        self._end_line()
+        self._stream.write(f"{line}\n")
         self._stream.flush()
 
     def _end_line(self) -> None:

@@ -1,8 +1,11 @@
-"""Who signs in to Azure: the pipeline's service connection, or whatever is at hand on a person's machine.
+"""Who signs in to Azure: the pipeline's service connection, a GitHub job, or whatever is at hand on a person's machine.
 
 In Azure Pipelines AzureCLI@2 gives AZURESUBSCRIPTION_CLIENT_ID, _TENANT_ID and _SERVICE_CONNECTION_ID; the agent gives
 SYSTEM_OIDCREQUESTURI; the YAML must map SYSTEM_ACCESSTOKEN
 (https://learn.microsoft.com/python/api/azure-identity/azure.identity.azurepipelinescredential).
+
+In GitHub Actions the workflow maps AZURE_CLIENT_ID and AZURE_TENANT_ID; the job's own tokens stand for the application
+(github_oidc.py).
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ DATABRICKS_SCOPE = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d/.default"
 MANAGEMENT_SCOPE = "https://management.core.windows.net/.default"
 
 _REFRESH_SECONDS = 300
+_GITHUB = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID")
+_OTHER_SIGN_INS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE")
 _PIPELINE = ("AZURESUBSCRIPTION_CLIENT_ID", "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")
 # A line per credential in DefaultAzureCredential's text; the first sentence says enough.
 _TRIED = re.compile(r"^\s+(\w+Credential): ([^\r\n]*?)(?:\.(?=\s)|$)", re.MULTILINE)
@@ -127,7 +132,13 @@ class Credential:
         if entra:
             return SignInFailed(
                 what + scrub(entra.group(0)),
-                next_step="Check tenant, application id, and its secret or its federation with the service connection.",
+                next_step="Check tenant, application id, and its secret or its federation with the service connection, or with "
+                "the GitHub repository (its federated credential must have exactly the subject that is named here).",
+            )
+        if "GitHub gave no OIDC token" in message:
+            return SignInFailed(
+                what + scrub(message, 600),
+                next_step="Check that the job has `permissions: id-token: write`, also where it calls a reusable workflow.",
             )
         if "OIDC" in message or "<html" in message.lower():
             return SignInFailed(
@@ -145,11 +156,14 @@ class Credential:
 def credential(variables: Mapping[str, str], *, clock: Callable[[], float] = time.time) -> Credential:
     """The identity of this run, from the process environment `variables`. No request is made here.
 
-    Raises SignInFailed when this is a pipeline step whose YAML does not map SYSTEM_ACCESSTOKEN.
+    Raises SignInFailed when this is a pipeline step whose YAML does not map SYSTEM_ACCESSTOKEN, or a GitHub job that may not
+    ask for tokens of its own.
     """
     _hush()
     if all(variables.get(name) for name in _PIPELINE) and variables.get("SYSTEM_OIDCREQUESTURI"):
         return _of_pipeline(variables, clock)
+    if _is_github(variables):
+        return _of_github(variables, clock)
     from azure.identity import DefaultAzureCredential
 
     return Credential(DefaultAzureCredential(**TRANSPORT), who="the identity found on this machine", clock=clock)
@@ -181,4 +195,30 @@ def _of_pipeline(variables: Mapping[str, str], clock: Callable[[], float]) -> Cr
         system_access_token=variables["SYSTEM_ACCESSTOKEN"],
         **TRANSPORT,
     )
+    return Credential(source, who=f"application {client_id}", clock=clock)
+
+
+def _is_github(variables: Mapping[str, str]) -> bool:
+    """A GitHub job that signs in as an application, and in no other way that azure-identity knows."""
+    return (
+        variables.get("GITHUB_ACTIONS", "").lower() == "true"
+        and all(variables.get(name) for name in _GITHUB)
+        and not any(variables.get(name) for name in _OTHER_SIGN_INS)
+    )
+
+
+def _of_github(variables: Mapping[str, str], clock: Callable[[], float]) -> Credential:
+    from azure.identity import ClientAssertionCredential
+
+    from slipway.services import github_oidc
+
+    client_id, tenant_id = (variables[name] for name in _GITHUB)
+    if not variables.get(github_oidc.ADDRESS) or not variables.get(github_oidc.TOKEN):
+        raise SignInFailed(
+            f"This GitHub job may not ask for a token of its own, so it can't sign in as application {client_id}.",
+            changed="Nothing was changed.",
+            next_step="Give the job `permissions: id-token: write` (with `contents: read`), also where it calls a reusable "
+            "workflow. A pull request from a fork never gets one.",
+        )
+    source = ClientAssertionCredential(tenant_id, client_id, github_oidc.assertion(variables), **TRANSPORT)
     return Credential(source, who=f"application {client_id}", clock=clock)

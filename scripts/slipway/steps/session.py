@@ -341,9 +341,14 @@ def without_claim(state: State, holder: str) -> State:
 
 
 def holder_of(variables: Mapping[str, str], release: str, *, machine: str = "", terminal: str = "") -> Holder:
-    """Who this run is: the same for every job of one pipeline run (predefined variables of Azure Pipelines,
-    https://learn.microsoft.com/azure/devops/pipelines/build/variables), or the person at the keyboard of `machine`, in one
-    of its terminals: each is a holder of its own."""
+    """Who this run is: the same for every job of one run (predefined variables of Azure Pipelines,
+    https://learn.microsoft.com/azure/devops/pipelines/build/variables, and of GitHub Actions,
+    https://docs.github.com/actions/reference/workflows-and-actions/variables), or the person at the keyboard of `machine`, in
+    one of its terminals: each is a holder of its own."""
+    if variables.get("GITHUB_ACTIONS", "").lower() == "true" and variables.get("GITHUB_RUN_ID"):
+        server, repository = variables.get("GITHUB_SERVER_URL", ""), variables.get("GITHUB_REPOSITORY", "")
+        run = f"{server}/{repository}/actions/runs/{variables['GITHUB_RUN_ID']}"
+        return Holder(id=run, release=release, run=run, who=variables.get("GITHUB_ACTOR") or "GitHub Actions")
     build = variables.get("BUILD_BUILDID")
     if in_pipeline(variables) and build:
         collection = variables.get("SYSTEM_COLLECTIONURI", "").rstrip("/")
@@ -363,8 +368,8 @@ def this_terminal() -> str:
 
 
 def in_pipeline(variables: Mapping[str, str]) -> bool:
-    """Whether this is a run of Azure Pipelines, whose later jobs need the claim; by hand each script is on its own."""
-    return variables.get("TF_BUILD", "").lower() == "true"
+    """Whether this is a step of a run, whose later steps need the claim; by hand each script is on its own."""
+    return any(variables.get(name, "").lower() == "true" for name in ("TF_BUILD", "GITHUB_ACTIONS"))
 
 
 def open_session(context: Context, release: str) -> Session:
