@@ -203,6 +203,11 @@ def needs(environment: Environment, block: Block | None, others: Sequence[Enviro
             what=f"State container {azure.state.container} in {azure.state.storage_account}, and the folder {databricks.root}",
             how=f"Once, by a platform admin: python scripts/bootstrap_environment.py --environment {environment.name}",
         ),
+        Need(
+            what="Where you release from GitHub: its workflows, in place of the first two",
+            how=f"A job {environment.name} in .github/workflows/release.yml, its name in the lists of rollback.yml and "
+            "recover-and-watch.yml, a GitHub environment, a federated credential: docs/github.md.",
+        ),
     ]
     return found + _shared(environment, others)
 
