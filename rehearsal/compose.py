@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rehearsal import azure_devops
 from rehearsal.azure_devops import AzureDevOps
@@ -40,8 +41,6 @@ from slipway.domain.environment import Environment
 
 # Names in this local Azure; ids are derived from them, so that every rehearsal has the same ones.
 NAMESPACE = uuid.UUID("5b0a1b6e-7a52-4d0e-9a53-6f6f1d7d3a10")
-ORGANISATION = "slipway"
-PROJECT = "Slipway"
 ADMIN = "Platform admin"
 
 
@@ -74,9 +73,13 @@ class LocalAzure:
     factories: DataFactory
     schedules: Schedules
     admins: Mapping[str, Admin]
-    connections: Mapping[str, ServiceConnection]
     exports: dict[str, str]
     closing: Sequence[Callable[[], Awaitable[None]]]
+
+    @property
+    def connections(self) -> dict[str, ServiceConnection]:
+        """The service connections that Azure DevOps has now, by name."""
+        return {record["name"]: _connection(record) for record in self.devops.connections.all()}
 
     async def advance(self, to: float) -> None:
         """Move the clock of all schedules to a moment (seconds since the epoch): those of factories and of workspaces fire."""
@@ -101,9 +104,11 @@ def compose(
     role_delay_seconds: float,
     port: int = 0,
     choices: Choices = USUAL,
+    connected: bool = True,
 ) -> LocalAzure:
     """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays.
 
+    connected: their service connections are there, as if people had made them before; otherwise somebody must make them.
     Raises DamagedStore when the folder's store cannot be read.
     """
     store = Store(folder / "store.sqlite")
@@ -151,10 +156,14 @@ def compose(
         ("*.dfs.core.windows.net", storage_front),
         ("adb-*.azuredatabricks.net", workspace_app),
         ("dev.azure.com", azure_devops.create_app(world, devops)),
+        ("vssps.dev.azure.com", azure_devops.create_people_app(devops)),
     ]
     gateway = Gateway(apps, folder / "gateway", port=port, faults=faults, aged=directory.aged)
     admins = {release.environment.azure.tenant_id: _admin(world, release.environment) for release in releases}
-    connections = {release.service_connection: _seed(world, devops, workspaces, release) for release in releases}
+    for release in releases:
+        _seed(world, devops, workspaces, release)
+        if connected:
+            _connect(world, devops, release)
     return LocalAzure(
         world=world,
         gateway=gateway,
@@ -164,7 +173,6 @@ def compose(
         factories=factories,
         schedules=workspace_app.state.schedules,
         admins=admins,
-        connections=connections,
         exports=exports,
         closing=[factories.close, workspace_app.state.engine.close],
     )
@@ -194,7 +202,7 @@ def _admin(world: World, environment: Environment) -> Admin:
     return admin
 
 
-def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Release) -> ServiceConnection:
+def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Release) -> None:
     azure = release.environment.azure
     admin = world.directory.by_object_id(_id("admin object", azure.tenant_id))
     if admin is None:
@@ -209,13 +217,7 @@ def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Re
     # Azurite is started again for each account that it does not know; it may know these before they are deployed.
     for account in (azure.state.storage_account, release.environment.resources.storage_account):
         world.storage_accounts.ensure(account)
-    world.directory.add_federation(
-        app_id=azure.release_identity.client_id,
-        issuer=devops.issuer,
-        subject=f"sc://{ORGANISATION}/{PROJECT}/{release.service_connection}",
-    )
     _seed_workspace(world, workspaces, release.environment, admin)
-    return _connect(devops, release)
 
 
 def _seed_identity(world: World, environment: Environment) -> None:
@@ -255,23 +257,33 @@ def _seed_workspace(world: World, workspaces: Workspaces, environment: Environme
         workspaces.add_principal(host, identity)
 
 
-def _connect(devops: AzureDevOps, release: Release) -> ServiceConnection:
+def _connect(world: World, devops: AzureDevOps, release: Release) -> None:
+    """The service connection of a release, and what lets its jobs sign in as the release identity."""
     azure = release.environment.azure
-    connection = ServiceConnection(
-        id=_id("service connection", release.service_connection),
+    record = devops.add_service_connection(
         name=release.service_connection,
         client_id=azure.release_identity.client_id,
         tenant_id=azure.tenant_id,
         subscription_id=azure.subscription_id,
     )
-    devops.add_service_connection(
-        id=connection.id,
-        name=connection.name,
-        client_id=connection.client_id,
-        tenant_id=connection.tenant_id,
-        subscription_id=connection.subscription_id,
+    parameters = record["authorization"]["parameters"]
+    if "workloadIdentityFederationIssuer" in parameters:
+        world.directory.add_federation(
+            app_id=azure.release_identity.client_id,
+            issuer=parameters["workloadIdentityFederationIssuer"],
+            subject=parameters["workloadIdentityFederationSubject"],
+        )
+
+
+def _connection(record: Mapping[str, Any]) -> ServiceConnection:
+    parameters = record["authorization"]["parameters"]
+    return ServiceConnection(
+        id=record["id"],
+        name=record["name"],
+        client_id=parameters["serviceprincipalid"],
+        tenant_id=parameters["tenantid"],
+        subscription_id=str((record.get("data") or {}).get("subscriptionId", "")),
     )
-    return connection
 
 
 def _id(kind: str, name: str) -> str:

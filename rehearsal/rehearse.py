@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rehearsal.azure_devops_runs import RunKeeper
+from rehearsal.azure_devops.runs import RunKeeper
 from rehearsal.choices import Choices
 from rehearsal.compose import Release, compose
 from rehearsal.console import Log
@@ -157,7 +157,7 @@ class Rehearsal:
             repository=self.repository,
             pipeline_file=pipeline,
             parameters=dict(parameters or {}),
-            host=self._host(number),
+            host=self._host(number, pipeline),
             listener=Both([self.recorder, self.log, keeper]),
             work=self.folder / "agent",
             only=only,
@@ -245,7 +245,7 @@ class Rehearsal:
             choices=self.choices,
         )
 
-    def _host(self, number: int) -> AgentHost:
+    def _host(self, number: int, pipeline: str) -> AgentHost:
         devops = self.server.azure.devops
         requirements = self.repository / "requirements"
         # The rehearsal's environment holds all of the build's lock and more; the release's holds exactly its own.
@@ -255,13 +255,14 @@ class Rehearsal:
         }
         return AgentHost(
             environment=child_environment(self.server.azure.exports),
-            service_connections=self.server.azure.connections,
+            service_connections=self.server.call(lambda: self.server.azure.connections),
             open_job=lambda job: self.server.call(lambda: devops.open_job(job)),
             close_job=lambda job: self.server.call(lambda: devops.close_job(job)),
             installed=installed,
             base_python=Path(getattr(sys, "_base_executable", sys.executable)),
             run_number=number,
             variable_groups=self.variable_groups,
+            use=lambda kind, name: self.server.call(lambda: devops.use(kind, name, pipeline)),
         )
 
     def _environments(self, only: set[str] | None) -> list[Environment]:

@@ -38,6 +38,7 @@ SERVICES = {
     "*.dfs.core.windows.net": "Blob storage",
     "adb-*.azuredatabricks.net": "Databricks workspace",
     "dev.azure.com": "Azure DevOps",
+    "vssps.dev.azure.com": "Azure DevOps",
 }
 _VERSIONED = re.compile(r"/api/(\d\.\d)(/.*)", re.DOTALL)
 FACTORY = "/providers/Microsoft.DataFactory/factories/"

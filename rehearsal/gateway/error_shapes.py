@@ -128,5 +128,5 @@ _SHAPES: tuple[tuple[str, Shape], ...] = (
     ("*.core.windows.net", _storage),
     ("*.azuredatabricks.net", _databricks),
     ("login.microsoftonline.com", _entra),
-    ("dev.azure.com", _devops),
+    ("*dev.azure.com", _devops),
 )

@@ -37,6 +37,7 @@ class AgentHost:
     run_number: Build.BuildId; grows from run to run.
     clock: seconds since the epoch; steady: seconds for durations.
     variable_groups: by name, their variables by name.
+    use: ("endpoint" or "environment", name) -> "" where a stage may use it, otherwise what the service says of it.
     organization, project: names of the Azure DevOps organization and project that the run believes to be in.
     """
 
@@ -50,5 +51,6 @@ class AgentHost:
     clock: Callable[[], float] = field(default=time.time)
     steady: Callable[[], float] = field(default=time.monotonic)
     variable_groups: Mapping[str, Mapping[str, GroupVariable]] = field(default_factory=dict)
+    use: Callable[[str, str], str] = field(default=lambda _kind, _name: "")
     organization: str = "slipway"
     project: str = "Slipway"

@@ -19,6 +19,7 @@ from rehearsal.pipelines.expressions import ExpressionError, Value
 from rehearsal.pipelines.graph import ancestors, in_order
 from rehearsal.pipelines.legs import legs_of
 from rehearsal.pipelines.model import Hook, Job, Leg, Stage, Step, Variable
+from rehearsal.pipelines.protected import not_permitted
 from rehearsal.pipelines.results import JobResult, StageResult, StepResult
 from rehearsal.pipelines.run_state import RunState
 from rehearsal.pipelines.run_variables import groups_of, started_at
@@ -50,6 +51,8 @@ def run_stage(state: RunState, stage: Stage) -> StageResult:
         return skip_stage(state, stage, reason)
     reporter = state.reporter.at(stage=stage.name)
     reporter.emit(StageStarted(where=reporter.where, title=title))
+    if refusals := not_permitted(state.host, stage):
+        return _refused(state, stage, refusals)
     results: list[JobResult] = []
     finished = state.jobs.setdefault(stage.name.lower(), {})
     for job in in_order(stage.jobs):
@@ -63,6 +66,17 @@ def run_stage(state: RunState, stage: Stage) -> StageResult:
     seconds = state.host.steady() - started
     reporter.emit(StageFinished(where=reporter.where, title=title, result=result, seconds=seconds))
     return StageResult(name=stage.name, title=title, result=result, seconds=seconds, reason="", jobs=tuple(results))
+
+
+def _refused(state: RunState, stage: Stage, refusals: Sequence[str]) -> StageResult:
+    """A stage that may not use what it asks for ends before its first job."""
+    reporter, title = state.reporter.at(stage=stage.name), stage.display_name or stage.name
+    for text in refusals:
+        reporter.issue("error", text)
+    state.stages[stage.name.lower()] = Finished("failed", {})
+    state.counts_as[stage.name.lower()] = "failed"
+    reporter.emit(StageFinished(where=reporter.where, title=title, result="failed", seconds=0))
+    return StageResult(name=stage.name, title=title, result="failed", seconds=0, reason=refusals[0], jobs=())
 
 
 def _why_not(state: RunState, stage: Stage) -> str:

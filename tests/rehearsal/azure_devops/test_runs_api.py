@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from rehearsal.azure_devops_runs import RunKeeper
+from rehearsal.azure_devops.runs import RunKeeper
 from rehearsal.pipelines.events import ArtifactPublished, RunStarted, TestCase, TestResults, Where
 from tests.rehearsal.gateway.local_cloud import OBJECT, LocalCloud
 
@@ -115,17 +115,20 @@ def test_a_script_makes_a_test_run_of_its_own(token: str, run: int) -> None:
 def test_who_may_ask(cloud: LocalCloud, token: str, run: int) -> None:
     address = f"{API}/build/builds/{run}"
     assert requests.get(address, params=VERSION, auth=("anyone", token), timeout=10).status_code == 200
-    assert refusal(requests.get(address, params=VERSION, timeout=10)) == (401, "UnauthorizedRequestException")
-    assert refusal(get("wrong", f"build/builds/{run}"))[0] == 401
-    assert requests.get(address, headers={"Authorization": "Basic %%%"}, timeout=10).status_code == 401
+    led = requests.get(address, params=VERSION, timeout=10, allow_redirects=False)
+    assert (led.status_code, led.headers["location"]) == (302, "https://dev.azure.com/_signin")
+    told = requests.get(address, headers={"X-TFS-FedAuthRedirect": "Suppress"}, timeout=10)
+    assert refusal(told) == (401, "UnauthorizedRequestException")
+    assert get("wrong", f"build/builds/{run}").status_code == 203  # the page to sign in at
+    assert requests.get(address, headers={"Authorization": "Basic %%%"}, timeout=10).status_code == 203
     person = cloud.credential().get_token("499b84ac-1321-427f-aa17-267ca6975798/.default").token
     assert get(person, f"build/builds/{run}").status_code == 401
     cloud.call(lambda: cloud.devops.add_member(OBJECT))
     assert get(person, f"build/builds/{run}").status_code == 200
     for_another = cloud.credential().get_token("https://management.azure.com/.default").token
-    assert get(for_another, f"build/builds/{run}").status_code == 401
+    assert get(for_another, f"build/builds/{run}").status_code == 203
     cloud.call(lambda: cloud.devops.close_job("Build.a"))
-    assert get(token, f"build/builds/{run}").status_code == 401
+    assert get(token, f"build/builds/{run}").status_code == 203
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,12 @@ def job(cloud: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> str:
             app_id=PIPELINE_APP, issuer=cloud.devops.issuer, subject="sc://slipway/Slipway/slipway-dev"
         )
         cloud.devops.add_service_connection(
-            id=CONNECTION, name="slipway-dev", client_id=PIPELINE_APP, tenant_id=TENANT, subscription_id=SUBSCRIPTION
+            id=CONNECTION,
+            name="slipway-dev",
+            client_id=PIPELINE_APP,
+            tenant_id=TENANT,
+            subscription_id=SUBSCRIPTION,
+            older=True,
         )
         return cloud.devops.open_job("Deploy.dev")
 

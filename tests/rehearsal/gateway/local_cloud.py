@@ -70,6 +70,7 @@ class LocalCloud:
             ("login.microsoftonline.com", entra_app(self.world)),
             ("*.vault.azure.net", key_vault_app(self.world)),
             ("dev.azure.com", azure_devops.create_app(self.world, self.devops)),
+            ("vssps.dev.azure.com", azure_devops.create_people_app(self.devops)),
         ]
         if self.azurite is not None:
             front = storage_app(self.world, self.azurite)
