@@ -19,13 +19,14 @@ from rehearsal.console import Log, closing_table
 from rehearsal.dataset import find_dataset
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.options import FOLDER, Refused
-from rehearsal.pipelines.deployments import deployments
+from rehearsal.pipelines.deployments import Deployment, deployments
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
-from rehearsal.rehearse import CONTROL, BootstrapFailed, Rehearsal
+from rehearsal.rehearse import CONTROL, SETUP, BootstrapFailed, Rehearsal
 from rehearsal.report.page import write_page
 from rehearsal.setup import ROOT
 from rehearsal.storage.azurite import AzuriteFailed
 from rehearsal.store import DamagedStore
+from slipway.domain.devops import listed_environments
 from slipway.domain.environment import load_environment
 from slipway.errors import ConfigurationError, SlipwayError
 
@@ -118,12 +119,20 @@ def _releases(repository: Path) -> list[Release]:
     found = deployments(repository)
     if not found:
         raise Refused("the pipeline has no deployment")
-    return [
-        Release(
-            environment=load_environment(repository, item.environment), service_connection=item.service_connections[0]
-        )
-        for item in found
-    ]
+    return [_release(repository, item) for item in found]
+
+
+def _release(repository: Path, item: Deployment) -> Release:
+    """Where the configuration names a project of Azure DevOps, the repository's own set-up makes the service connection."""
+    environment = load_environment(repository, item.environment)
+    sets_up = environment.azure_devops is not None and (repository / "scripts" / f"{SETUP}.py").is_file()
+    pools = {one.name: one.pool or "" for one in listed_environments(repository)} if sets_up else {}
+    return Release(
+        environment=environment,
+        service_connection=item.service_connections[0],
+        pool=pools.get(item.environment, ""),
+        connected=not sets_up,
+    )
 
 
 def _chosen(only: Sequence[str], names: Sequence[str]) -> set[str] | None:

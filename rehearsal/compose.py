@@ -89,10 +89,16 @@ class LocalAzure:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """An environment of the configuration, and the service connection that azure-pipelines.yml releases it with."""
+    """An environment of the configuration, and the service connection that azure-pipelines.yml releases it with.
+
+    pool: of agents of one's own on which it runs; "": Microsoft's. connected: the service connection is there from the
+    beginning, as if people had made it long ago; otherwise somebody must make it.
+    """
 
     environment: Environment
     service_connection: str
+    pool: str = ""
+    connected: bool = True
 
 
 def compose(
@@ -104,11 +110,9 @@ def compose(
     role_delay_seconds: float,
     port: int = 0,
     choices: Choices = USUAL,
-    connected: bool = True,
 ) -> LocalAzure:
     """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays.
 
-    connected: their service connections are there, as if people had made them before; otherwise somebody must make them.
     Raises DamagedStore when the folder's store cannot be read.
     """
     store = Store(folder / "store.sqlite")
@@ -126,7 +130,7 @@ def compose(
         workspaces=workspaces,
         accept_unknown_resources=choices.accept_unknown_resources,
     )
-    devops = AzureDevOps(directory, store, clock)
+    devops = AzureDevOps(directory, store, clock, **_organisation(releases))
     azurite = Azurite(folder / "azurite", world.storage_accounts)
     faults = Faults()
     exports: dict[str, str] = {}
@@ -162,7 +166,9 @@ def compose(
     admins = {release.environment.azure.tenant_id: _admin(world, release.environment) for release in releases}
     for release in releases:
         _seed(world, devops, workspaces, release)
-        if connected:
+        if release.pool:
+            devops.pools.ensure(release.pool)
+        if release.connected:
             _connect(world, devops, release)
     return LocalAzure(
         world=world,
@@ -255,6 +261,14 @@ def _seed_workspace(world: World, workspaces: Workspaces, environment: Environme
             display_name=f"Jobs of {environment.app}",
         )
         workspaces.add_principal(host, identity)
+
+
+def _organisation(releases: Sequence[Release]) -> dict[str, str]:
+    """Names of the organisation and project that the configuration names; the rehearsal has one of each."""
+    place = next((one.environment.azure_devops for one in releases if one.environment.azure_devops), None)
+    if place is None:
+        return {}
+    return {"organisation": place.organization.rpartition("/")[2], "project": place.project}
 
 
 def _connect(world: World, devops: AzureDevOps, release: Release) -> None:

@@ -32,12 +32,16 @@ from rehearsal.scripts import Scripts, child_environment
 from rehearsal.server import Server
 from rehearsal.setup import environment_folder
 from rehearsal.store import Collection
+from slipway.domain.clone import LIST_FILE
 from slipway.domain.environment import Environment
 
 PIPELINE = "azure-pipelines.yml"
 # Long enough to show a release that does not wait for its roles, short enough for a rehearsal.
 ROLE_DELAY_SECONDS = 2.0
 PROFILE_SECONDS = 12 * 3600
+SETUP = "setup_azure_devops"
+DEVOPS = "azure devops "
+"""What the set-up of Azure DevOps is called among the environments that are bootstrapped: no environment has such a name."""
 CONTROL = "REHEARSAL_CONTROL"
 """Tells who looks around, and who runs one command, the control address. The pipeline's steps are not told."""
 
@@ -105,6 +109,25 @@ class Rehearsal:
                 raise BootstrapFailed(f"{environment.name}:\n{finished.stdout}{finished.stderr}")
             self.server.call(partial(done.update, {environment.name: made_from}))
             self.log.say(f"Bootstrapped {environment.name} in {time.monotonic() - started:.1f} s", "dim")
+        if not all(release.connected for release in self.releases):
+            for name in [""] if only is None else sorted(only):
+                self._set_up_azure_devops(name, done, known)
+
+    def _set_up_azure_devops(self, name: str, done: Collection, known: Mapping[str, str]) -> None:
+        """Once for each environment ("": all of them together), and again when configuration or pipelines have changed."""
+        files = [self.repository / LIST_FILE, *sorted((self.repository / "templates" / "pipelines").glob("*.yml"))]
+        made_from = "".join(_fingerprint(release.environment) for release in self.releases)
+        made_from += "".join(f"{file.name}{file.read_bytes()!r}" for file in files)
+        digest = hashlib.sha256(made_from.encode()).hexdigest()
+        if known.get(DEVOPS + name) == digest:
+            return
+        started = time.monotonic()
+        finished = self.scripts.run(SETUP, *(["--environment", name] if name else []))
+        self.log.detail(finished.stdout + finished.stderr)
+        if finished.returncode:
+            raise BootstrapFailed(f"Azure DevOps:\n{finished.stdout}{finished.stderr}")
+        self.server.call(lambda: done.update({DEVOPS + name: digest}))
+        self.log.say(f"Set up Azure DevOps in {time.monotonic() - started:.1f} s", "dim")
 
     def lose(self, pieces: Sequence[Piece], only: set[str] | None) -> None:
         """Take pieces away from the first environment, and say what the doctor tells an admin then."""
@@ -262,6 +285,8 @@ class Rehearsal:
             base_python=Path(getattr(sys, "_base_executable", sys.executable)),
             run_number=number,
             variable_groups=self.variable_groups,
+            organization=devops.names[0],
+            project=devops.names[1],
             use=lambda kind, name: self.server.call(lambda: devops.use(kind, name, pipeline)),
         )
 

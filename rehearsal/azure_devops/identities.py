@@ -73,6 +73,13 @@ class Identities:
             self._change_membership(self.group_id(group), key, joins=group in groups)
         return key
 
+    def forget(self, object_id: str) -> None:
+        """Somebody leaves the organisation."""
+        key = derived(f"member {object_id.lower()}")
+        for group in GROUPS:
+            self._change_membership(self.group_id(group), key, joins=False)
+        self._known.pop(key, None)
+
     def group_id(self, name: str) -> str:
         return derived(f"group {self._project} {name}")
 

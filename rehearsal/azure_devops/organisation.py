@@ -45,27 +45,36 @@ AUDIENCES = frozenset(
 class AzureDevOps:
     """The organisation. `issuer` is the one of older connections, and signs their jobs' OIDC tokens."""
 
-    def __init__(self, directory: Directory, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        store: Store,
+        clock: Callable[[], float],
+        *,
+        organisation: str = ORGANISATION,
+        project: str = PROJECT,
+    ) -> None:
+        self.names = (organisation, project)
         self._clock = clock
         self._key = SigningKey.kept_in(store.collection("azure_devops/keys"), "oidc")
         self._open_jobs: dict[str, str] = {}
         self._directory = directory
         self.id, self._project_id = derived("organisation"), derived("project")
-        project = {"id": self._project_id, "name": PROJECT, "state": "wellFormed", "visibility": "private"}
-        address = f"https://dev.azure.com/{ORGANISATION}/{PROJECT}/_apis"
+        shown = {"id": self._project_id, "name": project, "state": "wellFormed", "visibility": "private"}
+        address = f"https://dev.azure.com/{organisation}/{project}/_apis"
         self.runs = Runs(store, clock)
-        self.identities = Identities(store, ORGANISATION, PROJECT)
-        names: Any = {"organisation": ORGANISATION, "project_id": self._project_id}
-        self.connections = Connections(store, organisation_id=self.id, project=PROJECT, **names)
+        self.identities = Identities(store, organisation, project)
+        names: Any = {"organisation": organisation, "project_id": self._project_id}
+        self.connections = Connections(store, organisation_id=self.id, project=project, **names)
         self.environments = Environments(store, self.identities, self.runs.now, **names)
         self.pools = Pools(store)
-        self.repositories = Repositories(store, address=address, project=project)
-        self.definitions = Definitions(store, self.repositories, address=address, project=project)
+        self.repositories = Repositories(store, address=address, project=shown)
+        self.definitions = Definitions(store, self.repositories, address=address, project=shown)
         self.policies = Policies(store, self.definitions, address=address)
         protected = Protected(self.connections, self.environments, self.pools)
         self.checks = Checks(store, self.identities, protected, self.runs.now, address)
         self.permissions = Permissions(store, self.identities, protected, self.runs.now)
-        self._projects = Projects(organisation=ORGANISATION, organisation_id=self.id, project=project)
+        self._projects = Projects(organisation=organisation, organisation_id=self.id, project=shown)
         self.issuer = self.connections.older_issuer
         directory.trust_issuer(self.issuer, self._key.public_pem)
 
@@ -111,7 +120,7 @@ class AzureDevOps:
         job = derived(f"job {job_id}")
         self._open_jobs[job] = sha256(token.encode()).hexdigest()
         path = f"{self._project_id}/_apis/distributedtask/hubs/build/plans/{derived('plan')}/jobs/{job}/oidctoken"
-        return token, f"https://dev.azure.com/{ORGANISATION}/{path}"
+        return token, f"https://dev.azure.com/{self.names[0]}/{path}"
 
     def close_job(self, job_id: str) -> None:
         """The job is over: its token is worth nothing from now on."""
@@ -134,7 +143,8 @@ class AzureDevOps:
         number = None if pipeline is None else int(pipeline["id"])
         if kind == ENVIRONMENT and self.environments.by_name(name) is None:
             made = self.environments.add(name)
-            self.permissions.allow(kind, str(made["id"]), number)
+            if number is not None:
+                self.permissions.allow(kind, str(made["id"]), number)
             return ""
         found = self.connections.by_name(name) if kind == ENDPOINT else self.environments.by_name(name)
         if found is None:
@@ -143,7 +153,8 @@ class AzureDevOps:
                 "connection does not exist, has been disabled or has not been authorized for use. For authorization details, "
                 "refer to https://aka.ms/yamlauthz."
             )
-        if self.permissions.allows(kind, str(found["id"]), number):
+        # One that the project does not have yet is permitted by whoever makes and starts it.
+        if number is None or self.permissions.allows(kind, str(found["id"]), number):
             return ""
         what = "service connection" if kind == ENDPOINT else "environment"
         return (
@@ -185,7 +196,7 @@ class AzureDevOps:
     def admit(self, request: Request) -> Caller:
         """Who asks, and whether for this organisation and project. Raises NotSignedIn, DevOpsError."""
         caller = self._caller(request)
-        if request.path_params["organisation"].lower() != ORGANISATION:
+        if request.path_params["organisation"].lower() != self.names[0].lower():
             text = f"There is no organisation {request.path_params['organisation']}."
             raise DevOpsError(404, "OrganizationNotFoundException", text)
         project = request.path_params.get("project")
@@ -198,7 +209,7 @@ class AzureDevOps:
         if not token:
             raise NotSignedIn
         if self.is_job_token(token):
-            name = f"{PROJECT} Build Service ({ORGANISATION})"
+            name = "{1} Build Service ({0})".format(*self.names)
             return Caller(id=derived("build service"), name=name, rights=frozenset({READ}), is_job=True)
         try:
             object_id = self._directory.verify(header, AUDIENCES).object_id
@@ -214,7 +225,7 @@ class AzureDevOps:
         """Everything of dev.azure.com but the jobs' tokens; identities are on vssps.dev.azure.com."""
         subjects = (self._projects, self.connections, self.environments, self.checks, self.permissions)
         others = (self.definitions, self.policies, self.repositories, self.pools)
-        runs = RunsApi(self.runs, (ORGANISATION, PROJECT)).operations()
+        runs = RunsApi(self.runs, self.names).operations()
         return [*runs, *(one for subject in (*subjects, *others) for one in subject.operations())]
 
     def people_operations(self) -> list[Operation]:

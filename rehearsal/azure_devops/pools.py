@@ -9,7 +9,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from rehearsal.azure_devops.call import Call, Operation
-from rehearsal.azure_devops.errors import DevOpsError, Json, as_object, listed
+from rehearsal.azure_devops.errors import DevOpsError, Json, as_object, listed, missing_property
 from rehearsal.azure_devops.identities import MANAGE_QUEUES
 from rehearsal.store import Store
 
@@ -30,6 +30,12 @@ class Pools:
         self._pools[str(key)] = {"id": key, "name": name, "hosted": hosted, "agents": {}}
         record: Json = self._pools[str(key)]
         return record
+
+    def ensure(self, name: str) -> None:
+        """A pool with an agent that waits for work; the project has no queue for it yet."""
+        found = self.pool_named(name) or self.add_pool(name)
+        if not found["agents"]:
+            self.set_agent(found["id"], "this-machine", online=True)
 
     def add_queue(self, pool: int) -> Json:
         """The project may use the pool."""
@@ -61,6 +67,7 @@ class Pools:
         whole, project = "/{organisation}/_apis/distributedtask", "/{organisation}/{project}/_apis/distributedtask"
         return [
             Operation("GET", whole + "/pools", self._list_pools),
+            Operation("POST", whole + "/pools", self._create_pool),
             Operation("GET", whole + "/pools/{id:int}/agents", self._list_agents),
             Operation("GET", project + "/queues", self._list_queues),
             Operation("POST", project + "/queues", self._create_queue),
@@ -69,6 +76,19 @@ class Pools:
     def _list_pools(self, call: Call) -> Response:
         name = (call.query("poolName") or "").lower()
         return listed([_pool(one) for one in self._pools.values() if name in ("", one["name"].lower())])
+
+    def _create_pool(self, call: Call) -> Response:
+        """Its agents come by themselves, each from its own machine."""
+        name = as_object(call.body, "A pool").get("name")
+        if not name:
+            raise missing_property("pool.name")
+        if not call.caller.may(MANAGE_QUEUES):
+            raise call.refuse(
+                f"Access denied. {call.caller.name} needs Manage permissions for pools to perform the action."
+            )
+        if self.pool_named(name) is not None:
+            raise DevOpsError(409, "TaskAgentPoolExistsException", f"Agent pool {name} already exists.")
+        return JSONResponse(_pool(self.add_pool(name)))
 
     def _list_agents(self, call: Call) -> Response:
         pool = self._pools.get(str(call.path("id")))

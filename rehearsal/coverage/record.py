@@ -21,6 +21,7 @@ _CLIENTS = (
     (re.compile(r"^databricks-cli-"), "databricks"),
     (re.compile(r"\bdatabricks-sdk-py/"), "databricks-sdk"),
     (re.compile(r"\bazsdk-python-(?:azure-)?([a-z-]+)/"), "azure-"),
+    (re.compile(r"\bazure-devops/"), "azure-devops"),
     (re.compile(r"^curl/"), "curl"),
 )
 _SIGN_IN = "login.microsoftonline.com"

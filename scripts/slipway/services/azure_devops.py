@@ -17,6 +17,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from slipway.errors import AuthenticationError, Conflict, NotPossible, ServiceError
 from slipway.services.azure_errors import TRANSPORT, readable, scrub
+from slipway.services.credentials import SignInFailed
 
 if TYPE_CHECKING:
     from slipway.services.credentials import Credential
@@ -33,7 +34,7 @@ _PEOPLE = "https://vssps.dev.azure.com"
 Json = dict[str, Any]
 
 
-class NotSignedIn(AuthenticationError):
+class NotSignedIn(SignInFailed):
     """The organisation does not know whoever asks: nothing else can work either."""
 
 

@@ -1,0 +1,1 @@
+"""What setup_azure_devops makes, part by part."""

@@ -1,0 +1,274 @@
+"""setup_azure_devops in front of the stand-ins: an empty project, a second run, half the rights, and what is wrong already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.azure_devops.checks import APPROVAL, EXCLUSIVE_LOCK
+from rehearsal.azure_devops.connections import SECRET as WITH_SECRET
+from rehearsal.gateway.faults import Fault
+from slipway.errors import AuthenticationError, NotPossible, UsageError
+from tests.rehearsal.azure_devops.project import IDENTITY, Project
+from tests.rehearsal.gateway.local_cloud import OBJECT, SUBSCRIPTION, TENANT
+
+FILES = {
+    "azure-pipelines.yml",
+    "templates/pipelines/drill.yml",
+    "templates/pipelines/recover-and-watch.yml",
+    "templates/pipelines/rollback.yml",
+}
+REFUSED, WRONG = AuthenticationError.exit_code, NotPossible.exit_code
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:
+    with Project(tmp_path, monkeypatch, capsys) as made:
+        yield made
+
+
+@pytest.fixture
+def ready(project: Project) -> Project:
+    """With a release identity, as after a bootstrap."""
+    project.make_identity()
+    return project
+
+
+def checks(project: Project, name: str) -> dict[str, Any]:
+    key = str(project.devops.environments.by_name(name)["id"])
+    return {one["type"]: one["settings"] for one in project.devops.checks.of("environment", key)}
+
+
+def test_an_empty_project_has_all_of_it_afterwards_and_a_second_run_writes_nothing(ready: Project) -> None:
+    assert ready.setup("--what-if") == 0, ready.said
+    assert ready.devops.connections.all() == []
+    assert ready.setup() == 0, ready.said
+    devops = ready.devops
+    assert {one["process"]["yamlFilename"] for one in devops.definitions.all()} == FILES
+    assert [sorted(checks(ready, name)) for name in ("dev", "test", "prod")] == [
+        [EXCLUSIVE_LOCK],
+        [EXCLUSIVE_LOCK],
+        [EXCLUSIVE_LOCK, APPROVAL],
+    ]
+    group = devops.identities.group_id("Project Administrators")
+    assert checks(ready, "prod")[APPROVAL]["approvers"] == [{"id": group}]
+    numbers = [one["id"] for one in devops.definitions.all()]
+    for name in ("dev", "test", "prod"):
+        connection, environment = ready.connection(f"slipway-{name}"), devops.environments.by_name(name)
+        assert all(devops.permissions.allows("endpoint", connection["id"], number) for number in numbers)
+        assert all(devops.permissions.allows("environment", str(environment["id"]), number) for number in numbers)
+        assert not devops.permissions.allows("endpoint", connection["id"], None)
+    (policy,) = devops.policies.all()
+    assert policy["settings"]["buildDefinitionId"] == devops.definitions.of_file("azure-pipelines.yml")["id"]
+    before = ready.writes()
+    assert ready.setup() == 0
+    assert ready.writes() == before
+    assert "nothing to change" in ready.said
+
+
+def test_what_the_agent_gets_signs_in_by_what_the_connection_says(ready: Project) -> None:
+    assert ready.setup("--environment", "dev") == 0, ready.said
+    parameters = ready.connection("slipway-dev")["authorization"]["parameters"]
+    issuer, subject = (parameters[f"workloadIdentityFederation{name}"] for name in ("Issuer", "Subject"))
+    assert issuer == f"https://login.microsoftonline.com/{TENANT}/v2.0"
+    assert subject.startswith("/eid1/c/pub/t/") and "/a/rISbSSETf0KqFyZ8ppdXmA/sc/" in subject
+    assert [one.subject for one in ready.identities.credentials(IDENTITY)] == [subject]
+    assert "serviceprincipalkey" not in parameters
+
+
+def test_a_connection_that_was_made_again_has_another_subject_and_its_credential_is_written_over(
+    ready: Project,
+) -> None:
+    assert ready.setup("--environment", "dev") == 0
+    (before,) = ready.identities.credentials(IDENTITY)
+    key = ready.connection("slipway-dev")["id"]
+    ready.cloud.call(lambda: ready.devops.connections.remove(key))
+    assert ready.setup("--environment", "dev") == 0
+    (after,) = ready.identities.credentials(IDENTITY)
+    assert (after.name, after.subject != before.subject) == (before.name, True)
+
+
+def test_an_environment_that_a_run_made_gets_its_checks(ready: Project) -> None:
+    assert ready.cloud.call(lambda: ready.devops.use("environment", "prod", "azure-pipelines.yml")) == ""
+    assert checks(ready, "prod") == {}
+    assert ready.setup("--environment", "prod") == 0
+    assert set(checks(ready, "prod")) == {APPROVAL, EXCLUSIVE_LOCK}
+
+
+def test_a_connection_with_a_secret_is_left_alone_with_a_warning(ready: Project) -> None:
+    parameters = {
+        "tenantid": TENANT,
+        "serviceprincipalid": "4e1b2a3c-0d5f-4a6b-8c7d-9e8f7a6b5c4d",
+        "serviceprincipalkey": "s",
+    }
+    body = {
+        "name": "slipway-dev",
+        "type": "azurerm",
+        "authorization": {"scheme": WITH_SECRET, "parameters": parameters},
+        "data": {"subscriptionId": SUBSCRIPTION},
+    }
+    made = ready.cloud.call(lambda: ready.devops.connections.add(body))
+    assert ready.setup("--environment", "dev") == 0
+    assert "signs in with a secret" in ready.said
+    assert ready.connection("slipway-dev") == made
+    assert ready.identities.credentials(IDENTITY) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            {"subscription_id": "11111111-0000-4000-8000-000000000000"},
+            "subscription 11111111-0000-4000-8000-000000000000",
+        ),
+        ({"client_id": "22222222-0000-4000-8000-000000000000"}, "application 22222222-0000-4000-8000-000000000000"),
+        ({"tenant_id": "33333333-0000-4000-8000-000000000000"}, "tenant 33333333-0000-4000-8000-000000000000"),
+    ],
+)
+def test_a_connection_for_something_else_is_named_and_all_else_goes_on(
+    ready: Project, change: dict[str, str], named: str
+) -> None:
+    right = {
+        "subscription_id": SUBSCRIPTION,
+        "tenant_id": TENANT,
+        "client_id": "4e1b2a3c-0d5f-4a6b-8c7d-9e8f7a6b5c4d",
+    }
+    ready.cloud.call(lambda: ready.devops.add_service_connection(name="slipway-dev", **(right | change)))
+    assert ready.setup("--environment", "dev") == WRONG
+    assert f"Service connection slipway-dev is not for dev: {named}" in ready.said
+    assert set(checks(ready, "dev")) == {EXCLUSIVE_LOCK}
+
+
+def test_a_name_that_is_taken_by_what_does_not_show_itself(ready: Project) -> None:
+    hidden = {"name": "slipway-dev", "type": "azurerm", "authorization": {"scheme": WITH_SECRET}}
+    ready.cloud.call(lambda: ready.devops.connections.add(hidden, owner="somebody else"))
+    ready.cloud.call(lambda: ready.devops.add_member(OBJECT, groups=["Contributors", "Endpoint Creators"]))
+    assert ready.setup("--environment", "dev") == WRONG
+    assert "Service connection with name slipway-dev already exists" in ready.said
+    assert "Project settings > Service connections > slipway-dev > Security" in ready.said
+
+
+def test_a_pipelines_name_that_is_taken(ready: Project) -> None:
+    repository = ready.devops.repositories.all()[0]["id"]
+    ready.cloud.call(lambda: ready.devops.definitions.add("bikeshare-rollback", "other.yml", repository))
+    assert ready.setup("--environment", "dev") == WRONG
+    assert "The name bikeshare-rollback is taken by a pipeline of other.yml" in ready.said
+    assert ready.devops.definitions.of_file("azure-pipelines.yml") is not None
+
+
+def test_a_contributor_makes_what_a_contributor_may_and_names_the_rest(ready: Project) -> None:
+    ready.cloud.call(lambda: ready.devops.add_member(OBJECT, groups=["Contributors"]))
+    assert ready.setup("--environment", "prod") == REFUSED
+    assert {one["process"]["yamlFilename"] for one in ready.devops.definitions.all()} == FILES
+    assert set(checks(ready, "prod")) == {APPROVAL, EXCLUSIVE_LOCK}  # of the environment that it made itself
+    assert ready.devops.connections.all() == []
+    assert "make the service connection slipway-prod (Endpoint Creators or Project Administrators" in ready.said
+    assert "Repos > Branches > main > Branch policies > Build Validation" in ready.said
+    ready.cloud.call(lambda: ready.devops.add_member(OBJECT))
+    assert ready.setup("--environment", "prod") == 0, ready.said
+
+
+def test_a_reader_changes_nothing_and_is_told_all_of_it(ready: Project) -> None:
+    ready.cloud.call(lambda: ready.devops.add_member(OBJECT, groups=["Readers"]))
+    assert ready.setup("--environment", "dev") == REFUSED
+    assert ready.devops.definitions.all() == []
+    for text in (
+        "make the pipeline bikeshare-release",
+        "make the environment dev",
+        "make the service connection slipway-dev",
+    ):
+        assert text in ready.said
+
+
+def test_an_approver_whom_nobody_knows_and_none_at_all(ready: Project) -> None:
+    place = {"organization": "https://dev.azure.com/slipway", "project": "Slipway"}
+    ready.configure(azure_devops={**place, "approvers": ["nobody@example.org"]})
+    assert ready.setup("--environment", "prod") == WRONG
+    assert "nobody@example.org, who is to approve releases to prod, is not in the organization" in ready.said
+    ready.configure(azure_devops=place)
+    assert ready.setup("--environment", "prod") == WRONG
+    assert "Nobody is named who approves releases to prod" in ready.said
+    assert set(checks(ready, "prod")) == {EXCLUSIVE_LOCK}
+
+
+def test_agents_of_ones_own(ready: Project) -> None:
+    ready.edit("templates/environments.yml", "vmImage: ubuntu-24.04", "name: our-agents")
+    assert ready.setup("--environment", "dev") == WRONG
+    assert "There is no agent pool our-agents" in ready.said
+    ready.cloud.call(lambda: ready.devops.pools.add_pool("our-agents"))
+    assert ready.setup("--environment", "dev") == 0, ready.said
+    queue = ready.devops.pools.queue_named("our-agents")
+    numbers = [one["id"] for one in ready.devops.definitions.all()]
+    assert all(ready.devops.permissions.allows("queue", str(queue["id"]), number) for number in numbers)
+    before = ready.writes()
+    assert ready.setup("--environment", "dev") == 0
+    assert ready.writes() == before
+
+
+def test_without_the_identity_the_bootstrap_is_named(project: Project) -> None:
+    assert project.setup("--environment", "dev") == WRONG
+    assert "There is no identity id-bikeshare-release in rg-bikeshare-state yet" in project.said
+    assert "python scripts/bootstrap_environment.py --environment dev" in project.said
+
+
+def test_an_application_of_others_gets_its_credential_from_its_owner(project: Project) -> None:
+    ids = {"client_id": "4e1b2a3c-0d5f-4a6b-8c7d-9e8f7a6b5c4d", "object_id": "9b8a7c6d-5e4f-4d3c-8b2a-1f0e9d8c7b6a"}
+    project.edit("config/defaults.yml", "    name: id-{{ app }}-release\n", "")
+    assert project.setup("--environment", "dev") == REFUSED
+    assert f"az ad app federated-credential create --id {ids['client_id']}" in project.said
+    assert (
+        project.connection("slipway-dev")["authorization"]["parameters"]["workloadIdentityFederationSubject"]
+        in project.said
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "text"),
+    [
+        ({"organization": "https://dev.azure.com/other", "project": "Slipway"}, WRONG, "no organisation other"),
+        ({"organization": "https://dev.azure.com/slipway", "project": "Other"}, WRONG, "TF200016"),
+    ],
+)
+def test_another_organisation_or_project(ready: Project, place: dict[str, str], code: int, text: str) -> None:
+    ready.configure(azure_devops=place)
+    assert ready.setup() == code
+    assert text in ready.said
+    assert ready.devops.connections.all() == []
+
+
+def test_somebody_who_is_no_member(ready: Project) -> None:
+    ready.cloud.call(lambda: ready.devops.identities.forget(OBJECT))
+    assert ready.setup() == REFUSED
+    assert "does not know whoever is signed in (401). TF400813" in ready.said
+    assert "Sign in to the tenant that https://dev.azure.com/slipway belongs to" in ready.said
+
+
+def test_a_sign_in_that_has_ended_is_led_to_the_page_and_said_in_words(ready: Project) -> None:
+    """The service leads whoever it does not know to a page for people: no redirect is followed, no HTML is repeated."""
+    page = (("Location", "https://dev.azure.com/_signin"), ("Content-Type", "text/html"))
+    led = Fault(kind="status", status=302, headers=page, body="<html>Sign In</html>", host="dev.azure.com", times=None)
+    ready.cloud.call(lambda: ready.cloud.faults.add(led))
+    assert ready.setup() == REFUSED
+    assert "does not know whoever is signed in (302)" in ready.said
+    assert "<html" not in ready.said
+
+
+def test_an_answer_that_is_lost_leaves_something_to_go_on_from(ready: Project) -> None:
+    ready.cloud.call(
+        lambda: ready.cloud.faults.add(
+            Fault(kind="drop_after", method="POST", path="/slipway/_apis/serviceendpoint/endpoints")
+        )
+    )
+    assert ready.setup("--environment", "dev") != 0
+    assert ready.setup("--environment", "dev") == 0, ready.said
+    assert len(ready.devops.connections.all()) == 1
+
+
+def test_what_is_not_configured_is_not_looked_at(project: Project) -> None:
+    project.configure(azure_devops=None)
+    assert project.setup() == 0
+    assert "names no project of Azure DevOps" in project.said
+    assert project.setup("--environment", "uat") == UsageError.exit_code
