@@ -130,6 +130,10 @@ class Connections:
         for key, value in kept.items():
             if key.startswith("workloadIdentityFederation") or (key in _HIDDEN and parameters.get(key) is None):
                 parameters[key] = value
+        moved = str(parameters["tenantid"]).lower() != str(kept.get("tenantid")).lower()
+        if moved and kept.get("workloadIdentityFederationIssuer") not in (None, self.older_issuer):  # unverified
+            issuer, subject = self._federation(record["id"], record["name"], str(parameters["tenantid"]), older=False)
+            parameters |= {"workloadIdentityFederationIssuer": issuer, "workloadIdentityFederationSubject": subject}
         changed = {**record, **body, "authorization": {**body["authorization"], "parameters": parameters}}
         self._kept[record["id"]] = {**changed, "id": record["id"], "creator": record["creator"]}
         return JSONResponse(self._shown(self._kept[record["id"]]))

@@ -151,6 +151,23 @@ def connection_differences(connection: Mapping[str, Any], environment: Environme
     ]
 
 
+def corrected(connection: Mapping[str, Any], environment: Environment, project: Mapping[str, Any]) -> Json:
+    """The connection, for what the configuration says. Its name, id and what else people wrote stay."""
+    wanted = connection_body(environment, str(connection["name"]), project)
+    authorization = connection["authorization"]
+    parameters = {
+        key: value
+        for key, value in (authorization.get("parameters") or {}).items()
+        if key.lower() not in ("tenantid", "serviceprincipalid")
+    }
+    return {
+        **connection,
+        "authorization": {**authorization, "parameters": parameters | wanted["authorization"]["parameters"]},
+        "data": {**(connection.get("data") or {}), **wanted["data"]},
+        "serviceEndpointProjectReferences": wanted["serviceEndpointProjectReferences"],
+    }
+
+
 def issuer_and_subject(connection: Mapping[str, Any]) -> tuple[str, str]:
     """What the tokens of a connection say; "" where the service names none."""
     parameters = connection["authorization"].get("parameters") or {}

@@ -107,6 +107,11 @@ class AzureDevOps:
         doing = f"making the service connection {body['name']}"
         return self._object("POST", self._whole("serviceendpoint/endpoints"), doing, body)
 
+    def update_connection(self, connection: Mapping[str, Any]) -> Json:
+        """The connection as it is afterwards; issuer and subject are the service's own."""
+        url = self._whole(f"serviceendpoint/endpoints/{connection['id']}")
+        return self._object("PUT", url, f"changing the service connection {connection['name']}", connection)
+
     # Environments and checks
 
     def environment(self, name: str) -> Json | None:

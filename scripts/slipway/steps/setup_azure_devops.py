@@ -31,6 +31,11 @@ def main(argv: Sequence[str] | None = None, *, variables: Mapping[str, str] | No
     parser.add_argument(
         "--repository", metavar="NAME", help="the Git repository of the project that holds the pipelines"
     )
+    parser.add_argument(
+        "--correct",
+        action="store_true",
+        help="put right a service connection that is for another subscription or identity",
+    )
     parser.add_argument("--what-if", action="store_true", help="say what would change, and change nothing")
     arguments = parser.parse_args(argv)
     variables = dict(os.environ) if variables is None else variables

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +14,18 @@ import yaml
 
 from rehearsal.azure_devops.errors import Json
 from rehearsal.resource_manager.app import create_app
+from slipway.command import Context
+from slipway.domain.diagnosis import Diagnosis, diagnosis
+from slipway.domain.environment import load_environment
+from slipway.log import Log
 from slipway.services.credentials import credential
+from slipway.services.databricks import connect
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.identities import Identities
+from slipway.services.resource_manager.reading import Reader
 from slipway.steps import setup_azure_devops
+from slipway.steps.doctor import azure_devops as doctor
+from slipway.steps.doctor.examination import Examination, examine
 from tests.rehearsal.gateway.local_cloud import APP, OBJECT, SECRET, SUBSCRIPTION, TENANT, LocalCloud, use
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -88,6 +98,30 @@ class Project:
         captured = self._capsys.readouterr()
         self.said = captured.out + captured.err
         return code
+
+    def diagnose(self, name: str, variables: Mapping[str, str] | None = None, *, short: bool = False) -> Diagnosis:
+        """What the doctor says of Azure DevOps alone."""
+        environment = load_environment(self.root, name)
+        log = Log(out=io.StringIO(), err=io.StringIO(), variables={}, clock=lambda: 0.0)
+        context = Context(
+            environment=environment,
+            release=self.root,
+            log=log,
+            variables=variables or {},
+            what_if=False,
+            arguments=argparse.Namespace(),
+            root=self.root,
+        )
+        identity = credential({})
+        examination = Examination(
+            context=context,
+            credential=identity,
+            azure=Reader(identity, SUBSCRIPTION),
+            workspace=connect(environment, identity, {}),
+            short=short,
+        )
+        checks = [one for one in doctor.checks(examination) if one.short or not short]
+        return diagnosis(name, [one.title for one in checks], examine(checks))
 
     def writes(self) -> list[str]:
         """Requests to the organisation, and to identities in Azure, that changed something or tried to, so far."""

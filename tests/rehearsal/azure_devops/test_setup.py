@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,19 +20,6 @@ FILES = {
     "templates/pipelines/rollback.yml",
 }
 REFUSED, WRONG = AuthenticationError.exit_code, NotPossible.exit_code
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:
-    with Project(tmp_path, monkeypatch, capsys) as made:
-        yield made
-
-
-@pytest.fixture
-def ready(project: Project) -> Project:
-    """With a release identity, as after a bootstrap."""
-    project.make_identity()
-    return project
 
 
 def checks(project: Project, name: str) -> dict[str, Any]:
@@ -140,6 +125,14 @@ def test_a_connection_for_something_else_is_named_and_all_else_goes_on(
     assert ready.setup("--environment", "dev") == WRONG
     assert f"Service connection slipway-dev is not for dev: {named}" in ready.said
     assert set(checks(ready, "dev")) == {EXCLUSIVE_LOCK}
+    before = ready.connection("slipway-dev")
+    assert ready.setup("--environment", "dev", "--correct") == 0, ready.said
+    after = ready.connection("slipway-dev")
+    assert (after["id"], after["data"]["subscriptionId"]) == (before["id"], SUBSCRIPTION)
+    parameters = after["authorization"]["parameters"]
+    assert (parameters["tenantid"], parameters["serviceprincipalid"]) == (TENANT, right["client_id"])
+    assert TENANT in parameters["workloadIdentityFederationIssuer"]
+    assert ready.setup("--environment", "dev") == 0, ready.said
 
 
 def test_a_name_that_is_taken_by_what_does_not_show_itself(ready: Project) -> None:

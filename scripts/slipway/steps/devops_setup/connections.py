@@ -11,7 +11,7 @@ from slipway.domain.devops import Json
 from slipway.services.azure_devops import AlreadyThere
 from slipway.services.resource_manager.identities import AUDIENCE, Identities
 from slipway.steps.bootstrap.report import again, az
-from slipway.steps.devops_setup.work import Work, refusal
+from slipway.steps.devops_setup.work import COMMAND, Work, refusal
 from slipway.steps.federation import Federation, credential_name, ensure_federation
 
 CREATORS = "Endpoint Creators or Project Administrators of the project"
@@ -34,7 +34,9 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
             found = _create(work, context, name) if made else None
         else:
             context.log.info(f"= service connection {name} is there")
-        if found is None or _is_wrong(work, context, found, place):
+        if found is not None:
+            found = _right(work, context, found, place)
+        if found is None:
             return None
         if rules.is_federated(found):
             _federation(work, context, found, new=made)
@@ -59,15 +61,24 @@ def _create(work: Work, context: Context, name: str) -> Json | None:
         return None
 
 
-def _is_wrong(work: Work, context: Context, found: Json, place: str) -> bool:
+def _right(work: Work, context: Context, found: Json, place: str) -> Json | None:
+    """The connection, put right where --correct asks for it; None where it is for something else."""
     differences = rules.connection_differences(found, context.environment)
-    if differences:
-        work.wrong(
-            context,
-            f"Service connection {found['name']} is not for {context.environment.name}: {'; '.join(differences)}.",
-            f"{place} > {found['name']}: remove or rename it, if nothing else uses it; or put right what the configuration says.",
-        )
-    return bool(differences)
+    if not differences:
+        return found
+    name = found["name"]
+    if context.arguments.correct and found.get("type") == "azurerm":
+        what = f"service connection {name} is for {context.environment.name} ({'; '.join(differences)} before)"
+        if not work.add(context, what):
+            return None
+        return work.devops.update_connection(rules.corrected(found, context.environment, work.project))
+    work.wrong(
+        context,
+        f"Service connection {name} is not for {context.environment.name}: {'; '.join(differences)}.",
+        f"{COMMAND} --environment {context.environment.name} --correct, where nothing else uses it; or remove or rename it: "
+        f"{place} > {name}",
+    )
+    return None
 
 
 def _federation(work: Work, context: Context, found: Json, *, new: bool) -> None:

@@ -18,7 +18,7 @@ from slipway.services.databricks import connect
 from slipway.services.resource_manager.reading import Reader
 from slipway.steps.doctor.examination import Check, Examination, examine
 
-SUBJECTS = ("azure", "names", "identities", "state", "workspace", "runners", "compute")
+SUBJECTS = ("azure", "names", "identities", "state", "azure_devops", "workspace", "runners", "compute")
 """The modules of slipway.steps.doctor, in the order in which their checks begin."""
 
 
