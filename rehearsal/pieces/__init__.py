@@ -6,10 +6,10 @@ takes away each in turn.
 
 from __future__ import annotations
 
-from rehearsal.pieces import azure, workspace
+from rehearsal.pieces import azure, azure_devops, workspace
 from rehearsal.pieces.hand import Hand
 from rehearsal.pieces.piece import Piece
 
-PIECES: dict[str, Piece] = {piece.name: piece for piece in (*azure.PIECES, *workspace.PIECES)}
+PIECES: dict[str, Piece] = {piece.name: piece for piece in (*azure.PIECES, *azure_devops.PIECES, *workspace.PIECES)}
 
 __all__ = ["PIECES", "Hand", "Piece"]

@@ -12,6 +12,7 @@ from rehearsal.pieces.hand import Hand
 class Piece:
     """`says`: what is lost, for the list. `lose` takes it away. `finding`: the id that the doctor must tell an admin then.
 
+    `starts`: whether a release gets as far as its first step without it.
     `shown`: what the first step of a release says, which may see less: nothing (None) where it needs no such thing, or can't see
     it; "" for the same as the admin is told.
     """
@@ -21,6 +22,7 @@ class Piece:
     finding: str
     lose: Callable[[Hand], None]
     shown: str | None = ""
+    starts: bool = True
 
     @property
     def first_step(self) -> str | None:

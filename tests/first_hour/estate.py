@@ -62,7 +62,7 @@ class Estate:
         self._agent = agent
         runner = [sys.executable, "-S", "-c", textwrap.dedent(RUNNER)]
         patch.setattr(composing, "databricks_app", partial(databricks_app, runner=runner))
-        release = composing.Release(environment=self.environment, service_connection=CONNECTION)
+        release = composing.Release(environment=self.environment, service_connection=CONNECTION, connected=False)
         (folder / "datasets").mkdir(exist_ok=True)
         self.server = Server(
             lambda: composing.compose(
@@ -186,10 +186,14 @@ class Estate:
 def set_up(folder: Path, agent: Agent, patch: Any) -> None:
     """Makes the project, signs az in, and lets the scripts of a first hour make the environment."""
     root = make_project(folder / "project")
+    shutil.copytree(REPOSITORY / "templates", root / "templates")
+    shutil.copy(REPOSITORY / "azure-pipelines.yml", root)
     shutil.copytree(REPOSITORY / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "notebooks" / "score.py").write_text(NOTEBOOK.format("1.0"))
     with Estate(folder, agent, patch) as estate:
         done = estate.as_admin("bootstrap_environment")
+        assert done.code == 0, done.text
+        done = estate.mend(f"python scripts/setup_azure_devops.py --environment {NAME}")
         assert done.code == 0, done.text
         estate.age_roles()
         if not (REPOSITORY / ".venv-contract" / "bin" / "az").exists():

@@ -32,8 +32,9 @@ def test_a_piece_is_missed_and_mended(estate: Estate, name: str) -> None:
     piece.lose(estate.hand)
     found = estate.doctor()
     assert ids(found) == [piece.finding]
-    first = estate.first_step()
-    assert ids(first) == ([] if piece.first_step is None else [piece.first_step])
+    if piece.starts:
+        first = estate.first_step()
+        assert ids(first) == ([] if piece.first_step is None else [piece.first_step])
     mends = 0
     while found["findings"]:
         mends += 1
