@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -59,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
     releases = _releases(arguments.repository)
     only = _chosen(arguments.only, [release.environment.name for release in releases])
+    # A run is refused for any connection that its stages name, also those that are not asked for.
+    releases = [
+        replace(one, connected=one.connected or (only is not None and one.environment.name not in only))
+        for one in releases
+    ]
     try:
         dataset = find_dataset(arguments.datasets, arguments.repository, folder)
     except FileNotFoundError as error:

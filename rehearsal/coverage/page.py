@@ -32,6 +32,7 @@ _LIMITS = {
     for service, folder, text in (
         ("Resource Manager", "resource_manager", "Limits, and what is unverified"),
         ("Data Factory", "data_factory", "Activities, expressions and limits"),
+        ("Azure DevOps", "azure_devops", "Rights, limits, and what is unverified"),
         ("Databricks workspace", "databricks", "Limits, how notebooks run, and what is unverified"),
     )
 }
