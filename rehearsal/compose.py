@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
+
 from rehearsal import azure_devops
 from rehearsal.azure_devops import AzureDevOps
 from rehearsal.choices import USUAL, Choices
@@ -110,8 +112,10 @@ def compose(
     role_delay_seconds: float,
     port: int = 0,
     choices: Choices = USUAL,
+    more_apps: Callable[[World], Sequence[tuple[str, Starlette]]] = lambda _: (),
 ) -> LocalAzure:
-    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays.
+    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `more_apps`:
+    other hostnames that end here, with what serves them.
 
     Raises DamagedStore when the folder's store cannot be read.
     """
@@ -161,6 +165,7 @@ def compose(
         ("adb-*.azuredatabricks.net", workspace_app),
         ("dev.azure.com", azure_devops.create_app(world, devops)),
         ("vssps.dev.azure.com", azure_devops.create_people_app(devops)),
+        *more_apps(world),
     ]
     gateway = Gateway(apps, folder / "gateway", port=port, faults=faults, aged=directory.aged)
     admins = {release.environment.azure.tenant_id: _admin(world, release.environment) for release in releases}

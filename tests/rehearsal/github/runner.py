@@ -64,7 +64,8 @@ class Job:
 class Runner:
     """One run. `repository`: what is checked out. `folder`: where jobs and artifacts lie. `environment`: what every process
     gets. `variables`: of the repository, and by the GitHub environment's name. `oidc(environment, permissions)`: the variables by
-    which a job may ask for tokens, {} without the permission. `login(with, variables)`: what azure/login does."""
+    which a job may ask for tokens, {} without the permission. `login(with, variables)`: what azure/login does. `without`: jobs
+    and values of a matrix that are not played."""
 
     repository: Path
     folder: Path
@@ -74,6 +75,7 @@ class Runner:
     login: Callable[[Mapping[str, str], Mapping[str, str]], None] = lambda given, variables: None
     run_id: str = "4200"
     cancel_at: str = ""
+    without: frozenset[str] = frozenset()
     jobs: list[Job] = field(default_factory=list)
 
     def run(self, workflow: str, inputs: Mapping[str, Any] | None = None) -> list[Job]:
@@ -89,12 +91,15 @@ class Runner:
         for key, job in document["jobs"].items():
             if unknown := job.keys() - _JOB_KEYS:
                 raise Refused(f"job key {', '.join(sorted(unknown))}")
+            if key in self.without:
+                outcomes[key] = "skipped"
+                continue
             needs = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs") or []
             if any(outcomes[need] != "success" for need in needs):
                 outcomes[key] = "skipped"
                 self.jobs.append(Job(name=key, outcome="skipped"))
                 continue
-            results = [self._job(key, job, inputs, permissions, legs) for legs in _legs(job.get("strategy"))]
+            results = [self._job(key, job, inputs, permissions, legs) for legs in self._legs(job.get("strategy"))]
             outcomes[key] = next((each for each in results if each != "success"), "success")
         return next((each for each in outcomes.values() if each != "success"), "success")
 
@@ -132,6 +137,12 @@ class Runner:
         self.jobs.append(played.run(as_text(fill(job.get("name", key), contexts))))
         return self.jobs[-1].outcome
 
+    def _legs(self, strategy: Mapping[str, Any] | None) -> Iterator[Mapping[str, str]]:
+        matrix = (strategy or {}).get("matrix") or {}
+        for values in itertools.product(*matrix.values()):
+            if not self.without & {*values}:
+                yield dict(zip(matrix, values, strict=True))
+
     def _github(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "ref": "refs/heads/main"}
 
@@ -146,12 +157,6 @@ def _inputs(document: Mapping[str, Any], event: str, given: Mapping[str, Any]) -
         if one.get("type") == "choice" and name in given and given[name] not in one["options"]:
             raise Refused(f"input {name}: {given[name]}")
     return {name: given.get(name, one.get("default")) for name, one in declared.items()}
-
-
-def _legs(strategy: Mapping[str, Any] | None) -> Iterator[Mapping[str, str]]:
-    matrix = (strategy or {}).get("matrix") or {}
-    for values in itertools.product(*matrix.values()):
-        yield dict(zip(matrix, values, strict=True))
 
 
 def _allows(permissions: Mapping[str, str], name: str, level: str) -> bool:
