@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from azure.core import PipelineClient
 from azure.core.exceptions import AzureError
+from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.policies import HeadersPolicy, RetryPolicy, UserAgentPolicy
 from azure.core.rest import HttpRequest, HttpResponse
 
@@ -60,7 +61,7 @@ class AzureDevOps:
         policies = [
             HeadersPolicy({"Accept": "application/json"}),
             UserAgentPolicy("slipway"),
-            RetryPolicy(retry_total=TRANSPORT["retry_total"]),
+            _Retries(retry_total=TRANSPORT["retry_total"]),
         ]
         options = {key: value for key, value in TRANSPORT.items() if key != "retry_total"}
         self._client: PipelineClient[HttpRequest, HttpResponse] = PipelineClient(
@@ -123,29 +124,29 @@ class AzureDevOps:
         body = {"name": name, "description": description}
         return self._object("POST", self._here("distributedtask/environments"), f"making the environment {name}", body)
 
-    def checks(self, kind: str, key: str) -> list[Json]:
-        """The checks of a resource, with their settings."""
+    def checks(self, kind: str, key: str, name: str) -> list[Json]:
+        """The checks of a resource (its kind, its id, and how people call it), with their settings."""
         query = f"resourceType={kind}&resourceId={key}&$expand=settings"
         return self._list(
-            self._here("pipelines/checks/configurations", query, api=PREVIEW), f"reading the checks of {kind} {key}"
+            self._here("pipelines/checks/configurations", query, api=PREVIEW), f"reading the checks of {kind} {name}"
         )
 
-    def create_check(self, kind: str, key: str, body: Mapping[str, Any]) -> Json:
+    def create_check(self, kind: str, key: str, name: str, body: Mapping[str, Any]) -> Json:
         whole = {**body, "resource": {"type": kind, "id": key}}
-        doing = f"adding the check {body['type']['name']} to {kind} {key}"
+        doing = f"adding the check {body['type']['name']} to {kind} {name}"
         return self._object("POST", self._here("pipelines/checks/configurations", api=PREVIEW), doing, whole)
 
     # Which pipelines may use what
 
-    def permissions(self, kind: str, key: str) -> Json:
+    def permissions(self, kind: str, key: str, name: str) -> Json:
         url = self._here(f"pipelines/pipelinePermissions/{kind}/{key}", api=PREVIEW)
-        return self._object("GET", url, f"reading which pipelines may use {kind} {key}")
+        return self._object("GET", url, f"reading which pipelines may use {kind} {name}")
 
-    def permit(self, kind: str, key: str, pipelines: list[int]) -> None:
+    def permit(self, kind: str, key: str, name: str, pipelines: list[int]) -> None:
         """These pipelines may use it; what was permitted before stays."""
         body = {"pipelines": [{"id": number, "authorized": True} for number in pipelines]}
         url = self._here(f"pipelines/pipelinePermissions/{kind}/{key}", api=PREVIEW)
-        self._object("PATCH", url, f"permitting pipelines to use {kind} {key}", body)
+        self._object("PATCH", url, f"permitting pipelines to use {kind} {name}", body)
 
     # Pipelines, repositories, policies
 
@@ -253,6 +254,16 @@ class AzureDevOps:
         if status == 409:
             raise AlreadyThere(what)
         raise ServiceError(what)
+
+
+class _Retries(RetryPolicy[Any, Any]):
+    """azure-core's, but for a POST: it is sent again only where the service says that it did not begin (429). azure-core sends
+    one again after a 500, 503 or 504 too, which would make a thing twice."""
+
+    def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
+        if response.http_request.method == "POST" and response.http_response.status_code != 429:
+            return False
+        return bool(super().is_retry(settings, response))
 
 
 _SIGN_IN = (

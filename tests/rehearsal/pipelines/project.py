@@ -68,6 +68,7 @@ class Project:
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     groups: dict[str, dict[str, GroupVariable]] = field(default_factory=dict)
     run_number: int = 7
+    use: Callable[[str, str], str] = lambda _kind, _name: ""
     cancel: threading.Event = field(default_factory=threading.Event)
 
     def write(self, **files: str) -> Project:
@@ -100,6 +101,7 @@ class Project:
             base_python=Path(sys.executable),
             run_number=self.run_number,
             variable_groups=self.groups,
+            use=self.use,
             clock=lambda: 1_700_000_000.0,
         )
 

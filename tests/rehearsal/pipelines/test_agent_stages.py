@@ -398,3 +398,55 @@ def test_a_condition_that_can_not_be_evaluated(project: Project) -> None:
     assert {event.where.job: event.reason for event in project.told.of(JobFinished)}["c"].startswith(
         "its condition can not"
     )
+
+
+USES = """
+stages:
+  - stage: build
+    jobs:
+      - job: one
+        steps:
+          - checkout: none
+          - bash: echo built
+  - stage: dev
+    jobs:
+      - deployment: release
+        environment: dev
+        strategy:
+          runOnce:
+            deploy:
+              steps:
+                - task: AzureCLI@2
+                  inputs:
+                    azureSubscription: sc-dev
+                    scriptType: bash
+                    scriptLocation: inlineScript
+                    inlineScript: echo released
+  - stage: after
+    jobs:
+      - job: two
+        steps:
+          - checkout: none
+          - bash: echo after
+"""
+
+
+@pytest.mark.parametrize("forbidden", ["endpoint", "environment", None])
+def test_a_stage_that_may_not_use_something_ends_before_its_first_job(project: Project, forbidden: str | None) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def use(kind: str, name: str) -> str:
+        asked.append((kind, name))
+        return f"{name} is not for this pipeline." if kind == forbidden else ""
+
+    project.use = use
+    result = project.write(main=USES).run()
+    assert asked == [("environment", "dev"), ("endpoint", "sc-dev")]  # when its stage begins, each once
+    done = {stage.name: stage.result for stage in result.stages}
+    if forbidden is None:
+        assert done == {"build": "succeeded", "dev": "succeeded", "after": "succeeded"}
+        return
+    assert done == {"build": "succeeded", "dev": "failed", "after": "skipped"}
+    assert result.stages[1].jobs == ()
+    name = dict(asked)[forbidden]
+    assert [issue.text for issue in result.issues] == [f"{name} is not for this pipeline."]

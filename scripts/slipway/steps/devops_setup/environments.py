@@ -29,7 +29,7 @@ def ensure_environment(work: Work, context: Context, name: str) -> Json | None:
     with work.report.part(
         context, refusal(f"read the checks of environment {name}", who, f"{place} > {name} > Security")
     ):
-        checks = work.devops.checks(ENVIRONMENT, str(found["id"])) if found else []
+        checks = work.devops.checks(ENVIRONMENT, str(found["id"]), name) if found else []
         _ensure_lock(work, context, found, checks, f"{place} > {name} > Approvals and checks")
         if context.environment.production:
             _ensure_approval(work, context, found, checks, f"{place} > {name} > Approvals and checks")
@@ -45,7 +45,7 @@ def _ensure_lock(work: Work, context: Context, found: Json | None, checks: list[
     who = f"Administrator of the environment, or {ADMINISTRATORS}"
     with work.report.part(context, refusal(f"add the {what}", who, f"{place} > + > Exclusive lock")):
         if work.add(context, what) and found:
-            work.devops.create_check(ENVIRONMENT, str(found["id"]), rules.lock_body(EXCLUSIVE_LOCK))
+            work.devops.create_check(ENVIRONMENT, str(found["id"]), name, rules.lock_body(EXCLUSIVE_LOCK))
 
 
 def _ensure_approval(work: Work, context: Context, found: Json | None, checks: list[Json], place: str) -> None:
@@ -64,7 +64,7 @@ def _ensure_approval(work: Work, context: Context, found: Json | None, checks: l
     with work.report.part(context, refusal(f"add the {what}", who, f"{place} > + > Approvals")):
         if work.add(context, what) and found:
             body = rules.approval_body(APPROVAL, ids, name)
-            work.devops.create_check(ENVIRONMENT, str(found["id"]), body)
+            work.devops.create_check(ENVIRONMENT, str(found["id"]), name, body)
 
 
 def _approvers(work: Work, context: Context) -> list[str]:
@@ -125,8 +125,10 @@ def ensure_permissions(
         with work.report.part(
             context, refusal(f"let the pipelines use {what}", f"Administrator of it, or {ADMINISTRATORS}", place)
         ):
-            missing = rules.not_permitted(work.devops.permissions(kind, str(found["id"])), work.pipelines)
+            missing = rules.not_permitted(
+                work.devops.permissions(kind, str(found["id"]), str(found["name"])), work.pipelines
+            )
             if not missing:
                 context.log.info(f"= the pipelines may use {what}")
             elif work.add(context, f"the pipelines may use {what}"):
-                work.devops.permit(kind, str(found["id"]), missing)
+                work.devops.permit(kind, str(found["id"]), str(found["name"]), missing)

@@ -224,7 +224,7 @@ def _environment(examination: Examination) -> Iterator[Said]:
             who="somebody with the role Creator for environments",
         )
         return
-    there = _devops(examination).checks(ENVIRONMENT, str(found["id"]))
+    there = _devops(examination).checks(ENVIRONMENT, str(found["id"]), name)
     if rules.check_of(there, EXCLUSIVE_LOCK) is None:
         yield Finding(
             id="devops.lock",
@@ -334,7 +334,7 @@ def _permissions(examination: Examination) -> Iterator[Said]:
     for kind, found, what, finding in places:
         if found is None:  # its own check says so
             continue
-        if rules.not_permitted(devops.permissions(kind, str(found["id"])), [number]):
+        if rules.not_permitted(devops.permissions(kind, str(found["id"]), str(found["name"])), [number]):
             yield Finding(
                 id=finding,
                 what=f"The release pipeline may not use {what}.",
