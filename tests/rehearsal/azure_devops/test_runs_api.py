@@ -121,6 +121,7 @@ def test_who_may_ask(cloud: LocalCloud, token: str, run: int) -> None:
     assert refusal(told) == (401, "UnauthorizedRequestException")
     assert get("wrong", f"build/builds/{run}").status_code == 203  # the page to sign in at
     assert requests.get(address, headers={"Authorization": "Basic %%%"}, timeout=10).status_code == 203
+    cloud.call(lambda: cloud.devops.identities.forget(OBJECT))
     person = cloud.credential().get_token("499b84ac-1321-427f-aa17-267ca6975798/.default").token
     assert get(person, f"build/builds/{run}").status_code == 401
     cloud.call(lambda: cloud.devops.add_member(OBJECT))
