@@ -18,6 +18,7 @@ from rehearsal import options
 from rehearsal.compose import Release
 from rehearsal.console import Log, closing_table
 from rehearsal.dataset import find_dataset
+from rehearsal.developer import VARIABLE as DEVELOPER
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.options import FOLDER, Refused
 from rehearsal.pipelines.deployments import Deployment, deployments
@@ -149,14 +150,15 @@ def _chosen(only: Sequence[str], names: Sequence[str]) -> set[str] | None:
 
 
 def _keep_running(rehearsal: Rehearsal, folder: Path) -> None:
-    exports = folder / "exports.sh"
-    # Holds the client secret of the rehearsal's admin, which is worth something in this rehearsal alone.
+    exports, first = folder / "exports.sh", rehearsal.releases[0].environment.name
+    # Holds the admin's client secret and the developer's token, which are worth something in this rehearsal alone.
     exports.touch(mode=0o600)
     exports.write_text("".join(f"export {name}='{value}'\n" for name, value in rehearsal.exports.items()))
     rehearsal.log.say(
         f"\nThe stand-ins stay up until Ctrl-C. In another terminal:\n  . {exports}\n"
         "  .venv-release/bin/python scripts/status.py --environment prod\n"
         "  .venv-release/bin/databricks --profile prod jobs list\n"
+        f'  DATABRICKS_TOKEN="${DEVELOPER}" .venv/bin/python scripts/sandbox.py push --environment {first}\n'
         '  az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"\n'
         f"Faults and the record of requests (docs/faults.md) are at {rehearsal.exports[CONTROL]}\n"
         '  curl "$REHEARSAL_CONTROL"'

@@ -18,6 +18,7 @@ from rehearsal.choices import Choices
 from rehearsal.compose import Release, compose
 from rehearsal.console import Log
 from rehearsal.dataset import Dataset
+from rehearsal.developer import VARIABLE, developer_token
 from rehearsal.entra.directory import AZURE_DATABRICKS_APP
 from rehearsal.gateway.faults import Fault
 from rehearsal.pieces import Hand, Piece
@@ -91,6 +92,7 @@ class Rehearsal:
         control = {CONTROL: self.server.azure.gateway.control_address}
         self.exports = {**self.server.azure.exports, **admin.variables(), **control}
         self._write_databricks_profiles()
+        self._add_developer()
         python = environment_folder("release") / "bin" / "python"
         self.scripts = Scripts(self.repository, python, child_environment(self.exports))
 
@@ -208,6 +210,12 @@ class Rehearsal:
 
     def stop(self) -> None:
         self.server.stop()
+
+    def _add_developer(self) -> None:
+        """Somebody who tries notebooks in a sandbox of their own: scripts/sandbox.py."""
+        azure, host = self.server.azure, self.releases[0].environment.databricks.host
+        token = self.server.call(partial(developer_token, azure.workspaces, host, PROFILE_SECONDS))
+        self.exports[VARIABLE] = token
 
     def _write_databricks_profiles(self) -> None:
         """A profile for each environment in the `databricks` command's own file, with a token of the admin. The first one's

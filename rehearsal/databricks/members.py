@@ -110,7 +110,8 @@ class Members:
         return self._keep(object_id, entry | {"entitlements": sorted({"workspace-access", *entitlements})}, ())
 
     def add_user(self, name: str, display_name: str) -> Member:
-        """A user by name. The tenant of a rehearsal has no users, so nobody signs in as one: it can be given permissions."""
+        """A user by name. The tenant of a rehearsal has no users, so nobody gets an Entra token as one: it can be given
+        permissions, and come in with a personal access token."""
         object_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"user:{name.lower()}"))
         entry = self._entry(object_id) | {"name": name, "display_name": display_name, "kind": "User"}
         return self._keep(object_id, entry, ())
