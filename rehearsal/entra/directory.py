@@ -101,6 +101,13 @@ class Directory:
         ids = self._chosen.get(key) or derived
         return self.add_service_principal(tenant_id=tenant_id, display_name=display_name, **ids)
 
+    def remove_principal(self, object_id: str) -> None:
+        """Whoever it was signs in no more, and its tokens are worth nothing; a missing one is fine."""
+        if (record := self._principals.get(object_id.lower())) is not None:
+            del self._principals[object_id.lower()]
+            if self._federations.get(record["app_id"].lower()):
+                self._federations[record["app_id"].lower()] = []
+
     def choose_ids(self, resource_id: str, *, app_id: str, object_id: str) -> None:
         """The ids that the identity of a resource gets when it is made: a configuration may name them beforehand, as one that
         was bootstrapped elsewhere does. Idempotent."""

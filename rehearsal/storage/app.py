@@ -41,18 +41,21 @@ class _Front:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
+        account = (request.url.hostname or "").partition(".")[0]
+        container, _, blob = request.url.path.strip("/").partition("/")
         begun = False
 
         async def noting(message: Any) -> None:
             nonlocal begun
             begun = True
+            if message.get("status") == 202 and request.method == "DELETE" and not blob:
+                self._containers.deleted(account, container)
             await send(message)
 
         try:
             headers = admitted(self._world, request)
-            account = (request.url.hostname or "").partition(".")[0]
             async with self._azurite.serving() as client:
-                await self._containers.ensure(client, account, request.url.path.strip("/").partition("/")[0])
+                await self._containers.ensure(client, account, container)
                 await _pass_on(client, request, headers, noting)
         except Refused as refused:
             await refused.response(self._world.clock())(scope, receive, send)

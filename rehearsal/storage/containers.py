@@ -19,16 +19,47 @@ ACCOUNTS = "Microsoft.Storage/storageAccounts"
 
 
 class DeployedContainers:
-    """Makes deployed containers in Azurite, each once."""
+    """Makes deployed containers in Azurite, each once, and takes away there what was deleted through Resource Manager."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._made: set[tuple[str, str]] = set()
+        self._made = world.store.collection("storage/deployed_containers")
+        self._seen: set[str] = set()
 
     async def ensure(self, client: httpx.AsyncClient, account: str, container: str) -> None:
-        """Make the container, if a deployment has made it and this rehearsal has not used it yet. client: Azurite's."""
-        if not container or (account, container) in self._made or not self._deployed(account, container):
+        """The container is in Azurite if a deployment has made it, and not any more if it was deleted. client: Azurite's."""
+        if not container:
             return
+        key = f"{account}/{container}"
+        if self._place(account, container) is None:
+            if key in self._made:
+                await self._send(client, "DELETE", account, container)
+                self.forget(account, container)
+        elif key not in self._seen:
+            await self._send(client, "PUT", account, container)
+            self._made[key] = True
+            self._seen.add(key)
+
+    def deleted(self, account: str, container: str) -> None:
+        """The container was deleted at the blob service: Resource Manager knows it no more either."""
+        place = self._place(account, container)
+        if place is not None:
+            self._world.resources.delete(place)
+        self.forget(account, container)
+
+    def forget(self, account: str, container: str) -> None:
+        self._seen.discard(f"{account}/{container}")
+        if f"{account}/{container}" in self._made:
+            del self._made[f"{account}/{container}"]
+
+    def _place(self, account: str, container: str) -> str | None:
+        """The id of a container that Resource Manager has."""
+        resource = self._world.resources.find(ACCOUNTS, account)
+        place = f"{resource['id']}/blobServices/default/containers/{container}" if resource else ""
+        return place if place and self._world.resources.get(place) is not None else None
+
+    async def _send(self, client: httpx.AsyncClient, method: str, account: str, container: str) -> None:
+        """To Azurite, under the account's own key."""
         headers = {
             "x-ms-date": formatdate(self._world.clock(), usegmt=True),
             "x-ms-version": API_VERSION,
@@ -38,17 +69,12 @@ class DeployedContainers:
         headers["authorization"] = authorization(
             account=account,
             key=self._world.storage_accounts.ensure(account)[0],
-            method="PUT",
+            method=method,
             path=f"/{container}",
             query=[("restype", "container")],
             headers=headers,
         )
-        answer = await client.put(f"/{container}?restype=container", headers=headers)
-        if answer.status_code not in (201, 409):  # 409: an earlier rehearsal made it
-            raise AzuriteFailed(f"Azurite did not make the container {container}: {answer.status_code}")
-        self._made.add((account, container))
-
-    def _deployed(self, account: str, container: str) -> bool:
-        resource = self._world.resources.find(ACCOUNTS, account)
-        place = f"{resource['id']}/blobServices/default/containers/{container}" if resource else ""
-        return bool(place) and self._world.resources.get(place) is not None
+        answer = await client.request(method, f"/{container}?restype=container", headers=headers)
+        # 409: an earlier rehearsal made it; 404: it is gone already.
+        if answer.status_code not in (201, 409) and not (method == "DELETE" and answer.status_code in (202, 404)):
+            raise AzuriteFailed(f"Azurite refused {method} of the container {container}: {answer.status_code}")

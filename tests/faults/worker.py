@@ -39,6 +39,7 @@ _STEPS = (
     "provision_secrets",
     "publish_factory_candidate",
     "bootstrap_environment",
+    "remove_environment",
     "doctor",
 )
 

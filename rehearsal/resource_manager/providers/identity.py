@@ -89,6 +89,14 @@ class UserAssignedIdentity(ResourceType):
         self.world.resources.put(resource)
         return resource
 
+    def delete(self, resource_id: str) -> None:
+        """The service principal goes with it; role assignments stay, of nobody
+        (learn.microsoft.com/entra/identity/managed-identities-azure-resources/managed-identities-faq)."""
+        resource = self.get(resource_id)
+        super().delete(resource_id)
+        if resource is not None:
+            self.world.directory.remove_principal(resource["properties"]["principalId"])
+
 
 class FederatedCredential(ResourceType):
     """Lets tokens of another issuer sign in as a user-assigned identity.

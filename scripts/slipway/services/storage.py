@@ -173,6 +173,15 @@ class StateStore:
             except ResourceNotFoundError as error:
                 self._refuse_missing_container(error)
 
+    def delete_container(self) -> None:
+        """Removes the container with all that is in it; a missing one is fine. Where the account keeps deleted containers for
+        some days, it can be brought back (https://learn.microsoft.com/azure/storage/blobs/soft-delete-container-overview)."""
+        with self._doing(f"deleting container {self.container} of {self.account}"):
+            try:
+                self._client.delete_container()
+            except ResourceNotFoundError:
+                return
+
     def _doing(self, doing: str) -> Any:
         return translated(doing)
 

@@ -42,7 +42,7 @@ def bootstrap_environment(context: Context) -> None:
     with context.log.section("Subscription"):
         namespaces = (*NAMESPACES, *((WORKSPACES,) if create else ()))
         registered = register_providers(context, resources, report, namespaces)
-        check_names(context, resources, registered)
+        check_names(context, resources, report, registered)
     state = _state(context, identity, resources, report)
     with context.log.section("Release identity"):
         known = _identity(context, resources, report, state=state)

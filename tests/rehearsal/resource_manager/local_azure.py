@@ -46,6 +46,9 @@ class FakeDirectory:
     def add_managed_identity(self, *, tenant_id: str, resource_id: str, display_name: str) -> Principal:
         return self.add(resource_id.lower())
 
+    def remove_principal(self, object_id: str) -> None:
+        self._principals.pop(object_id, None)
+
     def by_object_id(self, object_id: str) -> Principal | None:
         return self._principals.get(object_id)
 

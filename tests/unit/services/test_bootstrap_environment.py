@@ -311,13 +311,26 @@ def test_a_provider_that_is_not_registered_is_registered_and_waited_for(
     assert moment.slept == [5.0, 5.0]
 
 
+TAKEN = Answer(body={"nameAvailable": False, "reason": "AlreadyExists", "message": "The name is already taken."})
+DELETED = "/locations/westeurope/deletedVaults/kv-bikeshare-dev"
+
+
 def test_names_of_somebody_else_end_it_before_anything_is_made(nothing: Wire, step: Step) -> None:
-    taken = {"nameAvailable": False, "reason": "AlreadyExists", "message": "The name is already taken."}
-    nothing.on("POST", "/checkNameAvailability", Answer(body=taken))
-    with pytest.raises(NotPossible, match=r"resources\.key_vault: kv-bikeshare-dev") as caught:
+    nothing.on("POST", "/checkNameAvailability", TAKEN)
+    nothing.on("GET", DELETED, ABSENT)
+    with pytest.raises(NotPossible, match="3 names of dev") as caught:
         bootstrap_environment(step.context())
     assert nothing.writes() == []
-    assert "--set azure.state.storage_account=" in caught.value.next_step
+    for key in ("azure.state.storage_account", "resources.storage_account", "resources.key_vault"):
+        assert f"configure.py --environment dev --set {key}=" in caught.value.next_step
+
+
+def test_a_vault_that_was_deleted_can_be_recovered(nothing: Wire, step: Step) -> None:
+    nothing.on("POST", "/Microsoft.KeyVault/checkNameAvailability", TAKEN)
+    nothing.on("GET", DELETED, Answer(body={"name": "kv-bikeshare-dev"}))
+    with pytest.raises(NotPossible, match="1 names of dev") as caught:
+        bootstrap_environment(step.context())
+    assert "az keyvault recover --name kv-bikeshare-dev --subscription" in caught.value.next_step
 
 
 NO_RIGHT = Answer(403, {"error": {"code": "AuthorizationFailed", "message": "does not have authorization"}})

@@ -84,6 +84,13 @@ class Secrets:
         items = self._secrets.list_acls(scope).get("items") or []
         return {str(item["principal"]): str(item["permission"]) for item in items}
 
+    def delete_scope(self, name: str) -> None:
+        """Removes the scope with the secrets in it; a missing one is fine."""
+        try:
+            self._secrets.delete_scope(name)
+        except NotFound:
+            return
+
     def put_acl(self, scope: str, principal: str, permission: str) -> None:
         self._secrets.put_acl(scope, principal, permission)
 

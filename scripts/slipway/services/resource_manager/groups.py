@@ -93,6 +93,11 @@ class Resources:
                     return None
                 raise
 
+    def delete(self, resource_id: str, api_version: str) -> None:
+        """Deletes a resource; a missing one is fine."""
+        with translated(f"deleting {resource_id}"):
+            self.send("DELETE", f"{resource_id}?api-version={api_version}")
+
     def unassign(self, assignment: dict[str, Any]) -> None:
         """Takes a role assignment away, as `assignments` gives it; a missing one is fine."""
         with translated(f"removing the role assignment {assignment['id']}", next_step=_NO_ASSIGN):

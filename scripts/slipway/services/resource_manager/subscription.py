@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from azure.core.exceptions import HttpResponseError
+
 from slipway.services.azure_errors import translated
 from slipway.services.resource_manager.groups import Resources
 
@@ -49,6 +51,20 @@ def availability(resources: Resources, kind: str, name: str) -> Availability:
     with translated(f"looking whether the name {name} is free"):
         answer = resources.send("POST", url, {"name": name, "type": kind})
     return Availability(free=answer.get("nameAvailable") is True, why=str(answer.get("message") or ""))
+
+
+def is_deleted_vault(resources: Resources, location: str, name: str) -> bool:
+    """Whether the subscription itself has a vault of that name that was deleted, and keeps it
+    (https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/get-deleted)."""
+    url = f"{_provider(resources, 'Microsoft.KeyVault')}/locations/{location}/deletedVaults/{name}"
+    with translated(f"looking whether vault {name} was deleted"):
+        try:
+            resources.send("GET", f"{url}?api-version={_CHECKS[VAULT]}")
+        except HttpResponseError as error:
+            if error.status_code == 404:
+                return False
+            raise
+    return True
 
 
 def _provider(resources: Resources, namespace: str) -> str:

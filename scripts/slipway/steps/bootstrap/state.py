@@ -16,7 +16,7 @@ from slipway.steps.deploy_resources import deployment_name, show_changes, tags
 
 TEMPLATE = "arm/state.json"
 LOCK = "slipway-state"
-_NOTES = "Slipway keeps here what is released where; see docs/remove-environment.md."
+NOTES = "Slipway keeps here what is released where; see docs/remove-environment.md."
 
 
 def ensure_group(context: Context, resources: Resources, name: str, report: Report) -> bool:
@@ -119,4 +119,4 @@ def ensure_lock(context: Context, resources: Resources, report: Report) -> None:
         context.log.info(f"+ {account} is locked against deletion")
         report.done.append(f"lock of {account}")
         if not context.what_if:
-            put_lock(resources, scope, LOCK, _NOTES)
+            put_lock(resources, scope, LOCK, NOTES)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from slipway.command import Context
+from slipway.domain.environment import Environment
 from slipway.errors import NotPossible
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.subscription import (
     STORAGE_ACCOUNT,
     VAULT,
     availability,
+    is_deleted_vault,
     register,
     registration_of,
 )
-from slipway.steps.bootstrap.report import Refusal, Report, az
+from slipway.steps.bootstrap.report import Refusal, Report, again, az
 
 NAMESPACES = ("Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.DataFactory", "Microsoft.ManagedIdentity")
 WORKSPACES = "Microsoft.Databricks"
@@ -62,12 +65,42 @@ def _register(context: Context, resources: Resources, report: Report, namespace:
     return False
 
 
-def check_names(context: Context, resources: Resources, registered: frozenset[str]) -> None:
+def check_names(context: Context, resources: Resources, report: Report, registered: frozenset[str]) -> None:
     """Raises NotPossible when a name is taken by somebody else that Azure has only once, before anything is made.
 
     Names that the environment's own groups have already are not asked for; only a provider that is registered answers.
     """
     environment = context.environment
+    azure = environment.azure
+    refusal = Refusal(
+        what=f"look whether names of {environment.name} are free",
+        who=f"Reader of {azure.subscription_id}",
+        mend=again(context),
+    )
+    taken: list[Taken] = []
+    with report.part(context, refusal):
+        taken = _taken(environment, resources, registered)
+    if not taken:
+        return
+    lines = [f"  - {one.key}: {one.name}: {one.why}\n      {one.mend}" for one in taken]
+    raise NotPossible(
+        f"{len(taken)} names of {environment.name} can't be had: Azure has each of them only once.",
+        changed="Nothing was made.",
+        next_step="\n".join(lines),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A name that can't be had: its key path, why in the service's words, and the command that mends it."""
+
+    key: str
+    name: str
+    why: str
+    mend: str
+
+
+def _taken(environment: Environment, resources: Resources, registered: frozenset[str]) -> list[Taken]:
     azure, wanted = environment.azure, environment.resources
     groups = (azure.state.resource_group, azure.resource_group)
     ours = {str(one["name"]).lower() for group in groups for one in resources.inside(group)}
@@ -76,20 +109,17 @@ def check_names(context: Context, resources: Resources, registered: frozenset[st
         "resources.storage_account": (STORAGE_ACCOUNT, wanted.storage_account),
         "resources.key_vault": (VAULT, wanted.key_vault),
     }
-    taken = []
+    taken: list[Taken] = []
     for key, (kind, name) in names.items():
         if kind.partition("/")[0] not in registered or name.lower() in ours:
             continue
-        if not (found := availability(resources, kind, name)).free:
-            taken.append((key, name, found.why))
-    if not taken:
-        context.log.info("= names that Azure has only once are free, or ours")
-        return
-    lines = [f"  - {key}: {name}: {why}" for key, name, why in taken]
-    key = taken[0][0]
-    raise NotPossible(
-        f"Names of {environment.name} are taken by somebody else:\n" + "\n".join(lines),
-        changed="Nothing was made.",
-        next_step=f"Choose others: python scripts/configure.py --environment {environment.name} --set {key}=<another name>. "
-        f"A vault that was deleted keeps its name: az keyvault list-deleted --subscription {azure.subscription_id}",
-    )
+        if (found := availability(resources, kind, name)).free:
+            continue
+        if kind == VAULT and is_deleted_vault(resources, azure.location, name):
+            why = "this subscription deleted that vault, and keeps it and its name for its days of retention"
+            mend = az("keyvault", "recover", name=name, subscription=azure.subscription_id)
+        else:
+            why = found.why
+            mend = f"python scripts/configure.py --environment {environment.name} --set {key}=<another name>"
+        taken.append(Taken(key=key, name=name, why=why, mend=mend))
+    return taken

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from slipway.command import Context
+from slipway.domain.environment import Environment
 from slipway.domain.slot import SLOTS
 from slipway.errors import AuthenticationError, NotPossible
 from slipway.services.databricks import Workspace
@@ -32,18 +33,29 @@ class Identity:
 def ensure_members(context: Context, workspace: Workspace, report: Report) -> None:
     """The release identity, and whoever jobs run as, are in the workspace."""
     environment = context.environment
-    client_id = environment.azure.release_identity.client_id
-    name = f"slipway-{environment.app}"
+    client_id, name = environment.azure.release_identity.client_id, member_name(environment)
     _join(
         context, workspace, Identity(client_id, "the release identity", name), report, clusters=_makes_clusters(context)
     )
     run_as = environment.jobs.run_as.get("service_principal_name", client_id)
     if run_as.lower() != client_id.lower():
-        _join(context, workspace, Identity(run_as, "the identity that jobs run as", f"{name}-jobs"), report)
+        _join(
+            context, workspace, Identity(run_as, "the identity that jobs run as", jobs_member_name(environment)), report
+        )
         context.log.info(
             f"  The release identity has to be Service Principal User of {run_as}, or an admin of the workspace, to release "
             "jobs that run as it: Databricks workspace, Settings, Identity and access, Service principals, Permissions."
         )
+
+
+def member_name(environment: Environment) -> str:
+    """What the release identity is called in the workspace: as in the directory, where bootstrap made it."""
+    return environment.azure.release_identity.name or f"slipway-{environment.app}"
+
+
+def jobs_member_name(environment: Environment) -> str:
+    """What the identity that jobs run as is called in the workspace."""
+    return f"slipway-{environment.app}-jobs"
 
 
 def ensure_factory_member(context: Context, workspace: Workspace, resources: Resources, report: Report) -> None:

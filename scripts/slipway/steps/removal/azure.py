@@ -1,0 +1,193 @@
+"""Removal: what an environment has in Azure. Its group, its part of the state, who signs in as the release identity, and, with the
+last environment, what they shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from slipway.command import Context
+from slipway.domain.environment import Environment
+from slipway.errors import NotPossible
+from slipway.services.resource_manager.groups import ROLES, Resources, assignment_name
+from slipway.services.resource_manager.identities import Identities
+from slipway.services.resource_manager.locks import delete_lock, locks_at, put_lock
+from slipway.services.storage import StateStore
+from slipway.steps.bootstrap.state import LOCK, NOTES, account_id, shared_tags
+from slipway.steps.deploy_resources import tags
+from slipway.steps.federation import credential_name
+from slipway.steps.removal.plan import Plan, some
+
+_API = "2023-05-01"
+_OWNER = "Owner there"
+DATA_ROLE = "Storage Blob Data Contributor"
+
+
+def look_at_group(context: Context, resources: Resources, plan: Plan) -> None:
+    """The environment's group with all that is in it, where its tags say that it is this environment's.
+
+    Raises NotPossible where a lock of somebody holds it.
+    """
+    environment = context.environment
+    name = environment.azure.resource_group
+    found = resources.group(name)
+    if found is None:
+        return
+    marks = tags(environment)
+    if not _has(found, marks):
+        plan.leave(f"resource group {name}", f"it has not the tags {marks}, so Slipway did not make it")
+        _look_at_roles(
+            context, resources, found["id"], ("Contributor", "Role Based Access Control Administrator"), plan
+        )
+        return
+    strangers = [f"{one['type']} {one['name']}" for one in resources.inside(name) if not _has(one, marks)]
+    if strangers:
+        plan.foreign.append(f"resource group {name}: {some(strangers)}")
+    locks = locks_at(resources, found["id"])
+    if locks:
+        raise NotPossible(
+            f"{name} is locked: {some(f'{lock.name} ({lock.level}) on {lock.scope}' for lock in locks)}.",
+            changed="Nothing was removed.",
+            next_step="Slipway made no lock there. Ask whoever did; then: az lock delete --ids <lock>, and run this again.",
+        )
+    plan.remove(f"resource group {name} with all that is in it", partial(resources.delete_group, name), _OWNER)
+    vault = environment.resources.key_vault
+    plan.leave(
+        f"key vault {vault}, deleted",
+        f"Azure keeps it, and its name, for its days of retention (az keyvault list-deleted; az keyvault purge --name {vault})",
+    )
+
+
+def _look_at_roles(context: Context, resources: Resources, scope: str, roles: tuple[str, ...], plan: Plan) -> None:
+    """Role assignments with the very name that bootstrap gives them; others are other people's."""
+    principal = context.environment.azure.release_identity.object_id
+    named = {assignment_name(scope, principal, ROLES[role]): role for role in roles}
+    for one in resources.assignments(scope, principal):
+        if one.get("name") in named:
+            what = f"role {named[one['name']]} of the release identity on {scope.rpartition('/')[2]}"
+            plan.remove(what, partial(resources.unassign, one), _OWNER)
+
+
+def look_at_federation(
+    context: Context, resources: Resources, connection: str | None, others: set[str], plan: Plan
+) -> None:
+    """The federated credential of the environment's service connection; `others` are connections of other environments."""
+    azure = context.environment.azure
+    identity = azure.release_identity.name
+    if identity is None or connection is None:
+        return
+    identities = Identities(resources, azure.state.resource_group)
+    name = credential_name(connection)
+    if name not in [one.name for one in identities.credentials(identity)]:
+        return
+    what = f"federated credential {name} of {identity}"
+    if connection in others:
+        plan.leave(what, "another environment has the same service connection")
+    else:
+        plan.remove(what, partial(identities.delete_credential, identity, name), _OWNER)
+
+
+def look_at_state(context: Context, resources: Resources, store: StateStore, plan: Plan) -> None:
+    """The environment's container, with state and archive, and the identity's role where no other environment has it.
+
+    The container goes by the blob service, where the account's lock forbids nothing.
+    """
+    environment = context.environment
+    state, scope = environment.azure.state, account_id(environment)
+    account = resources.get(scope, _API)
+    if account is None:
+        return
+    if not _has(account, shared_tags(environment)):
+        plan.leave(f"storage account {state.storage_account}", "it has not Slipway's tags")
+        return
+    container = f"{scope}/blobServices/default/containers/{state.container}"
+    if resources.get(container, _API) is not None:
+        what = f"container {state.container} of {state.storage_account}, with state and archive"
+        plan.remove(what, store.delete_container, f"{DATA_ROLE} on {state.storage_account}")
+    sharing = plan.users(
+        lambda one: (one.azure.state.storage_account, one.azure.release_identity.client_id), environment
+    )
+    if sharing or not plan.users(lambda one: one.azure.state.storage_account, environment):
+        return
+    # Assignments are locked with the account. Where this ends between lock and lock, the next run puts it back.
+    other = Plan(plan.others)
+    _look_at_roles(context, resources, scope, (DATA_ROLE,), other)
+    for one in other.removals:
+        plan.remove(one.what, partial(_unlocked, resources, scope, one.do), one.who)
+    if not any(lock.level == "CanNotDelete" for lock in locks_at(resources, scope)):
+        what = f"the lock on {state.storage_account}, which another environment needs"
+        plan.put_back(what, partial(put_lock, resources, scope, LOCK, NOTES), _OWNER)
+
+
+def _unlocked(resources: Resources, scope: str, do: Callable[[], None]) -> None:
+    """Does it with the account's own lock off, and puts that on again."""
+    delete_lock(resources, scope, LOCK)
+    try:
+        do()
+    finally:
+        put_lock(resources, scope, LOCK, NOTES)
+
+
+def look_at_shared(context: Context, resources: Resources, plan: Plan) -> None:
+    """What environments share: it goes with --last alone. Raises NotPossible where another environment still has it."""
+    environment = context.environment
+    azure = environment.azure
+    users = plan.users(_shared_place, environment)
+    if not context.arguments.last:
+        why = f"{', '.join(users)} use it" if users else "no other environment uses it; --last removes it"
+        for what in (f"storage account {azure.state.storage_account}, with the audit", _identity_text(environment)):
+            plan.leave(what, why)
+        return
+    if users:
+        raise NotPossible(
+            f"{environment.name} is not the last environment: {', '.join(users)} use {azure.state.storage_account} as well.",
+            changed="Nothing was removed.",
+            next_step="Run it without --last, or remove those first and take their files out of config/environments.",
+        )
+    _remove_shared(context, resources, plan)
+
+
+def _remove_shared(context: Context, resources: Resources, plan: Plan) -> None:
+    environment = context.environment
+    azure, marks, scope = environment.azure, shared_tags(environment), account_id(environment)
+    group = azure.state.resource_group
+    account = resources.get(scope, _API)
+    if account is not None and _has(account, marks):
+
+        def remove_account() -> None:
+            delete_lock(resources, scope, LOCK)
+            resources.delete(scope, _API)
+
+        what = f"storage account {azure.state.storage_account}, with the audit of all environments, and its lock"
+        plan.remove(what, remove_account, _OWNER)
+    identity = azure.release_identity.name
+    if identity is None:
+        plan.leave(_identity_text(environment), "it is somebody else's")
+    elif Identities(resources, group).get(identity) is not None:
+        plan.remove(_identity_text(environment), partial(Identities(resources, group).delete, identity), _OWNER)
+    found = resources.group(group)
+    if found is None:
+        return
+    ours = {azure.state.storage_account.lower(), str(identity).lower()}
+    strangers = [one for one in resources.inside(group) if one["name"].lower() not in ours or not _has(one, marks)]
+    if not _has(found, marks):
+        plan.leave(f"resource group {group}", f"it has not the tags {marks}")
+    elif strangers:
+        # Unlike an environment's own group it was never Slipway's alone to begin with: it is not offered.
+        plan.leave(f"resource group {group}", f"others have {some(str(one['name']) for one in strangers)} in it")
+    else:
+        plan.remove(f"resource group {group}", partial(resources.delete_group, group), _OWNER)
+
+
+def _shared_place(environment: Environment) -> tuple[str, str]:
+    return environment.azure.subscription_id, environment.azure.state.storage_account
+
+
+def _identity_text(environment: Environment) -> str:
+    identity = environment.azure.release_identity
+    return f"release identity {identity.name or identity.client_id}"
+
+
+def _has(resource: dict[str, object], marks: dict[str, str]) -> bool:
+    there = resource.get("tags") or {}
+    return isinstance(there, dict) and all(there.get(name) == value for name, value in marks.items())

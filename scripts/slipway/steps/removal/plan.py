@@ -1,0 +1,91 @@
+"""What is to be removed of an environment, what stays and why, and what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from slipway.command import Context
+from slipway.domain.environment import Environment
+from slipway.errors import AuthenticationError, NotPossible
+from slipway.steps.bootstrap.report import Refusal, Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """One thing that Slipway made; `do` removes it, and is fine with its being gone. `who` may do it.
+
+    `mark` "+": something that an earlier removal, which was cut, took away and is put back.
+    """
+
+    what: str
+    do: Callable[[], None]
+    who: str
+    mark: str = "-"
+
+
+@dataclass
+class Plan:
+    """`others`: the other environments of this repository, with which things are shared."""
+
+    others: tuple[Environment, ...]
+    removals: list[Removal] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def remove(self, what: str, do: Callable[[], None], who: str) -> None:
+        self.removals.append(Removal(what=what, do=do, who=who))
+
+    def put_back(self, what: str, do: Callable[[], None], who: str) -> None:
+        self.removals.append(Removal(what=what, do=do, who=who, mark="+"))
+
+    def leave(self, what: str, why: str) -> None:
+        self.left.append(f"{what}: {why}")
+
+    def users(self, same: Callable[[Environment], object], environment: Environment) -> list[str]:
+        """The names of the other environments that have the same of something."""
+        wanted = same(environment)
+        return [other.name for other in self.others if same(other) == wanted]
+
+    def show(self, context: Context) -> None:
+        """Everything, before anything is done."""
+        for removal in self.removals:
+            context.log.info(f"{removal.mark} {removal.what}")
+        for text in self.left:
+            context.log.info(f"= stays: {text}")
+
+    def refuse_foreign(self, context: Context) -> None:
+        """Raises NotPossible where something of other people would go with what Slipway made."""
+        if self.foreign and not context.arguments.with_foreign:
+            listed = "\n".join(f"  - {text}" for text in self.foreign)
+            raise NotPossible(
+                f"In what Slipway made for {context.environment.name} lies what it did not make:\n{listed}",
+                changed="Nothing was removed.",
+                next_step="Move it away first, or have it removed too: --with-foreign.",
+            )
+
+
+def carry_out(context: Context, plan: Plan) -> None:
+    """Removes one thing after the other; what is refused does not stop the rest.
+
+    Raises AuthenticationError at the end with what was refused.
+    """
+    report = Report()
+    again = f"python scripts/remove_environment.py --environment {context.environment.name}"
+    for removal in plan.removals:
+        with report.part(context, Refusal(what=f"remove {removal.what}", who=removal.who, mend=again)):
+            removal.do()
+            context.log.info(f"{removal.mark} {removal.what}")
+    if report.refused:
+        lines = [f"  - {one.what} ({one.who})" for one in report.refused]
+        raise AuthenticationError(
+            f"{len(report.refused)} parts of {context.environment.name} were refused to this identity.",
+            changed="Everything else above is removed.",
+            next_step="Somebody who may has to:\n" + "\n".join(lines) + f"\nThe command for it: {again}",
+        )
+
+
+def some(names: Iterable[str]) -> str:
+    """A few of the names, and how many there are."""
+    found = list(names)
+    return ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")

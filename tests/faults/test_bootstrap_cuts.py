@@ -1,0 +1,81 @@
+"""A bootstrap that is cut at any request and run again makes what one makes that nobody cut; a third run writes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from tests.faults.first_hour_cloud import FirstHourCloud, Place
+
+pytestmark = pytest.mark.faults
+
+KILLED = -9
+EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY_BOOTSTRAP", "1"))
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirstHourCloud]:
+    with pytest.MonkeyPatch.context() as patch, FirstHourCloud(tmp_path_factory.mktemp("first"), patch) as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def empty(cloud: FirstHourCloud) -> Place:
+    return cloud.keep()
+
+
+@pytest.fixture(scope="module")
+def whole(cloud: FirstHourCloud, empty: Place) -> dict[str, Any]:
+    """What a bootstrap makes that nobody cuts."""
+    done = cloud.as_admin("bootstrap_environment")
+    assert done.code == 0, done.text
+    return cloud.picture()
+
+
+def test_the_second_run_writes_nothing(cloud: FirstHourCloud, empty: Place, whole: dict[str, Any]) -> None:
+    cloud.go_back(empty)
+    assert cloud.as_admin("bootstrap_environment").code == 0
+    assert cloud.writes()
+    again = cloud.as_admin("bootstrap_environment")
+    assert again.code == 0, again.text
+    assert cloud.writes() == []
+    assert "nothing to change" in again.text
+    assert cloud.picture() == whole
+
+
+def test_what_if_writes_nothing_and_says_everything(cloud: FirstHourCloud, empty: Place, whole: dict[str, Any]) -> None:
+    cloud.go_back(empty)
+    before = cloud.picture()
+    asked = cloud.as_admin("bootstrap_environment", "--what-if")
+    assert asked.code == 0, asked.text
+    assert cloud.writes() == []
+    assert cloud.picture() == before
+    for what in ("rg-bikeshare-state", "stbikesharestate", "locked", "id-bikeshare-release", "rg-bikeshare-dev"):
+        assert what in asked.text
+
+
+@pytest.mark.parametrize("kind", ["killed after", "answer lost"])
+def test_cut_at_every_request(
+    cloud: FirstHourCloud, empty: Place, whole: dict[str, Any], kind: str, figure: Callable[[str], None]
+) -> None:
+    cuts = 0
+    for at in count(0, EVERY):
+        cloud.go_back(empty)
+        cloud.cut(kind, at)
+        first = cloud.as_admin("bootstrap_environment")
+        cloud.mend()
+        if first.code == 0 and first.requests <= at:
+            break
+        cuts += 1
+        assert first.code != 0 or kind == "answer lost", f"request {at}: {first.text}"
+        again = cloud.as_admin("bootstrap_environment")
+        assert again.code == 0, f"request {at}:\n{first.text}\n{again.text}"
+        assert cloud.picture() == whole, f"request {at}"
+        last = cloud.as_admin("bootstrap_environment")
+        assert (last.code, cloud.writes()) == (0, []), f"request {at}: {last.text}"
+    assert cuts > 25 / EVERY
+    figure(f"bootstrap, {kind}: cut at {cuts} requests, run again, the same as uncut; then no write")
