@@ -136,16 +136,19 @@ def test_a_drill_goes_to_one_environment_and_to_production_only_when_asked(given
 def test_a_rollback_to_a_version_hands_what_was_typed_to_the_shell_as_a_value() -> None:
     typed = '1.0"; curl evil'
     (stage,) = compiled("templates/pipelines/rollback.yml", environment="test", version=typed).stages
-    assert scripts(stage.jobs[0]) == {"deploy": ['rollback --to "$ROLLBACK_VERSION"']}
+    assert scripts(stage.jobs[0]) == {"deploy": ['rollback --to "${ROLLBACK_VERSION#version }"']}
     (step,) = [step for step in stage.jobs[0].all_steps() if step.task == tasks.AZURE_CLI]
-    assert step.env["ROLLBACK_VERSION"] == typed
+    assert step.env["ROLLBACK_VERSION"] == f"version {typed}"
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ({"despiteFreeze": "true"}, "rollback --despite-freeze"),
-        ({"despiteFreeze": "true", "version": "1.0"}, 'rollback --to "$ROLLBACK_VERSION" --despite-freeze'),
+        (
+            {"despiteFreeze": "true", "version": "1.0"},
+            'rollback --to "${ROLLBACK_VERSION#version }" --despite-freeze',
+        ),
     ],
 )
 def test_a_rollback_despite_a_freeze_is_a_choice_of_its_own(given: dict[str, str], said: str) -> None:
