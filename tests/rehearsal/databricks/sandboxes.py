@@ -47,6 +47,7 @@ class Machine:
     out: str = ""
     error: SlipwayError | None = None
     asked: list[str] = field(default_factory=list)
+    sleep: Callable[[float], None] = lambda _: None
 
     def __post_init__(self) -> None:
         shutil.copytree(ROOT / "config", self.root / "config")
@@ -83,14 +84,15 @@ class Machine:
             arguments=arguments,
             root=self.root,
             clock=self.site.clock,
-            sleep=lambda _: None,
+            sleep=self.sleep,
         )
         self.error = None
         try:
             sandbox.sandbox(context, workspace, ask=ask)
         except SlipwayError as error:
             self.error = error
-        self.said, self.out, self.asked = err.getvalue(), out.getvalue(), counting.asked
+        finally:
+            self.said, self.out, self.asked = err.getvalue(), out.getvalue(), counting.asked
         return self.error.exit_code if self.error else 0
 
     # -- the workspace, as a person in a browser changes it --------------------------------------------------------

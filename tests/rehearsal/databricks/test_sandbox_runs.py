@@ -100,3 +100,31 @@ def test_a_cluster_that_is_there(machine: Machine) -> None:
     assert machine.run("run", "score", "--cluster", "0101-120000-abcdefgh") != 0
     assert machine.error is not None
     assert "existing_cluster_id" in machine.error.what or "0101-120000-abcdefgh" in machine.error.what
+
+
+def test_a_run_that_is_given_up_is_cancelled(machine: Machine) -> None:
+    machine.write("notebooks/score.py", HEADER + "hang")
+    machine.run("push")
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    machine.sleep = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        machine.run("run", "score")
+    assert machine.asked[-1] == "POST jobs/runs/cancel"
+    ended = machine.site.wait(submitted(machine)["run_id"])
+    assert ended["state"]["result_state"] == "CANCELED"
+
+
+def test_a_run_that_does_not_end_in_time_is_cancelled(machine: Machine) -> None:
+    machine.write("notebooks/score.py", HEADER + "hang")
+    machine.run("push")
+
+    def hours(_: float) -> None:
+        machine.site.now += 3600
+
+    machine.sleep = hours
+    assert machine.run("run", "score") == TestFailed.exit_code
+    assert "did not end in time" in str(machine.error)
+    assert machine.asked[-1] == "POST jobs/runs/cancel"
