@@ -56,7 +56,15 @@ def without(given: Sequence[str]) -> list[Piece]:
     unknown = [name for name in given if name not in PIECES]
     if unknown:
         raise Refused(f"--without {unknown[0]}: there is no such piece. python -m rehearsal pieces lists them")
-    return [PIECES[name] for name in given]
+    pieces = [PIECES[name] for name in given]
+    for piece in pieces:
+        if piece.needs_a_copy:
+            values = ", ".join(f"{key}: {value}" for key, value in {**piece.settings, **piece.spoils}.items())
+            raise Refused(
+                f"--without {piece.name}: it is about the configuration, which a rehearsal does not change. Write {values} into an "
+                "environment's file, and rehearse that"
+            )
+    return pieces
 
 
 def faults(file: Path | None) -> list[Fault]:

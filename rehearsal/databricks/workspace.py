@@ -58,6 +58,8 @@ class Workspace:
         self.git_folders = GitFolders(repos, self.tree, self.git_credentials, self.folder / "git")
         self.settings = Settings(store.collection(f"{prefix}/settings"))
         self.tokens = Tokens(store.collection(f"{prefix}/tokens"), self.settings, clock)
+        # Runtimes and node types that the workspace has no more, or never had.
+        self.retired = store.collection(f"{prefix}/retired")
         self.policies = Policies(store.collection(f"{prefix}/policies"), clock)
         self.streams = Streams(self.folder / "uploads", clock)
         self.volumes = Volumes(self.folder / "volumes", store.collection(f"{prefix}/volumes"), clock)

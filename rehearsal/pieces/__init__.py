@@ -6,10 +6,13 @@ takes away each in turn.
 
 from __future__ import annotations
 
-from rehearsal.pieces import azure, azure_devops, workspace
+from rehearsal.pieces import azure, azure_devops, configured, names, workspace
 from rehearsal.pieces.hand import Hand
 from rehearsal.pieces.piece import Piece
 
-PIECES: dict[str, Piece] = {piece.name: piece for piece in (*azure.PIECES, *azure_devops.PIECES, *workspace.PIECES)}
+_ALL = (*azure.PIECES, *azure_devops.PIECES, *names.PIECES, *workspace.PIECES, *configured.PIECES)
+PIECES: dict[str, Piece] = {piece.name: piece for piece in _ALL}
+if len(PIECES) < len(_ALL):
+    raise ValueError("two pieces have one name")
 
 __all__ = ["PIECES", "Hand", "Piece"]

@@ -97,7 +97,47 @@ def _make_roles_young(hand: Hand) -> None:
     hand.call(change)
 
 
+def _unregister(namespace: str) -> Callable[[Hand], None]:
+    def lose(hand: Hand) -> None:
+        subscription = hand.environment.azure.subscription_id
+        resources = hand.azure.world.resources
+        hand.call(lambda: resources.set_registration(subscription, namespace, "NotRegistered"))
+
+    return lose
+
+
+def _close_state(hand: Hand) -> None:
+    rules = {"defaultAction": "Deny", "bypass": "AzureServices", "ipRules": []}
+    hand.arm("PATCH", hand.state_account, STORAGE, {"properties": {"networkAcls": rules}})
+
+
+def _delete_identity(hand: Hand) -> None:
+    name = hand.environment.azure.release_identity.name
+    path = f"{hand.state_group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+    hand.arm("DELETE", path, "2023-01-31")
+
+
+def _take_factory_identity(hand: Hand) -> None:
+    """Nobody can do that to a factory by one request; one that was made without an identity is like that."""
+    resources = hand.azure.world.resources
+
+    def change() -> None:
+        factory = resources.get(hand.factory) or {}
+        resources.put({key: value for key, value in factory.items() if key != "identity"})
+
+    hand.call(change)
+
+
 PIECES = (
+    *(
+        Piece(
+            name=f"provider-{namespace.lower()}",
+            says=f"the registration of Microsoft.{namespace}",
+            finding="azure.provider",
+            lose=_unregister(f"Microsoft.{namespace}"),
+        )
+        for namespace in ("Storage", "KeyVault", "DataFactory", "Databricks", "ManagedIdentity")
+    ),
     Piece(
         name="group",
         says="the environment's resource group",
@@ -185,6 +225,25 @@ PIECES = (
         finding="state.shared_key",
         lose=_allow_keys,
         shown=None,
+    ),
+    Piece(
+        name="state-network",
+        says="the way through the network rules of the state account",
+        finding="network.state",
+        lose=_close_state,
+    ),
+    Piece(
+        name="identity",
+        says="the identity that releases",
+        finding="identity.missing",
+        lose=_delete_identity,
+        starts=False,
+    ),
+    Piece(
+        name="factory-identity",
+        says="the data factory's own identity",
+        finding="factory.identity",
+        lose=_take_factory_identity,
     ),
     Piece(name="factory", says="the data factory", finding="factory.missing", lose=_delete_factory),
 )

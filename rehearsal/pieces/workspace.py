@@ -96,7 +96,74 @@ def _key_vault_scope(hand: Hand) -> None:
     hand.call(make)
 
 
+def _retire(what: Callable[[Hand], str]) -> Callable[[Hand], None]:
+    """A runtime or a node type that the workspace has no more."""
+
+    def lose(hand: Hand) -> None:
+        kept = hand.azure.world.store.collection(f"databricks/{hand.host.removeprefix('https://')}/retired")
+        hand.call(lambda: kept.update({what(hand): {}}))
+
+    return lose
+
+
+def _take_jobs(hand: Hand) -> None:
+    """An admin made every job their own."""
+    admin = hand.workspace("GET", "/preview/scim/v2/Me")["userName"]
+    for job in hand.workspace("GET", "/jobs/list").get("jobs") or []:
+        owner = [{"service_principal_name": admin, "permission_level": "IS_OWNER"}]
+        hand.workspace("PUT", f"/permissions/jobs/{job['job_id']}", {"access_control_list": owner})
+
+
+def _take_factory_role(hand: Hand) -> None:
+    """The factory's identity reads no secrets any more."""
+    vault = f"{hand.group}/providers/Microsoft.KeyVault/vaults/{hand.environment.resources.key_vault}"
+    principal = hand.arm("GET", hand.factory, "2018-06-01")["identity"]["principalId"]
+    found = hand.call(lambda: hand.azure.world.roles.find(vault, principal, "Key Vault Secrets User"))
+    if found is None:
+        raise LookupError(vault)
+    hand.arm("DELETE", str(found["id"]), "2022-04-01")
+
+
+def _forget_workspace(hand: Hand) -> None:
+    """Its Azure resource is gone."""
+    resource = hand.environment.databricks.workspace_resource_id or ""
+    hand.call(lambda: hand.azure.world.resources.delete(resource))
+
+
 PIECES = (
+    Piece(
+        name="workspace",
+        says="the workspace's Azure resource",
+        finding="workspace.resource",
+        lose=_forget_workspace,
+        shown=None,
+    ),
+    Piece(
+        name="runtime",
+        says="the runtime that clusters ask for",
+        finding="compute.spark_version",
+        lose=_retire(lambda hand: str(hand.environment.jobs.values["spark_version"])),
+    ),
+    Piece(
+        name="node-type",
+        says="the node type that clusters ask for",
+        finding="compute.node_type",
+        lose=_retire(lambda hand: str(hand.environment.jobs.values["node_type_id"])),
+    ),
+    Piece(
+        name="jobs-manage",
+        says="the release identity's hold on the jobs of the last release",
+        finding="jobs.manage",
+        lose=_take_jobs,
+        released=True,
+    ),
+    Piece(
+        name="factory-role",
+        says="a role of the factory's identity: Key Vault Secrets User on the vault",
+        finding="factory.role",
+        lose=_take_factory_role,
+        released=True,
+    ),
     Piece(
         name="workspace-member",
         says="the release identity in the workspace",

@@ -29,8 +29,15 @@ def template(tmp_path_factory: pytest.TempPathFactory, agent: Agent) -> Path:
 
 
 @pytest.fixture
-def estate(template: Path, tmp_path: Path, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> Iterator[Estate]:
-    with Estate(copied(template, tmp_path / "estate"), agent, monkeypatch) as estate:
+def estate(
+    request: pytest.FixtureRequest, template: Path, tmp_path: Path, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Estate]:
+    """A copy; with the settings of the test's piece, where it has any."""
+    piece = PIECES[request.node.callspec.params["name"]] if hasattr(request.node, "callspec") else None
+    settings = {} if piece is None else piece.settings
+    with Estate(copied(template, tmp_path / "estate"), agent, monkeypatch, settings) as estate:
+        if settings:
+            estate.bootstrap()
         yield estate
 
 

@@ -23,6 +23,7 @@ from rehearsal.pieces import Hand
 from rehearsal.server import Server
 from slipway.domain.environment import Environment, load_environment
 from slipway.steps import build_release
+from slipway.steps.configuration_files import file_of, write_values
 from tests.faults.agents import Agent
 from tests.faults.cloud import RUNNER
 from tests.faults.project import NAME, make_project
@@ -54,11 +55,13 @@ class Estate:
     """The stand-ins over `folder`, with a project in `folder/project`; use as a context manager.
 
     `agent`: runs scripts in processes that have the imports behind them. `patch` puts a quick runner of notebooks in place.
+    `settings`: what the configuration is to say, by key path.
     """
 
-    def __init__(self, folder: Path, agent: Agent, patch: Any) -> None:
+    def __init__(self, folder: Path, agent: Agent, patch: Any, settings: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.root = folder / "project"
+        self.configure(settings or {})
         self._agent = agent
         runner = [sys.executable, "-S", "-c", textwrap.dedent(RUNNER)]
         patch.setattr(composing, "databricks_app", partial(databricks_app, runner=runner))
@@ -84,6 +87,11 @@ class Estate:
     def environment(self) -> Environment:
         """As the configuration is now."""
         return load_environment(self.root, NAME)
+
+    def configure(self, values: Mapping[str, Any]) -> None:
+        """Writes values into the configuration, as people do."""
+        for key, value in values.items():
+            write_values(self.root, file_of(self.root, NAME, key), {key: value})
 
     # -- running -------------------------------------------------------------------------------------------------------
 
@@ -118,6 +126,12 @@ class Estate:
             check=False,
         )
         return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def bootstrap(self) -> None:
+        """As an admin, and then waits until the roles work."""
+        done = self.as_admin("bootstrap_environment")
+        assert done.code == 0, done.text
+        self.age_roles()
 
     def release(self, version: str) -> None:
         """Builds the project as it is, and releases it. Every step must succeed."""
@@ -191,11 +205,9 @@ def set_up(folder: Path, agent: Agent, patch: Any) -> None:
     shutil.copytree(REPOSITORY / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "notebooks" / "score.py").write_text(NOTEBOOK.format("1.0"))
     with Estate(folder, agent, patch) as estate:
-        done = estate.as_admin("bootstrap_environment")
-        assert done.code == 0, done.text
+        estate.bootstrap()
         done = estate.mend(f"python scripts/setup_azure_devops.py --environment {NAME}")
         assert done.code == 0, done.text
-        estate.age_roles()
         if not (REPOSITORY / ".venv-contract" / "bin" / "az").exists():
             return
         login = 'az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"'

@@ -29,7 +29,12 @@ def test_nothing_is_missing_after_the_set_up(estate: Estate) -> None:
 @pytest.mark.parametrize("name", PIECES)
 def test_a_piece_is_missed_and_mended(estate: Estate, name: str) -> None:
     piece = PIECES[name]
+    piece.prepare(estate.hand)
+    if piece.released:
+        estate.release("0.9")
+        estate.age_roles()
     piece.lose(estate.hand)
+    estate.configure(piece.spoils)
     found = estate.doctor()
     assert ids(found) == [piece.finding]
     if piece.starts:

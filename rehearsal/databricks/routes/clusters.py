@@ -30,17 +30,20 @@ NODE_TYPES = {
 }
 
 
-async def spark_versions(_: Call) -> Answer:
-    return {"versions": [{"key": key, "name": name} for key, name in RUNTIMES.items()]}
+async def spark_versions(call: Call) -> Answer:
+    there = {key: name for key, name in RUNTIMES.items() if key not in call.workspace.retired}
+    return {"versions": [{"key": key, "name": name} for key, name in there.items()]}
 
 
-async def node_types(_: Call) -> Answer:
+async def node_types(call: Call) -> Answer:
     def shown(name: str, cores: int, memory: int) -> dict[str, Any]:
         category = "Memory Optimized" if "_E" in name else "General Purpose"
         size = {"num_cores": float(cores), "memory_mb": memory, "category": category, "is_deprecated": False}
         return {"node_type_id": name, "instance_type_id": name, "description": name} | size
 
-    return {"node_types": [shown(name, *size) for name, size in NODE_TYPES.items()]}
+    return {
+        "node_types": [shown(name, *size) for name, size in NODE_TYPES.items() if name not in call.workspace.retired]
+    }
 
 
 async def list_clusters(_: Call) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -117,3 +118,30 @@ _NO_ROLE = (
     "The identity needs Key Vault Secrets Officer on this vault (scripts/deploy_resources.py gives it), and the "
     "vault's network rules must let this machine in."
 )
+
+
+def shut_out(name: str, credential: Credential) -> str | None:
+    """This machine's address, where the vault's firewall refuses it ("" where the vault does not say which); None where the
+    firewall lets it in, whatever else is refused then.
+
+    The refusal is 403 Forbidden with the inner code ForbiddenByFirewall and names the address, or ForbiddenByConnection
+    (https://learn.microsoft.com/azure/key-vault/general/rest-error-codes). Raises AuthenticationError, ServiceError.
+    """
+    client = SecretClient(vault_url(name), credential, connection_timeout=5, read_timeout=20, retry_total=1)
+    try:
+        client.get_secret("slipway-doctor")
+    except ResourceNotFoundError:
+        return None
+    except HttpResponseError as error:
+        code, message = reason(error)
+        if not code.endswith(_FIREWALL):
+            return None
+        found = _ADDRESS.search(f"{message} {error}")
+        return found.group(1) if found else ""
+    except AzureError as error:
+        raise readable(error, f"reaching Key Vault {name}") from error
+    return None
+
+
+_FIREWALL = ("ForbiddenByFirewall", "ForbiddenByConnection")
+_ADDRESS = re.compile(r"Client address: ([0-9]{1,3}(?:\.[0-9]{1,3}){3})")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -43,9 +46,12 @@ class Reader:
     Raises NotLetIn, ServiceError, SignInFailed, SignInUnreachable.
     """
 
-    def __init__(self, credential: Credential, subscription_id: str) -> None:
+    def __init__(self, credential: Credential, subscription_id: str, *, clock: Callable[[], float] = time.time) -> None:
         self._client = ResourceManagementClient(credential, subscription_id, **TRANSPORT)
+        self._clock = clock
         self.subscription = f"/subscriptions/{subscription_id}"
+        self.ahead: float | None = None
+        """Seconds that the service's clock was ahead of this machine's when it last answered; None before it did."""
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:
         """The resource; None where there is none (or no group, or no subscription, that it could be in)."""
@@ -77,6 +83,7 @@ class Reader:
     def _send(self, method: str, url: str, doing: str, body: Any = None) -> dict[str, Any] | None:
         try:
             response = self._client.send_request(HttpRequest(method, url, json=body), **REPEATABLE)
+            self._note_time(str(response.headers.get("Date", "")))
             if response.status_code == 404:
                 return None
             if response.status_code >= 400:
@@ -85,6 +92,11 @@ class Reader:
         except AzureError as error:
             raise _refused(error, doing) from error
         return parsed if isinstance(parsed, dict) else {}
+
+    def _note_time(self, said: str) -> None:
+        """Every answer has a Date, a refusal too (RFC 9110, 6.6.1)."""
+        with suppress(ValueError):
+            self.ahead = parsedate_to_datetime(said).timestamp() - self._clock()
 
 
 def _refused(error: AzureError, doing: str) -> Exception:

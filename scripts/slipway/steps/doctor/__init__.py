@@ -18,7 +18,10 @@ from slipway.services.databricks import connect
 from slipway.services.resource_manager.reading import Reader
 from slipway.steps.doctor.examination import Check, Examination, examine
 
-SUBJECTS = ("azure", "names", "identities", "state", "azure_devops", "workspace", "runners", "compute")
+SUBJECTS = (
+    *("azure", "names", "identities", "state", "azure_devops", "workspace"),
+    *("runners", "compute", "network", "clock"),
+)
 """The modules of slipway.steps.doctor, in the order in which their checks begin."""
 
 
@@ -54,7 +57,7 @@ def diagnose(context: Context) -> Diagnosis:
     examination = Examination(
         context=context,
         credential=identity,
-        azure=Reader(identity, context.environment.azure.subscription_id),
+        azure=Reader(identity, context.environment.azure.subscription_id, clock=context.clock),
         workspace=connect(context.environment, identity, context.variables),
         short=context.arguments.short,
     )

@@ -55,8 +55,8 @@ def _subscription(examination: Examination) -> Iterator[Said]:
             id="azure.subscription",
             what=f"There is no subscription {azure.subscription_id}, or none for this sign-in.",
             why="Everything that an environment has lies in its subscription.",
-            mend=login,
-            who="somebody with a role in the subscription, or another azure.subscription_id",
+            mend=_other_subscription(examination) or login,
+            who="somebody with a role in that subscription, where it is the right one",
         )
         return
     if str(found.get("tenantId", "")).lower() != azure.tenant_id.lower():
@@ -79,6 +79,14 @@ def _subscription(examination: Examination) -> Iterator[Said]:
             ),
             who="an Owner of the subscription; where it is past due, whoever pays for it",
         )
+
+
+def _other_subscription(examination: Examination) -> str:
+    """The mend where this sign-in has exactly one subscription of the tenant; else ""."""
+    tenant = examination.environment.azure.tenant_id.lower()
+    there = examination.azure.every("/subscriptions", reading.SUBSCRIPTIONS) or []
+    ids = [str(one["subscriptionId"]) for one in there if str(one.get("tenantId", tenant)).lower() == tenant]
+    return examination.configure("azure.subscription_id", ids[0]) if len(ids) == 1 else ""
 
 
 def _provider(examination: Examination, namespace: str) -> Iterator[Said]:

@@ -197,7 +197,10 @@ def _federation(examination: Examination) -> Iterator[Said]:
             f"application {azure.release_identity.client_id} is kept by others: azure.release_identity has no name"
         )
     issuer, subject = rules.issuer_and_subject(found)
-    path = f"{facts.identity_id(examination)}/federatedIdentityCredentials"
+    identity = str(facts.identity_id(examination))
+    if facts.resource(examination, identity, reading.IDENTITIES) is None:
+        raise NotSeen(f"identity {name} is not there")
+    path = f"{identity}/federatedIdentityCredentials"
     known = [one["properties"] for one in examination.azure.every(path, reading.IDENTITIES) or []]
     wanted = {"issuer": issuer, "subject": subject}
     if not any(wanted.items() <= one.items() and AUDIENCE in (one.get("audiences") or []) for one in known):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from slipway.domain.diagnosis import Finding
+from slipway.domain.diagnosis import PORTAL, Finding
 from slipway.domain.job import parse_definition, resolved
 from slipway.steps.doctor import people
 from slipway.steps.doctor.examination import Check, Examination, Said
@@ -15,6 +15,7 @@ from slipway.steps.doctor.people import ADMIN
 
 TEST = "the integration test"
 FOLDER = "config/jobs"
+_NEW_POLICY = f"{PORTAL} the workspace > Compute > Policies > Create policy; its id goes where the old one stands"
 
 
 def checks(examination: Examination) -> list[Check]:
@@ -87,7 +88,7 @@ def _runtimes(examination: Examination) -> Iterator[Said]:
             id="compute.spark_version",
             what=f"The workspace has no runtime {version}, which {', '.join(places)} ask{'s' * (len(places) == 1)} for.",
             why="No cluster starts with a runtime that is not there (they are taken away when their support has ended).",
-            mend=_replace(examination, version, choice),
+            mend=_replace(examination, "spark_version", version, choice),
         )
 
 
@@ -111,16 +112,19 @@ def _node_types(examination: Examination) -> Iterator[Said]:
             what=f"The workspace's region has no node type {name}, which {', '.join(places)} "
             f"ask{'s' * (len(places) == 1)} for.",
             why="No cluster starts on machines that are not there.",
-            mend=_replace(examination, name, choice),
+            mend=_replace(examination, "node_type_id", name, choice),
         )
 
 
-def _replace(examination: Examination, old: str, new: str) -> str:
-    """The mend where a value of jobs.values is wrong; where it stands in a definition itself, there."""
-    for key, value in examination.environment.jobs.values.items():
+def _replace(examination: Examination, key: str, old: str, new: str) -> str:
+    """The mend where a value of jobs.values is wrong; where it stands in a cluster itself, there."""
+    for name, value in examination.environment.jobs.values.items():
         if value == old:
-            return examination.configure(f"jobs.values.{key}", new)
-    return f'sed -i \'s|"{old}"|"{new}"|\' {FOLDER}/*.json'
+            return examination.configure(f"jobs.values.{name}", new)
+    for name, value in examination.environment.integration_test.cluster.items():
+        if value == old:
+            return examination.configure(f"integration_test.cluster.{name}", new)
+    return f'sed -i \'s|"{key}": "{old}"|"{key}": "{new}"|\' {FOLDER}/*.json'
 
 
 def _policies(examination: Examination) -> Iterator[Said]:
@@ -133,12 +137,12 @@ def _policies(examination: Examination) -> Iterator[Said]:
         if policy in there:
             yield from _usable(examination, policy, places)
         elif people.is_admin(examination):
-            choice = next(iter(there), "POLICY_ID")
+            choice = next(iter(there), "")
             yield Finding(
                 id="compute.policy",
                 what=f"The workspace has no cluster policy {policy}, which {', '.join(places)} name.",
                 why="A cluster under a policy that is not there is refused.",
-                mend=_replace(examination, policy, choice),
+                mend=_replace(examination, "policy_id", policy, choice) if choice else _NEW_POLICY,
             )
         else:
             # Whoever is no admin sees only the policies that they may use.

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from slipway.domain.diagnosis import Finding
-from slipway.services.databricks import AccessRefused, ObjectInfo
+from slipway.services.credentials import DATABRICKS_SCOPE
+from slipway.services.databricks import AccessRefused, ObjectInfo, Scope
 from slipway.services.databricks.secrets import BACKENDS
 from slipway.services.resource_manager import reading
 from slipway.steps.doctor import facts, people
@@ -244,4 +245,23 @@ def _scope(examination: Examination) -> Iterator[Said]:
             why="It writes the environment's secrets there, and lets its readers in.",
             mend=people.rest(examination, "post", "/secrets/acls/put", body),
             who="whoever has MANAGE on the scope, or an admin of the workspace",
+        )
+    elif wanted.backend == "key_vault":
+        yield from _vault_role(examination, found)
+
+
+def _vault_role(examination: Examination, scope: Scope) -> Iterator[Said]:
+    """The workspace reads the vault as the application AzureDatabricks; one look at the names shows whether it may."""
+    try:
+        examination.workspace.list_secrets(scope.name)
+    except AccessRefused:
+        application = DATABRICKS_SCOPE.partition("/")[0]
+        yield Finding(
+            id="scope.vault_role",
+            what=f"The application AzureDatabricks may not read Key Vault {examination.environment.resources.key_vault}, which "
+            f"secret scope {scope.name} shows; or its role is minutes old.",
+            why="Notebooks would get no secret from the scope.",
+            mend=f'az role assignment create --assignee {application} --role "Key Vault Secrets User" '
+            f"--scope {facts.vault_id(examination)}",
+            who="an Owner of the vault who may read the directory",
         )
