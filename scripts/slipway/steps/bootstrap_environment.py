@@ -47,7 +47,7 @@ def bootstrap_environment(context: Context) -> None:
     with context.log.section("Release identity"):
         known = _identity(context, resources, report, state=state)
         if known is not None:
-            ensure_connection(known, resources, report)
+            ensure_connection(known, identity, resources, report)
     # Without the identity's ids nothing can be given to it; all else goes on.
     missing = known is None
     context = known or context

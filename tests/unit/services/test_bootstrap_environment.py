@@ -81,6 +81,7 @@ def nothing(wire: Wire) -> Wire:
     wire.on("GET", "/locks", Answer(body={"value": []}))
     wire.on("PUT", "/locks/slipway-state", Answer(201, {}))
     wire.on("GET", "/federatedIdentityCredentials", Answer(body={"value": []}))
+    wire.on("GET", r"dev\.azure\.com/slipway/Slipway/.*/endpoints", Answer(body={"count": 0, "value": []}))
     wire.on("GET", IDENTITY, ABSENT)
     wire.on("PUT", IDENTITY, Answer(201, MADE))
     wire.on("GET", WORKSPACE, Answer(body=workspace("westeurope")))
@@ -432,3 +433,48 @@ def test_jobs_that_run_as_another_identity_have_it_in_the_workspace(everything: 
     (joined,) = (one.json["applicationId"] for one in everything.sent if one.method == "POST" and "Princip" in one.url)
     assert joined == other
     assert "Service Principal User" in step.text
+
+
+ISSUER, SUBJECT = "https://login.microsoftonline.com/t/v2.0", "/eid1/c/pub/t/a/b/sc/c/d"
+
+
+def connected(wire: Wire) -> None:
+    parameters = {"workloadIdentityFederationIssuer": ISSUER, "workloadIdentityFederationSubject": SUBJECT}
+    authorization = {"scheme": "WorkloadIdentityFederation", "parameters": parameters}
+    connection = {"id": "1", "name": "slipway-dev", "type": "azurerm", "authorization": authorization}
+    wire.on("GET", r"dev\.azure\.com/slipway/Slipway/.*/endpoints", Answer(body={"count": 1, "value": [connection]}))
+
+
+def test_a_connection_that_is_there_signs_in_as_the_identity(everything: Wire, step: Step) -> None:
+    connected(everything)
+    everything.on("PUT", "/federatedIdentityCredentials/slipway-dev", Answer(201, {}))
+    bootstrap_environment(step.context())
+    (put,) = (one for one in everything.sent if one.method == "PUT")
+    assert put.json["properties"] == {
+        "issuer": ISSUER,
+        "subject": SUBJECT,
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    by_another_name = {"name": "other", "properties": put.json["properties"]}
+    everything.on("GET", "/federatedIdentityCredentials", Answer(body={"value": [by_another_name]}))
+    everything.sent.clear()
+    bootstrap_environment(step.context())
+    assert everything.writes() == []
+
+
+def test_a_connection_that_is_refused_is_named_with_its_command(everything: Wire, step: Step) -> None:
+    connected(everything)
+    everything.on("PUT", "/federatedIdentityCredentials/slipway-dev", NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert (
+        "az identity federated-credential create --name slipway-dev --identity-name id-bikeshare-release "
+        f"--resource-group rg-bikeshare-state --issuer {ISSUER} --subject {SUBJECT}"
+    ) in caught.value.next_step
+
+
+@pytest.mark.parametrize("answer", [Answer(203, b"<html>sign in"), Answer(404, {"message": "no project"})])
+def test_azure_devops_that_does_not_answer_holds_nothing_up(everything: Wire, step: Step, answer: Answer) -> None:
+    everything.on("GET", r"dev\.azure\.com", answer)
+    bootstrap_environment(step.context())
+    assert "setup_azure_devops.py makes the service connection" in step.text

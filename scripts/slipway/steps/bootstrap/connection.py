@@ -1,26 +1,74 @@
-"""Bootstrap: the service connection of the environment signs in as the release identity."""
+"""Bootstrap: the service connection of the environment, where there is one already, signs in as the release identity."""
 
 from __future__ import annotations
 
 from slipway.command import Context
+from slipway.domain.devops import is_federated, issuer_and_subject, listed_environments
+from slipway.errors import NotPossible, SlipwayError
+from slipway.services.azure_devops import of_person
+from slipway.services.credentials import Credential
 from slipway.services.resource_manager.groups import Resources
-from slipway.services.resource_manager.identities import Identities
-from slipway.steps.bootstrap.report import Refusal, Report, again
+from slipway.services.resource_manager.identities import AUDIENCE
+from slipway.steps.bootstrap.report import Refusal, Report, az
+from slipway.steps.federation import Federation, credential_name, ensure_federation
+
+_SETUP = "python scripts/setup_azure_devops.py"
 
 
-def ensure_connection(context: Context, resources: Resources, report: Report) -> None:
-    """Says who makes the federated credential where none is there: the connection has to be there first."""
-    azure = context.environment.azure
-    identity = azure.release_identity.name
-    if identity is None:
+def ensure_connection(context: Context, identity: Credential, resources: Resources, report: Report) -> None:
+    """Makes the federated credential for the connection that Azure DevOps has; where it has none yet, says who makes both.
+
+    What Azure DevOps does not answer is no failure of a bootstrap: the set-up of Azure DevOps makes up for it.
+    """
+    if context.environment.azure.release_identity.name is None:
         return
-    refusal = Refusal(
-        what=f"read the federated credentials of {identity}",
-        who=f"Reader of {azure.state.resource_group}",
-        mend=again(context),
+    federation = _federation(context, identity)
+    if federation is None:
+        context.log.info(f"  {_SETUP} makes the service connection, and lets it sign in as the identity.")
+        return
+    with report.part(context, _refusal(context, federation)):
+        if ensure_federation(context, resources, federation):
+            report.done.append(f"federated credential of {federation.connection}")
+
+
+def _federation(context: Context, identity: Credential) -> Federation | None:
+    """What the tokens of the environment's connection say; None where there is no such connection, or it is not shown."""
+    place, name = context.environment.azure_devops, _connection_name(context)
+    if place is None or name is None:
+        return None
+    try:
+        found = of_person(place.organization, place.project, identity).connection(name)
+    except SlipwayError as error:
+        context.log.info(f"  Service connection {name} was not looked at: {error.what}")
+        return None
+    if found is None or not is_federated(found):
+        return None
+    issuer, subject = issuer_and_subject(found)
+    return Federation(connection=name, issuer=issuer, subject=subject) if issuer and subject else None
+
+
+def _connection_name(context: Context) -> str | None:
+    try:
+        listed = listed_environments(context.root)
+    except NotPossible:
+        return None
+    return next((one.connection for one in listed if one.name == context.environment.name), None) or None
+
+
+def _refusal(context: Context, federation: Federation) -> Refusal:
+    azure = context.environment.azure
+    group = azure.state.resource_group
+    return Refusal(
+        what=f"let service connection {federation.connection} sign in as {azure.release_identity.name}",
+        who=f"Managed Identity Contributor, Contributor or Owner of {group}",
+        mend=az(
+            *("identity", "federated-credential", "create"),
+            name=credential_name(federation.connection),
+            identity_name=str(azure.release_identity.name),
+            resource_group=group,
+            issuer=federation.issuer,
+            subject=federation.subject,
+            audiences=AUDIENCE,
+            subscription=azure.subscription_id,
+        ),
     )
-    with report.part(context, refusal):
-        if not Identities(resources, azure.state.resource_group).credentials(identity):
-            context.log.info(
-                "  No service connection signs in as it yet: python scripts/setup_azure_devops.py makes connection and credential."
-            )
