@@ -8,8 +8,8 @@ import pytest
 
 from slipway.domain.sandbox import Record
 from slipway.services.databricks import Workspace
-from slipway.steps.sandbox_files import Refused, remove_file, write_file
-from slipway.steps.sandbox_reading import read_there
+from slipway.steps.sandbox.files import Refused, remove_file, write_file
+from slipway.steps.sandbox.reading import read_there
 from tests.unit.services.conftest import Answer, Wire
 
 FOLDER = "/Workspace/Users/ada/app"

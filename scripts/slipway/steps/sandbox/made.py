@@ -9,8 +9,8 @@ from slipway.domain.codec import canonical
 from slipway.domain.release import hash_file
 from slipway.domain.slot import ENVIRONMENT
 from slipway.steps.build_release import build_wheels
-from slipway.steps.sandbox_place import Place
-from slipway.steps.sandbox_reading import LIBRARY, Here, add_made, digest_of_tree
+from slipway.steps.sandbox.place import Place
+from slipway.steps.sandbox.reading import LIBRARY, Here, add_made, digest_of_tree
 
 NAME = "sandbox"
 """What notebooks read as their slot and version here."""

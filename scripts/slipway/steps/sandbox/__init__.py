@@ -18,10 +18,10 @@ from slipway.domain.environment import load_environment
 from slipway.log import Log
 from slipway.services.credentials import credential
 from slipway.services.databricks import Workspace, connect
-from slipway.steps.sandbox_place import find_place
-from slipway.steps.sandbox_pull import pull
-from slipway.steps.sandbox_push import push
-from slipway.steps.sandbox_run import run_notebook, run_options
+from slipway.steps.sandbox.place import find_place
+from slipway.steps.sandbox.pull import pull
+from slipway.steps.sandbox.push import push
+from slipway.steps.sandbox.run import run_notebook, run_options
 
 
 def main(argv: Sequence[str] | None = None, *, variables: Mapping[str, str] | None = None, root: Path = ROOT) -> int:

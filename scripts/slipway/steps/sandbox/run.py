@@ -10,8 +10,8 @@ from slipway.domain.sandbox import Comparison, compare
 from slipway.domain.sandbox_names import bad_part, prefix_of
 from slipway.domain.sandbox_text import shown
 from slipway.errors import NotPossible, TestFailed, UsageError
-from slipway.steps.sandbox_place import Place
-from slipway.steps.sandbox_reading import LIBRARY, NOTEBOOKS, read_here
+from slipway.steps.sandbox.place import Place
+from slipway.steps.sandbox.reading import LIBRARY, NOTEBOOKS, read_here
 from slipway.steps.submitted_run import follow, output_of
 
 TASK = "sandbox"

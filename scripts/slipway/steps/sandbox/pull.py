@@ -7,10 +7,10 @@ from functools import partial
 
 from slipway.domain.sandbox import Pair, as_local, item_of, local_path
 from slipway.errors import UsageError
-from slipway.steps.sandbox_files import Refused, remove_file, write_file
-from slipway.steps.sandbox_place import Place
-from slipway.steps.sandbox_reading import EXPORTED, Here, read_here, read_there
-from slipway.steps.sandbox_sync import Sync, close, decided, prepare, without_made, writable
+from slipway.steps.sandbox.files import Refused, remove_file, write_file
+from slipway.steps.sandbox.place import Place
+from slipway.steps.sandbox.reading import EXPORTED, Here, read_here, read_there
+from slipway.steps.sandbox.sync import Sync, close, decided, prepare, without_made, writable
 
 
 def pull(place: Place) -> None:

@@ -21,8 +21,8 @@ from slipway.domain.sandbox import (
 )
 from slipway.domain.sandbox_text import readable_difference, shown
 from slipway.errors import Conflict, UsageError
-from slipway.steps.sandbox_place import Place, save
-from slipway.steps.sandbox_reading import EXPORTED, Here, Left, There
+from slipway.steps.sandbox.place import Place, save
+from slipway.steps.sandbox.reading import EXPORTED, Here, Left, There
 
 Side = Literal["here", "there"]
 _WHERE = {"here": "here", "there": "in the workspace"}

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path, PurePath
 
 from slipway.domain.sandbox_names import bad_part
-from slipway.steps.sandbox_reading import NOTEBOOKS
+from slipway.steps.sandbox.reading import NOTEBOOKS
 
 
 class Refused(Exception):

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from slipway.domain.sandbox import Item, Pair, is_made, item_of
-from slipway.steps.sandbox_made import make
-from slipway.steps.sandbox_place import Place
-from slipway.steps.sandbox_reading import EXPORTED, There, read_here, read_there
-from slipway.steps.sandbox_sync import Sync, close, content_of, decided, prepare, writable
+from slipway.steps.sandbox.made import make
+from slipway.steps.sandbox.place import Place
+from slipway.steps.sandbox.reading import EXPORTED, There, read_here, read_there
+from slipway.steps.sandbox.sync import Sync, close, content_of, decided, prepare, writable
 
 
 def push(place: Place, scratch: Path) -> None:
