@@ -97,11 +97,11 @@ def _make_roles_young(hand: Hand) -> None:
     hand.call(change)
 
 
-def _unregister(namespace: str) -> Callable[[Hand], None]:
+def _register(namespace: str, state: str) -> Callable[[Hand], None]:
     def lose(hand: Hand) -> None:
         subscription = hand.environment.azure.subscription_id
         resources = hand.azure.world.resources
-        hand.call(lambda: resources.set_registration(subscription, namespace, "NotRegistered"))
+        hand.call(lambda: resources.set_registration(subscription, namespace, state))
 
     return lose
 
@@ -134,9 +134,15 @@ PIECES = (
             name=f"provider-{namespace.lower()}",
             says=f"the registration of Microsoft.{namespace}",
             finding="azure.provider",
-            lose=_unregister(f"Microsoft.{namespace}"),
+            lose=_register(f"Microsoft.{namespace}", "NotRegistered"),
         )
         for namespace in ("Storage", "KeyVault", "DataFactory", "Databricks", "ManagedIdentity")
+    ),
+    Piece(
+        name="provider-registering",
+        says="time: Microsoft.KeyVault is being registered",
+        finding="azure.provider_registering",
+        lose=_register("Microsoft.KeyVault", "Registering"),
     ),
     Piece(
         name="group",

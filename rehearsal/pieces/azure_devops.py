@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.azure_devops.checks import EXCLUSIVE_LOCK
+from rehearsal.azure_devops.checks import APPROVAL, EXCLUSIVE_LOCK
 from rehearsal.azure_devops.errors import Json
 from rehearsal.pieces.hand import Hand
 from rehearsal.pieces.piece import Piece
@@ -48,6 +48,13 @@ def _unlock(hand: Hand) -> None:
     checks = hand.azure.devops.checks
     for one in checks.of("environment", str(_environment(hand)["id"])):
         if one["type"] == EXCLUSIVE_LOCK:
+            checks.remove(one["id"])
+
+
+def _disapprove(hand: Hand) -> None:
+    checks = hand.azure.devops.checks
+    for one in checks.of("environment", str(_environment(hand)["id"])):
+        if one["type"] == APPROVAL:
             checks.remove(one["id"])
 
 
@@ -122,6 +129,13 @@ PIECES = (
         finding="devops.lock",
         lose=_losing(_unlock),
         shown=None,
+    ),
+    Piece(
+        name="approval",
+        says="the approval of the environment in Azure DevOps, where it is production",
+        finding="devops.approval",
+        lose=_losing(_disapprove),
+        settings={"production": True},
     ),
     Piece(
         name="pipeline",

@@ -81,6 +81,13 @@ PIECES = (
         spoils={"azure.subscription_id": NOBODY},
     ),
     Piece(
+        name="configured-identity",
+        says="the release identity's ids in the configuration",
+        finding="identity.ids",
+        spoils={"azure.release_identity.client_id": NOBODY, "azure.release_identity.object_id": NOBODY},
+        shown="identity.other",
+    ),
+    Piece(
         name="configured-host",
         says="the right workspace in the configuration: its host is another one's",
         finding="workspace.host",
@@ -111,7 +118,7 @@ PIECES = (
     Piece(
         name="run-as",
         says="whom jobs run as, in the workspace",
-        finding="jobs.run_as",
+        finding="jobs.run_as_member",
         settings=_RUNS_AS,
         prepare=_prepare_runner,
         lose=_remove_runner,

@@ -41,6 +41,7 @@ _STEPS = (
     "bootstrap_environment",
     "remove_environment",
     "doctor",
+    "setup_azure_devops",
 )
 
 

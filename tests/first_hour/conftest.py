@@ -37,7 +37,7 @@ def estate(
     settings = {} if piece is None else piece.settings
     with Estate(copied(template, tmp_path / "estate"), agent, monkeypatch, settings) as estate:
         if settings:
-            estate.bootstrap()
+            estate.set_up()
         yield estate
 
 

@@ -127,10 +127,11 @@ class Estate:
         )
         return Outcome(done.returncode, done.stdout + done.stderr)
 
-    def bootstrap(self) -> None:
+    def set_up(self) -> None:
         """As an admin, and then waits until the roles work."""
-        done = self.as_admin("bootstrap_environment")
-        assert done.code == 0, done.text
+        for step in ("bootstrap_environment", "setup_azure_devops"):
+            done = self.as_admin(step)
+            assert done.code == 0, done.text
         self.age_roles()
 
     def release(self, version: str) -> None:
@@ -205,9 +206,7 @@ def set_up(folder: Path, agent: Agent, patch: Any) -> None:
     shutil.copytree(REPOSITORY / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "notebooks" / "score.py").write_text(NOTEBOOK.format("1.0"))
     with Estate(folder, agent, patch) as estate:
-        estate.bootstrap()
-        done = estate.mend(f"python scripts/setup_azure_devops.py --environment {NAME}")
-        assert done.code == 0, done.text
+        estate.set_up()
         if not (REPOSITORY / ".venv-contract" / "bin" / "az").exists():
             return
         login = 'az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"'

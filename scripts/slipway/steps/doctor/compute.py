@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.domain.diagnosis import PORTAL, Finding
 from slipway.domain.job import parse_definition, resolved
-from slipway.steps.doctor import people
+from slipway.steps.doctor import facts, people
 from slipway.steps.doctor.examination import Check, Examination, Said
 from slipway.steps.doctor.people import ADMIN
 
@@ -153,7 +153,7 @@ def _usable(examination: Examination, policy: str, places: list[str]) -> Iterato
     """An admin sees every policy; whether the release identity may use it, its access list says."""
     if not people.is_admin(examination):
         return
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     member = people.principal(examination, client_id)
     if member is None:
         return
@@ -167,7 +167,7 @@ def _usable(examination: Examination, policy: str, places: list[str]) -> Iterato
 
 
 def _unusable(examination: Examination, policy: str, places: list[str]) -> Finding:
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     body = {"access_control_list": [{"service_principal_name": client_id, "permission_level": "CAN_USE"}]}
     return Finding(
         id="compute.policy_use",

@@ -9,6 +9,7 @@ from slipway.services.resource_manager import reading
 from slipway.services.resource_manager.groups import newest
 from slipway.services.resource_manager.reading import NotLetIn
 from slipway.steps.doctor.examination import Examination, NotSeen
+from slipway.steps.session import in_pipeline
 
 Json = dict[str, Any]
 # New role assignments take up to 10 minutes to work
@@ -39,6 +40,41 @@ def is_release_identity(examination: Examination) -> bool:
     """Whether the release identity itself asks: what it may not do then is no question of what it may see."""
     identity, claims = examination.environment.azure.release_identity, caller(examination)
     return identity.object_id.lower() == str(claims.get("oid", "")).lower()
+
+
+def release_object_id(examination: Examination) -> str:
+    """By which Azure knows the release identity. Raises NotSeen where the configured ids are somebody else's: what would be
+    said of them would be no finding about the identity."""
+    _own_identity(examination)
+    return examination.environment.azure.release_identity.object_id
+
+
+def release_client_id(examination: Examination) -> str:
+    """By which the workspace knows it. Raises NotSeen, see `release_object_id`."""
+    _own_identity(examination)
+    return examination.environment.azure.release_identity.client_id
+
+
+def _own_identity(examination: Examination) -> None:
+    if in_pipeline(examination.context.variables) and not is_release_identity(examination):
+        raise NotSeen("this pipeline signs in as somebody else than the configured release identity")
+    if not examination.short and wrong_ids(examination):
+        raise NotSeen("the configured ids are not those of the release identity")
+
+
+def wrong_ids(examination: Examination) -> dict[str, tuple[str, str]]:
+    """client_id and object_id where the configuration says something else than the identity of that name: (said, there)."""
+    place, configured = identity_id(examination), examination.environment.azure.release_identity
+    try:
+        found = None if place is None else resource(examination, place, reading.IDENTITIES)
+    except NotLetIn:
+        return {}
+    properties = (found or {}).get("properties") or {}
+    pairs = {
+        "client_id": (configured.client_id, str(properties.get("clientId") or configured.client_id)),
+        "object_id": (configured.object_id, str(properties.get("principalId") or configured.object_id)),
+    }
+    return {key: pair for key, pair in pairs.items() if pair[0].lower() != pair[1].lower()}
 
 
 # -- places ----------------------------------------------------------------------------------------------------------

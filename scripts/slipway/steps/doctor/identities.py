@@ -46,12 +46,7 @@ def _identity(examination: Examination) -> Iterator[Said]:
             who=OWNER,
         )
         return
-    properties = found.get("properties") or {}
-    wrong = {
-        "client_id": (configured.client_id, str(properties.get("clientId", ""))),
-        "object_id": (configured.object_id, str(properties.get("principalId", ""))),
-    }
-    wrong = {key: pair for key, pair in wrong.items() if pair[0].lower() != pair[1].lower()}
+    wrong = facts.wrong_ids(examination)
     if wrong:
         told = ", ".join(f"{key} is {there}, and the configuration says {said}" for key, (said, there) in wrong.items())
         sets = " ".join(f"--set azure.release_identity.{key}={there}" for key, (_, there) in wrong.items())
@@ -83,7 +78,7 @@ _STATE_ROLES = (facts.BLOB_CONTRIBUTOR, facts.BLOB_OWNER)
 
 def _group_roles(examination: Examination) -> Iterator[Said]:
     """Seen by the release identity itself, being let in shows its role, and not being let in its absence."""
-    principal = examination.environment.azure.release_identity.object_id
+    principal = facts.release_object_id(examination)
     try:
         facts.group(examination)
         held = facts.assignments(examination, facts.group_id(examination), principal)
@@ -100,7 +95,7 @@ def _group_roles(examination: Examination) -> Iterator[Said]:
 def _state_role(examination: Examination) -> Iterator[Said]:
     """What the release identity itself sees of this is in `state`: it may not read roles there."""
     facts.state_account(examination)
-    principal = examination.environment.azure.release_identity.object_id
+    principal = facts.release_object_id(examination)
     if not facts.with_role(
         facts.assignments(examination, facts.state_account_id(examination), principal), *_STATE_ROLES
     ):
@@ -115,7 +110,7 @@ def state_role_missing(examination: Examination, *, doubt: bool = False) -> Find
 
 
 def _role(examination: Examination, name: str, role: str, why: str, *, place: str = "", doubt: bool = False) -> Finding:
-    principal = examination.environment.azure.release_identity.object_id
+    principal = facts.release_object_id(examination)
     place = place or examination.environment.azure.resource_group
     late = ", or got it so late that it does not work yet" if doubt else ""
     return Finding(
@@ -129,7 +124,7 @@ def _role(examination: Examination, name: str, role: str, why: str, *, place: st
 
 def _young(examination: Examination) -> Iterator[Said]:
     """One warning for all roles that may not work yet."""
-    principal = examination.environment.azure.release_identity.object_id
+    principal = facts.release_object_id(examination)
     young = {}
     for name, _, _, ids in _GROUP_ROLES:
         held = facts.assignments(examination, facts.group_id(examination), principal)

@@ -86,7 +86,7 @@ def _clusters(examination: Examination) -> Iterator[Said]:
     free = free_clusters(examination)
     if not free:
         return
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     run_as = examination.environment.jobs.run_as.get("service_principal_name")
     for name, who in {client_id: "The release identity", str(run_as or client_id): "Whom jobs run as"}.items():
         member = people.principal(examination, name)
@@ -114,7 +114,7 @@ def _run_as(examination: Examination) -> Iterator[Said]:
         member = people.seen(lambda: examination.workspace.find_user(str(user)), "users")
     if member is None:
         yield Finding(
-            id="jobs.run_as",
+            id="jobs.run_as_member",
             what=f"Jobs run as {name or user}, who is not in the workspace.",
             why="A job can't be made to run as somebody whom the workspace does not know.",
             mend=examination.bootstrap()
@@ -165,7 +165,7 @@ def _jobs(examination: Examination) -> Iterator[Said]:
         state = _state(examination)
     except NotSeen:
         return  # no release, no jobs; that the state can't be reached is said by its own checks
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     calls = [partial(_permissions, examination, record.id) for record in state.jobs.values()]
     answers = examination.workspace.concurrently(calls)
     for (key, record), answer in zip(state.jobs.items(), answers, strict=True):

@@ -62,7 +62,7 @@ def _resource(examination: Examination) -> Iterator[Said]:
 
 
 def _member(examination: Examination) -> Iterator[Said]:
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     asking_itself = facts.is_release_identity(examination)
     try:
         people.me(examination)
@@ -85,7 +85,7 @@ def _member(examination: Examination) -> Iterator[Said]:
 
 
 def _not_inside(examination: Examination) -> Finding:
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     return Finding(
         id="workspace.member",
         what=f"The release identity {client_id} is not in the workspace {examination.workspace.host}, or not active there.",
@@ -140,7 +140,7 @@ def _permissions(examination: Examination, folder: ObjectInfo) -> Iterator[Said]
         yield _unmanaged(examination)
         return
     granted = _granted(answer)
-    client_id = environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     if not _at_least(granted, client_id, "CAN_MANAGE"):
         member = people.principal(examination, client_id)
         if member is None:
@@ -159,7 +159,7 @@ def _permissions(examination: Examination, folder: ObjectInfo) -> Iterator[Said]
 
 
 def _unmanaged(examination: Examination) -> Finding:
-    client_id = examination.environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     return Finding(
         id="root.manage",
         what=f"The release identity {client_id} has no CAN_MANAGE on {examination.environment.databricks.root}.",
@@ -209,7 +209,7 @@ def _readers(examination: Examination) -> Iterator[Said]:
 def _scope(examination: Examination) -> Iterator[Said]:
     """One that is not there yet is made by the first release."""
     people.inside(examination)
-    environment, wanted = examination.environment, examination.environment.secret_scope
+    wanted = examination.environment.secret_scope
     scopes = examination.fact("scopes", examination.workspace.list_scopes)
     found = next((scope for scope in scopes if scope.name.lower() == wanted.name.lower()), None)
     if found is None:
@@ -226,7 +226,7 @@ def _scope(examination: Examination) -> Iterator[Said]:
             mend=examination.configure("secret_scope.name", f"{wanted.name}-{wanted.backend.replace('_', '-')}"),
         )
         return
-    client_id = environment.azure.release_identity.client_id
+    client_id = facts.release_client_id(examination)
     try:
         granted = {name.lower(): level for name, level in examination.workspace.get_acls(found.name).items()}
     except AccessRefused as error:
