@@ -16,7 +16,13 @@ from slipway.steps.bootstrap.factory import make_factory
 from slipway.steps.bootstrap.identity import ensure_identity, ensure_roles
 from slipway.steps.bootstrap.report import Report, conclude
 from slipway.steps.bootstrap.state import ensure_group, ensure_lock, ensure_storage
-from slipway.steps.bootstrap.subscription import NAMESPACES, WORKSPACES, check_names, register_providers
+from slipway.steps.bootstrap.subscription import (
+    NAMESPACES,
+    WORKSPACES,
+    check_names,
+    check_subscription,
+    register_providers,
+)
 from slipway.steps.bootstrap.workspace import ensure_factory_member, ensure_members, ensure_root
 from slipway.steps.bootstrap.workspace_resource import ensure_workspace
 
@@ -40,6 +46,7 @@ def bootstrap_environment(context: Context) -> None:
     resources = Resources(identity, context.environment.azure.subscription_id)
     create = getattr(context.arguments, "workspace", None) == "create"
     with context.log.section("Subscription"):
+        check_subscription(context, resources)
         namespaces = (*NAMESPACES, *((WORKSPACES,) if create else ()))
         registered = register_providers(context, resources, report, namespaces)
         check_names(context, resources, report, registered)

@@ -11,7 +11,6 @@ from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.tenancy import Subscription, WorkspaceResource
 
 NEW = "new"
-_USABLE = ("Enabled", "PastDue", "Warned")
 _PROJECT = re.compile(r"(https://dev\.azure\.com/[^/\s]+)/([^/\s][^/]*?)/?")
 
 Ask = Callable[[str], str]
@@ -52,7 +51,7 @@ def choose_subscription(answers: Answers, seen: Sequence[Subscription], now: str
         )
     seen = _of_tenant(answers, seen, tenant_now)
     first = now if any(one.id == now for one in seen) else seen[0].id
-    listed = "\n".join(f"  {one.id}  {one.name}" + ("" if one.state in _USABLE else f" ({one.state})") for one in seen)
+    listed = "\n".join(f"  {one.id}  {one.name}" + ("" if one.usable else f" ({one.state})") for one in seen)
     if len(seen) == 1 and not answers.given.get("subscription"):
         wanted = first
     elif answers.ask is None and not answers.given.get("subscription") and first != now:
@@ -64,7 +63,7 @@ def choose_subscription(answers: Answers, seen: Sequence[Subscription], now: str
         problem = f"{len(found)} subscriptions are named" if found else "This sign-in sees no subscription"
         chosen = "\n".join(f"  {one.id}  {one.name}" for one in found) or listed
         raise UsageError(f"{problem} {wanted!r}. Give the id:\n{chosen}", changed="Nothing was changed.")
-    if found[0].state not in _USABLE:
+    if not found[0].usable:
         raise NotPossible(
             f"Subscription {found[0].name} ({found[0].id}) is {found[0].state}: nothing can be made in it.",
             changed="Nothing was changed.",

@@ -17,6 +17,7 @@ from slipway.errors import Conflict, NotBootstrapped, NotPossible, UsageError
 from slipway.services.credentials import Credential, credential
 from slipway.services.databricks import connect
 from slipway.services.resource_manager.groups import Resources
+from slipway.services.resource_manager.tenancy import own_subscription
 from slipway.services.storage import StateStore
 from slipway.steps.deploy_resources import factory_id
 from slipway.steps.removal.azure import (
@@ -76,6 +77,7 @@ def _look(context: Context) -> Plan:
     environment = context.environment
     identity = credential(context.variables)
     resources = Resources(identity, environment.azure.subscription_id)
+    own_subscription(resources, environment.azure.tenant_id)
     plan = Plan(tuple(one for one in load_all(context.root) if one.name != environment.name))
     state = environment.azure.state
     store = StateStore(state.storage_account, state.container, identity, clock=context.clock)

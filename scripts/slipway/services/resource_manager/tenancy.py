@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from slipway.services.azure_errors import translated
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from slipway.errors import NotPossible
+from slipway.services.azure_errors import readable, reason, translated
+from slipway.services.credentials import SignInFailed
 from slipway.services.resource_manager.groups import Resources
 
 _API = "2022-12-01"
@@ -22,12 +26,18 @@ _WORKSPACE_API = "2024-05-01"
 
 @dataclass(frozen=True, kw_only=True)
 class Subscription:
-    """`state`: Enabled, Disabled, Deleted, PastDue or Warned; only in the first and the last two can things be made."""
+    """`state`: Enabled, Disabled, Deleted, PastDue or Warned
+    (https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states)."""
 
     id: str
     name: str
     tenant_id: str
     state: str = "Enabled"
+
+    @property
+    def usable(self) -> bool:
+        """Whether things can be made in it."""
+        return self.state in ("Enabled", "PastDue", "Warned")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +62,42 @@ def subscriptions(resources: Resources) -> list[Subscription]:
             )
             for one in _pages(resources, f"/subscriptions?api-version={_API}")
         ]
+
+
+def own_subscription(resources: Resources, tenant_id: str) -> Subscription | None:
+    """The subscription that is worked on; None where the sign-in may not read it, though it may do other things.
+
+    Raises SignInFailed where the sign-in is of another tenant than the subscription (401,
+    InvalidAuthenticationTokenTenant: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-invalid-token),
+    NotPossible where there is no such subscription.
+    """
+    subscription = resources.subscription_id
+    try:
+        found = resources.send("GET", f"/subscriptions/{subscription}?api-version={_API}")
+    except HttpResponseError as error:
+        if error.status_code == 401:
+            raise SignInFailed(
+                f"This sign-in is not of the tenant of subscription {subscription}: {reason(error)[1]}",
+                changed="Nothing was changed.",
+                next_step=f"az login --tenant {tenant_id}; or put the right tenant into azure.tenant_id (configure.py).",
+            ) from error
+        if error.status_code == 404:
+            raise NotPossible(
+                f"There is no subscription {subscription}, or this sign-in has no role in it.",
+                changed="Nothing was changed.",
+                next_step="az account list says what it sees; python scripts/configure.py writes it into the configuration.",
+            ) from error
+        if error.status_code == 403:
+            return None
+        raise readable(error, f"looking for subscription {subscription}") from error
+    except AzureError as error:
+        raise readable(error, f"looking for subscription {subscription}") from error
+    return Subscription(
+        id=found["subscriptionId"],
+        name=found["displayName"],
+        tenant_id=found.get("tenantId", ""),
+        state=found.get("state", "Enabled"),
+    )
 
 
 def locations(resources: Resources) -> list[str]:

@@ -17,12 +17,35 @@ from slipway.services.resource_manager.subscription import (
     register,
     registration_of,
 )
+from slipway.services.resource_manager.tenancy import own_subscription
 from slipway.steps.bootstrap.report import Refusal, Report, again, az
 
 NAMESPACES = ("Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.DataFactory", "Microsoft.ManagedIdentity")
 WORKSPACES = "Microsoft.Databricks"
 # A registration takes a minute or so (seconds between two looks, and how many of them).
 _PAUSE, _TRIES = 5.0, 60
+
+
+def check_subscription(context: Context, resources: Resources) -> None:
+    """Raises SignInFailed or NotPossible where nothing could be made: the wrong tenant, another subscription, a disabled one."""
+    azure = context.environment.azure
+    found = own_subscription(resources, azure.tenant_id)
+    if found is None:
+        context.log.info(f"  This sign-in may not read subscription {azure.subscription_id}.")
+        return
+    context.log.info(f"= subscription {found.name}, {found.id}")
+    if found.tenant_id and found.tenant_id.lower() != azure.tenant_id.lower():
+        raise NotPossible(
+            f"Subscription {found.id} is of tenant {found.tenant_id}, and the configuration says {azure.tenant_id}.",
+            changed="Nothing was made.",
+            next_step=f"python scripts/configure.py --set azure.tenant_id={found.tenant_id}",
+        )
+    if not found.usable:
+        raise NotPossible(
+            f"Subscription {found.name} ({found.id}) is {found.state}: nothing can be made in it.",
+            changed="Nothing was made.",
+            next_step="portal: Subscriptions, the subscription, Reactivate",
+        )
 
 
 def register_providers(
@@ -81,6 +104,7 @@ def check_names(context: Context, resources: Resources, report: Report, register
     with report.part(context, refusal):
         taken = _taken(environment, resources, registered)
     if not taken:
+        context.log.info("= no name that Azure has only once is somebody else's")
         return
     lines = [f"  - {one.key}: {one.name}: {one.why}\n      {one.mend}" for one in taken]
     raise NotPossible(

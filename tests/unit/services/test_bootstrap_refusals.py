@@ -1,0 +1,264 @@
+"""The step bootstrap_environment: what is refused, taken or somebody else's, and what it says then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slipway.errors import AuthenticationError, NotPossible, SlipwayError
+from slipway.steps.bootstrap_environment import bootstrap_environment
+from tests.unit.services.bootstrap_wire import (
+    ABSENT,
+    CLIENT,
+    FACTORY_CLIENT,
+    NO_PATH,
+    OURS,
+    PRINCIPAL,
+    REFUSED,
+    SUBSCRIPTION,
+    WORKSPACE,
+    access,
+    everything_is_there,
+    nothing_is_there,
+    workspace,
+    writing,
+)
+from tests.unit.services.conftest import Answer, Moment, Step, Wire
+
+
+@pytest.fixture
+def nothing(wire: Wire) -> Wire:
+    """Nothing is there; everything may be made."""
+    return nothing_is_there(wire)
+
+
+@pytest.fixture
+def everything(wire: Wire) -> Wire:
+    """All of it is there."""
+    return everything_is_there(wire)
+
+
+def test_a_workspace_that_refuses(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/scim/v2/ServicePrincipals", REFUSED)
+    everything.on("GET", "/workspace/get-status", NO_PATH)
+    everything.on("POST", "/workspace/mkdirs", REFUSED)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert f"add the service principal {CLIENT}" in caught.value.next_step
+    assert "make the folder /Workspace/Slipway/bikeshare/dev" in caught.value.next_step
+
+
+def test_roles_that_may_not_be_given(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/roleAssignments", Answer(body={"value": []}))
+    refused = {"error": {"code": "AuthorizationFailed", "message": "does not have authorization to write"}}
+    everything.on("PUT", "/roleAssignments/", Answer(403, refused))
+    with pytest.raises(AuthenticationError, match="Contributor") as caught:
+        bootstrap_environment(step.context())
+    assert "Owner" in caught.value.next_step
+
+
+def test_a_workspace_that_refuses_the_factory(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/scim/v2/ServicePrincipals", REFUSED)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    text = f"add the service principal {FACTORY_CLIENT} (the identity of data factory adf-bikeshare-dev)"
+    assert text in caught.value.next_step
+    assert everything.writes() == []
+
+
+def test_an_identity_that_may_not_be_read(everything: Wire, step: Step) -> None:
+    refused = {"error": {"code": "AuthorizationFailed", "message": "does not have authorization to read"}}
+    everything.on("GET", "/identities/default", Answer(403, refused))
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "add the identity of data factory adf-bikeshare-dev to the workspace" in caught.value.next_step
+
+
+def test_a_provider_that_is_not_registered_is_registered_and_waited_for(
+    everything: Wire, step: Step, moment: Moment
+) -> None:
+    states = [Answer(body={"registrationState": state}) for state in ("NotRegistered", "Registering", "Registered")]
+    everything.on("GET", r"/providers/Microsoft\.KeyVault\?", *states)
+    everything.on("POST", r"/Microsoft\.KeyVault/register", Answer(body={"registrationState": "Registering"}))
+    bootstrap_environment(step.context())
+    assert everything.writes() == [f"POST {SUBSCRIPTION}/providers/Microsoft.KeyVault/register"]
+    assert moment.slept == [5.0, 5.0]
+
+
+TAKEN = Answer(body={"nameAvailable": False, "reason": "AlreadyExists", "message": "The name is already taken."})
+DELETED = "/locations/westeurope/deletedVaults/kv-bikeshare-dev"
+
+
+def test_names_of_somebody_else_end_it_before_anything_is_made(nothing: Wire, step: Step) -> None:
+    nothing.on("POST", "/checkNameAvailability", TAKEN)
+    nothing.on("GET", DELETED, ABSENT)
+    with pytest.raises(NotPossible, match="3 names of dev") as caught:
+        bootstrap_environment(step.context())
+    assert nothing.writes() == []
+    for key in ("azure.state.storage_account", "resources.storage_account", "resources.key_vault"):
+        assert f"configure.py --environment dev --set {key}=" in caught.value.next_step
+
+
+def test_a_vault_that_was_deleted_can_be_recovered(nothing: Wire, step: Step) -> None:
+    nothing.on("POST", "/Microsoft.KeyVault/checkNameAvailability", TAKEN)
+    nothing.on("GET", DELETED, Answer(body={"name": "kv-bikeshare-dev"}))
+    with pytest.raises(NotPossible, match="1 names of dev") as caught:
+        bootstrap_environment(step.context())
+    assert "az keyvault recover --name kv-bikeshare-dev --subscription" in caught.value.next_step
+
+
+NO_RIGHT = Answer(403, {"error": {"code": "AuthorizationFailed", "message": "does not have authorization"}})
+
+
+def test_each_refused_part_is_named_with_its_command_and_the_others_are_done(nothing: Wire, step: Step) -> None:
+    for pattern in ("/locks/", "/roleAssignments/", "/deployments/slipway-dev-factory"):
+        nothing.on("PUT", pattern, NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    said = caught.value.next_step
+    account = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-state/providers/Microsoft.Storage/storageAccounts/"
+    for command in (
+        "az lock create --name slipway-state --lock-type CanNotDelete --resource-group rg-bikeshare-state",
+        f"az role assignment create --assignee-object-id {PRINCIPAL} --assignee-principal-type ServicePrincipal "
+        f"--role Contributor --scope {SUBSCRIPTION}/resourceGroups/rg-bikeshare-dev",
+        f"--role 'Storage Blob Data Contributor' --scope {account}stbikesharestate",
+        "az deployment group create --template-file arm/factory.json --parameters location=westeurope "
+        "dataFactoryName=adf-bikeshare-dev",
+    ):
+        assert command in said
+    assert nothing.count("POST", "/workspace/mkdirs") == 1
+
+
+def test_a_group_of_the_state_that_is_refused_stops_only_what_lies_in_it(nothing: Wire, step: Step) -> None:
+    nothing.on("PUT", r"/resourcegroups/rg-bikeshare-state\?", NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert (
+        "az group create --name rg-bikeshare-state --location westeurope --subscription "
+        f"{SUBSCRIPTION.rpartition('/')[2]} --tags slipway_app=bikeshare"
+    ) in caught.value.next_step
+    made = [one.url for one in nothing.sent if one.method == "PUT"]
+    assert any("/resourcegroups/rg-bikeshare-dev?" in url for url in made)
+    assert any("slipway-dev-factory" in url for url in made)
+    assert not any("/roleAssignments/" in url or "/userAssignedIdentities/" in url for url in made)
+
+
+def test_a_reader_that_is_no_group_of_the_workspace_is_named(nothing: Wire, step: Step) -> None:
+    nothing.on("GET", "/scim/v2/Groups", Answer(body={"Resources": []}))
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "add the group users to the workspace, or take it out of databricks.readers" in caught.value.next_step
+    (granted,) = (one.json["access_control_list"] for one in nothing.sent if one.method == "PATCH")
+    assert [entry.get("service_principal_name") for entry in granted] == [CLIENT]
+
+
+def test_a_root_of_other_people_is_not_touched(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/permissions/directories/12", access(("group_name", "others", "CAN_MANAGE")))
+    theirs = {"path": "/Workspace/Slipway/bikeshare/dev/theirs", "object_type": "NOTEBOOK", "object_id": 3}
+    everything.on("GET", "/workspace/list", Answer(body={"objects": [theirs]}))
+    with pytest.raises(NotPossible, match="belongs to somebody else") as caught:
+        bootstrap_environment(step.context())
+    assert everything.writes() == []
+    assert "--set databricks.root=" in caught.value.next_step
+
+
+def test_a_workspace_of_another_region_is_told(everything: Wire, step: Step) -> None:
+    everything.on("GET", WORKSPACE, Answer(body=workspace("northeurope")))
+    bootstrap_environment(step.context())
+    assert "Workspace dbw-bikeshare is in northeurope, the environment in westeurope" in step.text
+
+
+def test_a_workspace_that_is_not_there_is_made_only_where_that_is_asked_for(
+    everything: Wire, step: Step, tmp_path: Path
+) -> None:
+    everything.on("GET", WORKSPACE, ABSENT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "bootstrap_environment.py --environment dev --workspace create" in caught.value.next_step
+    assert everything.writes() == []
+    there = Answer(body=workspace("westeurope", "adb-1.2.azuredatabricks.net"))
+    everything.on("GET", WORKSPACE, ABSENT, there)
+    done = Answer(201, {"properties": {"provisioningState": "Succeeded"}})
+    everything.on("PUT", "/deployments/slipway-dev-workspace", done)
+    context = writing(step, tmp_path)
+    context.arguments.workspace = "create"
+    bootstrap_environment(context)
+    assert "host: https://adb-1.2.azuredatabricks.net" in (context.root / "config/defaults.yml").read_text()
+    assert any("//adb-1.2.azuredatabricks.net/api" in one.url for one in everything.sent)
+
+
+ISSUER, SUBJECT = "https://login.microsoftonline.com/t/v2.0", "/eid1/c/pub/t/a/b/sc/c/d"
+
+
+def connected(wire: Wire) -> None:
+    parameters = {"workloadIdentityFederationIssuer": ISSUER, "workloadIdentityFederationSubject": SUBJECT}
+    authorization = {"scheme": "WorkloadIdentityFederation", "parameters": parameters}
+    connection = {"id": "1", "name": "slipway-dev", "type": "azurerm", "authorization": authorization}
+    wire.on("GET", r"dev\.azure\.com/slipway/Slipway/.*/endpoints", Answer(body={"count": 1, "value": [connection]}))
+
+
+def test_a_connection_that_is_there_signs_in_as_the_identity(everything: Wire, step: Step) -> None:
+    connected(everything)
+    everything.on("PUT", "/federatedIdentityCredentials/slipway-dev", Answer(201, {}))
+    bootstrap_environment(step.context())
+    (put,) = (one for one in everything.sent if one.method == "PUT")
+    assert put.json["properties"] == {
+        "issuer": ISSUER,
+        "subject": SUBJECT,
+        "audiences": ["api://AzureADTokenExchange"],
+    }
+    by_another_name = {"name": "other", "properties": put.json["properties"]}
+    everything.on("GET", "/federatedIdentityCredentials", Answer(body={"value": [by_another_name]}))
+    everything.sent.clear()
+    bootstrap_environment(step.context())
+    assert everything.writes() == []
+
+
+def test_a_connection_that_is_refused_is_named_with_its_command(everything: Wire, step: Step) -> None:
+    connected(everything)
+    everything.on("PUT", "/federatedIdentityCredentials/slipway-dev", NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert (
+        "az identity federated-credential create --name slipway-dev --identity-name id-bikeshare-release "
+        f"--resource-group rg-bikeshare-state --issuer {ISSUER} --subject {SUBJECT}"
+    ) in caught.value.next_step
+
+
+@pytest.mark.parametrize("answer", [Answer(203, b"<html>sign in"), Answer(404, {"message": "no project"})])
+def test_azure_devops_that_does_not_answer_holds_nothing_up(everything: Wire, step: Step, answer: Answer) -> None:
+    everything.on("GET", r"dev\.azure\.com", answer)
+    bootstrap_environment(step.context())
+    assert "setup_azure_devops.py makes the service connection" in step.text
+
+
+WRONG_TENANT = {
+    "error": {"code": "InvalidAuthenticationTokenTenant", "message": "The access token is from the wrong issuer."}
+}
+NO_SUBSCRIPTION = {"error": {"code": "SubscriptionNotFound", "message": "The subscription could not be found."}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "expected"),
+    [
+        (Answer(401, WRONG_TENANT), AuthenticationError, f"az login --tenant {OURS['tenantId']}"),
+        (Answer(404, NO_SUBSCRIPTION), NotPossible, "az account list"),
+        (Answer(body={**OURS, "tenantId": CLIENT}), NotPossible, f"--set azure.tenant_id={CLIENT}"),
+        (Answer(body={**OURS, "state": "Disabled"}), NotPossible, "Reactivate"),
+    ],
+)
+def test_a_sign_in_that_can_make_nothing_ends_it_at_once(
+    nothing: Wire, step: Step, answer: Answer, error: type[SlipwayError], expected: str
+) -> None:
+    nothing.on("GET", r"/subscriptions/[^/]*\?", answer)
+    with pytest.raises(error) as caught:
+        bootstrap_environment(step.context())
+    assert expected in caught.value.next_step
+    assert nothing.writes() == []
+
+
+def test_who_may_not_read_the_subscription_may_still_do_the_rest(everything: Wire, step: Step) -> None:
+    everything.on("GET", r"/subscriptions/[^/]*\?", NO_RIGHT)
+    bootstrap_environment(step.context())
+    assert "nothing to change" in step.text
