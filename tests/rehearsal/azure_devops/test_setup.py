@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import jwt
 import pytest
+from azure.identity import AzurePipelinesCredential
 
 from rehearsal.azure_devops.checks import APPROVAL, EXCLUSIVE_LOCK
 from rehearsal.azure_devops.connections import SECRET as WITH_SECRET
 from rehearsal.gateway.faults import Fault
 from slipway.errors import AuthenticationError, NotPossible, UsageError
-from tests.rehearsal.azure_devops.project import IDENTITY, Project
+from tests.rehearsal.azure_devops.project import CLIENT_ID, IDENTITY, Project
 from tests.rehearsal.gateway.local_cloud import OBJECT, SUBSCRIPTION, TENANT
 
 FILES = {
@@ -54,7 +56,9 @@ def test_an_empty_project_has_all_of_it_afterwards_and_a_second_run_writes_nothi
     assert "nothing to change" in ready.said
 
 
-def test_what_the_agent_gets_signs_in_by_what_the_connection_says(ready: Project) -> None:
+def test_what_the_agent_gets_signs_in_by_what_the_connection_says(
+    ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert ready.setup("--environment", "dev") == 0, ready.said
     parameters = ready.connection("slipway-dev")["authorization"]["parameters"]
     issuer, subject = (parameters[f"workloadIdentityFederation{name}"] for name in ("Issuer", "Subject"))
@@ -62,6 +66,16 @@ def test_what_the_agent_gets_signs_in_by_what_the_connection_says(ready: Project
     assert subject.startswith("/eid1/c/pub/t/") and "/a/rISbSSETf0KqFyZ8ppdXmA/sc/" in subject
     assert [one.subject for one in ready.identities.credentials(IDENTITY)] == [subject]
     assert "serviceprincipalkey" not in parameters
+    token, address = ready.cloud.call(lambda: ready.devops.open_job("release"))
+    monkeypatch.setenv("SYSTEM_OIDCREQUESTURI", address)
+    source = AzurePipelinesCredential(
+        tenant_id=TENANT,
+        client_id=parameters["serviceprincipalid"],
+        service_connection_id=ready.connection("slipway-dev")["id"],
+        system_access_token=token,
+    )
+    granted = source.get_token("https://management.azure.com/.default").token
+    assert jwt.decode(granted, options={"verify_signature": False})["appid"] == CLIENT_ID
 
 
 def test_a_connection_that_was_made_again_has_another_subject_and_its_credential_is_written_over(
