@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from rehearsal import azure_devops
 from rehearsal.azure_devops import AzureDevOps
+from rehearsal.azure_devops.connections import WIF
 from rehearsal.choices import USUAL, Choices
 from rehearsal.data_factory.service import DataFactory
 from rehearsal.databricks.app import create_app as databricks_app
@@ -302,6 +303,7 @@ def _connection(record: Mapping[str, Any]) -> ServiceConnection:
         client_id=parameters["serviceprincipalid"],
         tenant_id=parameters["tenantid"],
         subscription_id=str((record.get("data") or {}).get("subscriptionId", "")),
+        federated=record["authorization"]["scheme"] == WIF,
     )
 
 

@@ -28,6 +28,9 @@ class Repositories:
         self._kept[key] = {"id": key, "name": name, "branch": branch}
         return key
 
+    def remove(self, key: str) -> None:
+        self._kept.pop(key, None)
+
     def get(self, key: str) -> Json | None:
         """By id or by name."""
         fits = (one for one in self._kept.values() if key.lower() in (one["id"], one["name"].lower()))

@@ -10,13 +10,14 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceConnection:
-    """An Azure Resource Manager service connection with workload identity federation."""
+    """An Azure Resource Manager service connection; with a secret where it is not federated."""
 
     id: str
     name: str
     client_id: str
     tenant_id: str
     subscription_id: str
+    federated: bool = True
 
 
 @dataclass(frozen=True)

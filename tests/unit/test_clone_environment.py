@@ -221,7 +221,10 @@ def test_check_names_what_is_missing(project: Path) -> None:
 def test_check_of_one_environment_says_what_azure_needs(project: Path) -> None:
     code, output = run(project, "--check", "--to", "test")
     assert code == 0
-    assert "Service connection slipway-test" in output
+    assert (
+        "Service connection slipway-test\n      python scripts/setup_azure_devops.py --environment test, after"
+        in output
+    )
     assert run(project, "--check", "--to", "nowhere")[0] == 2
 
 

@@ -64,6 +64,9 @@ def _azure_cli(step: StepState) -> Result:
         "AZURESUBSCRIPTION_TENANT_ID": connection.tenant_id,
         "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": connection.id,
     }
+    if not connection.federated:
+        environment = {}
+        step.reporter.line("The service connection has a secret: the task signs `az` in with it, and nothing else.")
     folder = step.folder(step.inputs["workingDirectory"])
     if step.inputs["scriptLocation"].lower() == "inlinescript":
         path = _write_script(step, step.inputs["inlineScript"])

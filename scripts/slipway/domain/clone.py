@@ -181,16 +181,21 @@ def needs(environment: Environment, block: Block | None, others: Sequence[Enviro
     """What the new environment needs besides these files, with its own names in it."""
     azure, resources, databricks = environment.azure, environment.resources, environment.databricks
     connection = block.service_connection if block is not None else f"slipway-{environment.name}"
+    setup = ""
+    if environment.azure_devops is not None:
+        setup = (
+            f"python scripts/setup_azure_devops.py --environment {environment.name}, after the bootstrap; or by hand: "
+        )
     found = [
         Need(
             what=f"Service connection {connection}",
-            how="Azure DevOps, Project settings, Service connections: Azure Resource Manager, workload identity "
+            how=f"{setup}Azure DevOps, Project settings, Service connections: Azure Resource Manager, workload identity "
             f"federation, application {azure.release_identity.client_id}, subscription {azure.subscription_id}. Add its "
             "issuer and subject to the application as a federated credential, and allow this pipeline to use it.",
         ),
         Need(
             what=f"Azure DevOps environment {environment.name}",
-            how="Pipelines, Environments: make it before the first run (a run would make it without any check), then add "
+            how=f"{setup}Pipelines, Environments: make it before the first run (a run would make it without any check), then add "
             "Approvals, Branch control for main, and Exclusive lock.",
         ),
         Need(

@@ -109,9 +109,10 @@ def _project(
         log.info(f"  signed in as {devops.caller().get('providerDisplayName')}")
         resources = Resources(identity, first.environment.azure.subscription_id)
         work = Work(devops=devops, project=found, resources=resources, report=report)
-        repository = choose_repository(work, first, first.arguments.repository)
+        known = devops.pipelines()
+        repository = choose_repository(work, first, known, first.arguments.repository)
         wanted = wanted_pipelines(first.root, first.environment.app)
-        release = ensure_pipelines(work, first, wanted, repository)
+        release = ensure_pipelines(work, first, wanted, known, repository)
         ensure_policy(work, first, release, repository)
     for listed, context in environments:
         with log.section(f"Environment {listed.name}"):

@@ -12,6 +12,7 @@ from rehearsal.azure_devops.checks import APPROVAL, EXCLUSIVE_LOCK
 from rehearsal.azure_devops.connections import SECRET as WITH_SECRET
 from rehearsal.gateway.faults import Fault
 from slipway.errors import AuthenticationError, NotPossible, UsageError
+from slipway.services.resource_manager.identities import FederatedCredential
 from tests.rehearsal.azure_devops.project import CLIENT_ID, IDENTITY, Project
 from tests.rehearsal.gateway.local_cloud import OBJECT, SUBSCRIPTION, TENANT
 
@@ -162,7 +163,7 @@ def test_a_pipelines_name_that_is_taken(ready: Project) -> None:
     repository = ready.devops.repositories.all()[0]["id"]
     ready.cloud.call(lambda: ready.devops.definitions.add("bikeshare-rollback", "other.yml", repository))
     assert ready.setup("--environment", "dev") == WRONG
-    assert "The name bikeshare-rollback is taken by a pipeline of other.yml" in ready.said
+    assert "The name bikeshare-rollback is taken by a pipeline of other.yml in Slipway" in ready.said
     assert ready.devops.definitions.of_file("azure-pipelines.yml") is not None
 
 
@@ -213,6 +214,54 @@ def test_agents_of_ones_own(ready: Project) -> None:
     before = ready.writes()
     assert ready.setup("--environment", "dev") == 0
     assert ready.writes() == before
+
+
+def test_which_repository_holds_the_pipelines(ready: Project) -> None:
+    def repositories(*names: str) -> None:
+        kept = ready.devops.repositories
+        for key in [one["id"] for one in kept.all()]:
+            kept.remove(key)
+        for name in names:
+            kept.add(name)
+
+    ready.cloud.call(lambda: repositories("one", "two"))
+    assert ready.setup("--environment", "dev") == WRONG
+    assert "Which repository holds the pipelines is not known: Slipway is not there. There are: one, two." in ready.said
+    assert ready.devops.connections.by_name("slipway-dev") is not None
+    assert ready.setup("--environment", "dev", "--repository", "three") == WRONG
+    assert ready.setup("--environment", "dev", "--repository", "TWO") == 0, ready.said
+    two = ready.devops.repositories.get("two")["id"]
+    assert {one["repository"] for one in ready.devops.definitions.all()} == {two}
+    assert ready.devops.policies.all()[0]["settings"]["scope"][0]["repositoryId"] == two
+    before = ready.writes()
+    assert ready.setup("--environment", "dev") == 0, ready.said  # that of the release pipeline
+    assert ready.writes() == before
+    ready.cloud.call(lambda: repositories("only"))
+    assert ready.setup("--environment", "dev") == WRONG
+    assert (
+        "The name bikeshare-release is taken by a pipeline of azure-pipelines.yml in another repository" in ready.said
+    )
+    ready.cloud.call(repositories)
+    assert ready.setup("--environment", "dev") == WRONG
+    assert "There are: none" in ready.said and "on GitHub" in ready.said
+
+
+def test_an_environment_with_an_identity_of_its_own(ready: Project) -> None:
+    other = {"client_id": "55555555-0000-4000-8000-000000000000", "object_id": "66666666-0000-4000-8000-000000000000"}
+    ready.configure("prod", azure={"release_identity": {"name": "id-prod", **other}})
+    assert ready.setup() == WRONG
+    assert "There is no identity id-prod in rg-bikeshare-state yet, so slipway-prod can't sign in" in ready.said
+    subjects = [one.subject for one in ready.identities.credentials(IDENTITY)]
+    assert len(subjects) == 2  # of dev and test
+    assert ready.connection("slipway-prod")["authorization"]["parameters"]["serviceprincipalid"] == other["client_id"]
+
+
+def test_an_identity_is_full_at_twenty_credentials(ready: Project) -> None:
+    for number in range(20):
+        extra = FederatedCredential(name=f"other-{number}", issuer="https://example.org", subject=str(number))
+        ready.identities.put_credential(IDENTITY, extra)
+    assert ready.setup("--environment", "dev") != 0
+    assert "at most 20 federated credentials" in ready.said
 
 
 def test_without_the_identity_the_bootstrap_is_named(project: Project) -> None:

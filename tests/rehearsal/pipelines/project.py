@@ -68,6 +68,7 @@ class Project:
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": "/usr/local/bin:/usr/bin:/bin"})
     groups: dict[str, dict[str, GroupVariable]] = field(default_factory=dict)
     run_number: int = 7
+    connection: ServiceConnection = CONNECTION
     use: Callable[[str, str], str] = lambda _kind, _name: ""
     cancel: threading.Event = field(default_factory=threading.Event)
 
@@ -94,7 +95,7 @@ class Project:
 
         return AgentHost(
             environment=self.environment,
-            service_connections={CONNECTION.name: CONNECTION},
+            service_connections={self.connection.name: self.connection},
             open_job=open_job,
             close_job=self.closed.append,
             installed=self.installed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -330,6 +331,20 @@ def test_azure_cli_gives_the_service_connection_to_its_own_script_alone(project:
     """)
     assert "`az login` is not done" in project.told.lines[0]
     assert project.told.lines[1:] == ["client tenant", f"{CONNECTION.id} --first (second word)", "after: none"]
+
+
+def test_a_connection_with_a_secret_gives_a_script_nothing(project: Project) -> None:
+    project.connection = replace(CONNECTION, federated=False)
+    project.steps("""
+        - task: AzureCLI@2
+          inputs:
+            azureSubscription: sc-dev
+            scriptType: bash
+            scriptLocation: inlineScript
+            inlineScript: 'echo "seen: ${AZURESUBSCRIPTION_CLIENT_ID:-none}"'
+    """)
+    assert "The service connection has a secret" in project.told.lines[1]
+    assert project.told.lines[2:] == ["seen: none"]
 
 
 def test_a_script_file_with_arguments(project: Project) -> None:

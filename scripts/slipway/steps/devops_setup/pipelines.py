@@ -11,12 +11,19 @@ from slipway.steps.devops_setup.work import Work, refusal
 EDITORS = "Contributors, Build Administrators or Project Administrators"
 
 
-def choose_repository(work: Work, context: Context, asked: str | None) -> Json | None:
-    """The Git repository of the project: the one that is asked for, the only one, or the one with the project's name.
+def choose_repository(work: Work, context: Context, known: list[Json], asked: str | None) -> Json | None:
+    """The Git repository of the project: the one that is asked for, that of the release pipeline where there is one (of the
+    pipelines that are `known`), the one with the project's name, or the only one.
 
     None, with what to do, where there is none of these: the pipelines are looked for, and not made.
     """
     found = [one for one in work.devops.repositories() if not one.get("isDisabled")]
+    of_release = {
+        str((one.get("repository") or {}).get("id")) for one in known if rules.pipeline_of(rules.RELEASE_FILE, [one])
+    }
+    theirs = [one for one in found if str(one["id"]) in of_release]
+    if asked is None and len(theirs) == 1:
+        return theirs[0]
     wanted = (asked or work.devops.project).lower()
     named = next((one for one in found if one["name"].lower() == wanted), None)
     if named is not None:
@@ -33,9 +40,10 @@ def choose_repository(work: Work, context: Context, asked: str | None) -> Json |
     return None
 
 
-def ensure_pipelines(work: Work, context: Context, wanted: list[Wanted], repository: Json | None) -> Json | None:
+def ensure_pipelines(
+    work: Work, context: Context, wanted: list[Wanted], known: list[Json], repository: Json | None
+) -> Json | None:
     """All of them, found by their file; keeps their ids in `work`. The release pipeline, where it is there at the end."""
-    known = work.devops.pipelines()
     first: Json | None = None
     for one in wanted:
         found = rules.pipeline_of(one.file, known, None if repository is None else str(repository["id"]).lower())
@@ -54,7 +62,9 @@ def _make(work: Work, context: Context, one: Wanted, known: list[Json], reposito
     taken = next((other for other in known if other["name"].lower() == one.name.lower()), None)
     if taken is not None:
         file = (taken.get("process") or {}).get("yamlFilename") or "no YAML file"
-        text = f"The name {one.name} is taken by a pipeline of {file}, so there is none of {one.file}."
+        of = (taken.get("repository") or {}).get("name") or "another repository"
+        text = f"The name {one.name} is taken by a pipeline of {file} in {of}, so there is none of {one.file} in "
+        text += f"{repository['name']}."
         work.wrong(context, text, f"{place}, with another name; or rename the other")
         return None
     with work.report.part(context, refusal(f"make the pipeline {one.name} of {one.file}", EDITORS, place)):
