@@ -39,6 +39,7 @@ STEPS = (
     "switch_slot",
 )
 """A release, in order."""
+AZ = REPOSITORY / ".venv-contract" / "bin" / "az"
 _HOUR = 3600.0
 _MEND_SECONDS = 120
 
@@ -99,6 +100,10 @@ class Estate:
         """A script, run by the admin."""
         return self._step(step, *arguments, variables=self._admin)
 
+    def as_somebody(self, person: Mapping[str, str], step: str, *arguments: str) -> Outcome:
+        """A script, run by whoever signs in with these variables."""
+        return self._step(step, *arguments, variables=person)
+
     def as_release(self, step: str, *arguments: str) -> Outcome:
         """A script, run in the pipeline, signed in by its service connection."""
         return self._step(step, *arguments, variables=self._pipeline())
@@ -126,6 +131,11 @@ class Estate:
             check=False,
         )
         return Outcome(done.returncode, done.stdout + done.stderr)
+
+    def sign_az_in(self) -> None:
+        login = 'az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"'
+        done = self.mend(login)
+        assert done.code == 0, done.text
 
     def set_up(self) -> None:
         """As an admin, and then waits until the roles work."""
@@ -198,20 +208,22 @@ class Estate:
         return found
 
 
-def set_up(folder: Path, agent: Agent, patch: Any) -> None:
-    """Makes the project, signs az in, and lets the scripts of a first hour make the environment."""
+def make_repository(folder: Path) -> None:
+    """The project, with its pipelines and scripts, of which nothing is set up yet."""
     root = make_project(folder / "project")
     shutil.copytree(REPOSITORY / "templates", root / "templates")
     shutil.copy(REPOSITORY / "azure-pipelines.yml", root)
     shutil.copytree(REPOSITORY / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "notebooks" / "score.py").write_text(NOTEBOOK.format("1.0"))
+
+
+def set_up(folder: Path, agent: Agent, patch: Any) -> None:
+    """Makes the project, signs az in, and lets the scripts of a first hour make the environment."""
+    make_repository(folder)
     with Estate(folder, agent, patch) as estate:
         estate.set_up()
-        if not (REPOSITORY / ".venv-contract" / "bin" / "az").exists():
-            return
-        login = 'az login --service-principal -u "$AZURE_CLIENT_ID" -p "$AZURE_CLIENT_SECRET" -t "$AZURE_TENANT_ID"'
-        done = estate.mend(login)
-        assert done.code == 0, done.text
+        if AZ.exists():
+            estate.sign_az_in()
 
 
 def copied(template: Path, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from slipway.services.resource_manager.deployments import Deployment, Deployment
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.locks import locks_at, put_lock
 from slipway.services.resource_manager.template_lines import read_template
-from slipway.steps.bootstrap.report import Refusal, Report, az
+from slipway.steps.bootstrap.report import Refusal, Report, again, az
 from slipway.steps.deploy_resources import deployment_name, show_changes, tags
 
 TEMPLATE = "arm/state.json"
@@ -32,10 +32,16 @@ def ensure_group(context: Context, resources: Resources, name: str, report: Repo
         who="Contributor or Owner of the subscription",
         mend=f"{command} --tags {words}",
     )
+    there: bool | None = None
+    # Who may not even look can't be told the next command of several, only the one that does them all.
+    unseen = Refusal(what=f"look into the resource group {name}", who="Owner of the subscription", mend=again(context))
+    with report.part(context, unseen):
+        there = resources.group_exists(name)
+    if there:
+        context.log.info(f"= {name} is there")
+    if there is not False:
+        return there is True
     with report.part(context, refusal):
-        if resources.group_exists(name):
-            context.log.info(f"= {name} is there")
-            return True
         context.log.info(f"+ {name} in {azure.location}")
         report.done.append(f"resource group {name}")
         if not context.what_if:
