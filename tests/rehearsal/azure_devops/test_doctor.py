@@ -106,44 +106,48 @@ LOST: dict[str, tuple[Lose, list[tuple[str, str]], str]] = {
 }
 
 
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_nothing_is_missing_after_the_set_up(done: Project, name: str) -> None:
+    found = done.diagnose(name)
+    assert (found.findings, found.unknown, len(found.looked_at)) == ((), (), 9)
+
+
 @pytest.mark.parametrize("lost", list(LOST))
-def test_each_thing_that_is_lost_is_named_with_its_mend(ready: Project, lost: str) -> None:
-    assert ready.setup() == 0, ready.said
-    assert ready.diagnose("prod").findings == ()
+def test_each_thing_that_is_lost_is_named_with_its_mend(done: Project, lost: str) -> None:
     lose, expected, mend = LOST[lost]
-    ready.cloud.call(lambda: lose(ready.devops))
+    done.cloud.call(lambda: lose(done.devops))
     if lost == "approvers":  # whoever looks is one of them no more
-        ready.cloud.call(lambda: ready.devops.identities.add(OBJECT, name="Tests", groups=["Endpoint Administrators"]))
-    found = ready.diagnose("prod")
+        done.cloud.call(lambda: done.devops.identities.add(OBJECT, name="Tests", groups=["Endpoint Administrators"]))
+    found = done.diagnose("prod")
     assert ids(found) == expected
     assert found.findings[0].mend.startswith(mend)
     if mend.startswith("python"):
-        ready.setup(*found.findings[0].mend.split()[2:])
-        assert expected[0] not in ids(ready.diagnose("prod")), ready.said
+        done.setup(*found.findings[0].mend.split()[2:])
+        assert expected[0] not in ids(done.diagnose("prod")), done.said
 
 
-def test_a_credential_that_is_gone(ready: Project) -> None:
-    assert ready.setup() == 0
-    for one in ready.identities.credentials(IDENTITY):
-        ready.identities.delete_credential(IDENTITY, one.name)
-    assert ids(ready.diagnose("prod")) == [("devops.federation", "error")]
+def test_a_credential_that_is_gone(done: Project) -> None:
+    for one in done.identities.credentials(IDENTITY):
+        done.identities.delete_credential(IDENTITY, one.name)
+    assert ids(done.diagnose("prod")) == [("devops.federation", "error")]
 
 
-def test_variables_that_secrets_are_taken_from(ready: Project) -> None:
+def test_variables_that_secrets_are_taken_from(done: Project) -> None:
+
     secrets = "\n        secrets: {SQL_PASSWORD: $(sqlPassword)}"
-    ready.edit(
+    done.edit(
         "templates/environments.yml", "serviceConnection: slipway-prod", f"serviceConnection: slipway-prod{secrets}"
     )
-    assert ready.setup() == 0, ready.said
-    assert ids(ready.diagnose("prod")) == [("devops.variable", "error")]
-    assert ids(ready.diagnose("dev")) == []
-    number = ready.devops.definitions.of_file("azure-pipelines.yml")["id"]
+    assert done.setup() == 0, done.said
+    assert ids(done.diagnose("prod")) == [("devops.variable", "error")]
+    assert ids(done.diagnose("dev")) == []
+    number = done.devops.definitions.of_file("azure-pipelines.yml")["id"]
     open_one = {"sqlPassword": {"value": "1", "isSecret": False}}
-    ready.cloud.call(lambda: ready.devops.definitions.change(number, variables=open_one))
-    assert ids(ready.diagnose("prod")) == [("devops.variable_open", "warning")]
+    done.cloud.call(lambda: done.devops.definitions.change(number, variables=open_one))
+    assert ids(done.diagnose("prod")) == [("devops.variable_open", "warning")]
     kept = {"sqlPassword": {"value": "1", "isSecret": True}}
-    ready.cloud.call(lambda: ready.devops.definitions.change(number, variables=kept))
-    assert ids(ready.diagnose("prod")) == []
+    done.cloud.call(lambda: done.devops.definitions.change(number, variables=kept))
+    assert ids(done.diagnose("prod")) == []
 
 
 def test_agents_of_ones_own(ready: Project) -> None:
@@ -166,18 +170,18 @@ def test_agents_of_ones_own(ready: Project) -> None:
     assert ids(ready.diagnose("dev")) == [("devops.permission_pool", "error")]
 
 
-def test_inside_a_pipeline_what_the_build_identity_can_not_read_is_unknown(ready: Project) -> None:
-    assert ready.setup() == 0
-    token, _ = ready.cloud.call(lambda: ready.devops.open_job("doctor"))
+def test_inside_a_pipeline_what_the_build_identity_can_not_read_is_unknown(done: Project) -> None:
+
+    token, _ = done.cloud.call(lambda: done.devops.open_job("doctor"))
     variables = {"TF_BUILD": "True", "SYSTEM_ACCESSTOKEN": token}
-    found = ready.diagnose("prod", variables)
+    found = done.diagnose("prod", variables)
     assert found.findings == ()
     unseen = {one.what for one in found.unknown}
     assert {"the service connection", "what the pipelines may use", "the Azure DevOps environment"} <= unseen
     assert "the pipelines" not in unseen
-    ready.cloud.call(lambda: ready.devops.environments.remove(str(ready.devops.environments.by_name("prod")["id"])))
-    assert ids(ready.diagnose("prod", variables, short=True)) == [("devops.environment", "error")]
-    assert ready.diagnose("dev", variables, short=True).looked_at == ()
+    done.cloud.call(lambda: done.devops.environments.remove(str(done.devops.environments.by_name("prod")["id"])))
+    assert ids(done.diagnose("prod", variables, short=True)) == [("devops.environment", "error")]
+    assert done.diagnose("dev", variables, short=True).looked_at == ()
 
 
 def test_a_project_that_is_not_there_and_somebody_who_is_no_member(ready: Project) -> None:
