@@ -30,10 +30,17 @@ def checks(project: Project, name: str) -> dict[str, Any]:
     return {one["type"]: one["settings"] for one in project.devops.checks.of("environment", key)}
 
 
+def plans(project: Project) -> list[str]:
+    """What was said to be made, or would be."""
+    return [line.strip() for line in project.said.splitlines() if line.strip().startswith("+ ")]
+
+
 def test_an_empty_project_has_all_of_it_afterwards_and_a_second_run_writes_nothing(ready: Project) -> None:
     assert ready.setup("--what-if") == 0, ready.said
     assert ready.devops.connections.all() == []
+    promised = plans(ready)
     assert ready.setup() == 0, ready.said
+    assert plans(ready) == promised
     devops = ready.devops
     assert {one["process"]["yamlFilename"] for one in devops.definitions.all()} == FILES
     assert [sorted(checks(ready, name)) for name in ("dev", "test", "prod")] == [

@@ -11,14 +11,14 @@ from slipway.domain.devops import Json
 from slipway.services.azure_devops import AlreadyThere
 from slipway.services.resource_manager.identities import AUDIENCE, Identities
 from slipway.steps.bootstrap.report import again, az
-from slipway.steps.devops_setup.work import COMMAND, Work, refusal
+from slipway.steps.devops_setup.work import COMMAND, Work, refusal, to_be_made
 from slipway.steps.federation import Federation, credential_name, ensure_federation
 
 CREATORS = "Endpoint Creators or Project Administrators of the project"
 
 
 def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
-    """The connection as it is at the end; None where it is not there, or not for this environment.
+    """The connection as it is at the end, or would be; None where it is not there, or not for this environment.
 
     One that holds a secret is left as it is, with a warning.
     """
@@ -31,7 +31,11 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
         made = False
         if found is None:
             made = work.add(context, f"service connection {name}, with workload identity federation")
-            found = _create(work, context, name) if made else None
+            if not made:
+                if identity := azure.release_identity.name:
+                    work.add(context, f"service connection {name} signs in as {identity}")
+                return to_be_made(name)
+            found = _create(work, context, name)
         else:
             context.log.info(f"= service connection {name} is there")
         if found is not None:

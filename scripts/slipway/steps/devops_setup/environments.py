@@ -6,7 +6,7 @@ from slipway.command import Context
 from slipway.domain import devops as rules
 from slipway.domain.devops import Json, Listed
 from slipway.services.azure_devops import APPROVAL, ENDPOINT, ENVIRONMENT, EXCLUSIVE_LOCK, QUEUE
-from slipway.steps.devops_setup.work import Work, refusal
+from slipway.steps.devops_setup.work import Work, refusal, to_be_made
 
 ADMINISTRATORS = "Project Administrators"
 
@@ -33,7 +33,7 @@ def ensure_environment(work: Work, context: Context, name: str) -> Json | None:
         _ensure_lock(work, context, found, checks, f"{place} > {name} > Approvals and checks")
         if context.environment.production:
             _ensure_approval(work, context, found, checks, f"{place} > {name} > Approvals and checks")
-    return found
+    return found or to_be_made(name)
 
 
 def _ensure_lock(work: Work, context: Context, found: Json | None, checks: list[Json], place: str) -> None:
@@ -103,6 +103,8 @@ def ensure_queue(work: Work, context: Context, pool: str) -> Json | None:
             work.wrong(context, text, place + "then add agents to it")
         elif work.add(context, what):
             return work.devops.create_queue(there)
+        else:
+            return to_be_made(pool)
     return None
 
 
@@ -118,8 +120,10 @@ def ensure_permissions(
     for kind, found, what, path in places:
         if found is None:
             continue
-        if not work.pipelines:
-            context.log.info(f"+ the pipelines may use {what}, when they are there")
+        if context.what_if and not (found["id"] and work.pipelines):
+            work.add(context, f"the pipelines may use {what}")
+            continue
+        if not work.pipelines:  # none is there, and why is said already
             continue
         place = work.settings(*path, str(found["name"]), "Security", "Pipeline permissions")
         with work.report.part(

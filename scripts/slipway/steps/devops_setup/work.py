@@ -48,6 +48,11 @@ class Work:
         return f"portal: {self.devops.organization}/{self.devops.project} > " + " > ".join(path)
 
 
+def to_be_made(name: str) -> Json:
+    """Stands for what --what-if would make: it has no id yet."""
+    return {"id": "", "name": name}
+
+
 def refusal(what: str, who: str, place: str) -> Refusal:
     return Refusal(what=what, who=who, mend=place)
 
