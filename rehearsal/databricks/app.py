@@ -31,6 +31,7 @@ from rehearsal.databricks.routes import (
     permissions,
     policies,
     repos,
+    rule_sets,
     runs,
     scim,
     secrets,
@@ -126,6 +127,7 @@ def operations(engine: Engine, datasets: Path) -> list[Operation]:
         *tokens.OPERATIONS,
         *settings.OPERATIONS,
         *policies.OPERATIONS,
+        *rule_sets.OPERATIONS,
     ]
 
 

@@ -42,6 +42,8 @@ class Jobs:
         # How far the clock was moved for schedules; up to where each has fired lies with the job.
         self._moved_to = moved_to
         self._seen: dict[str, Job] = {}
+        # Whether a member may have jobs run as a service principal, by its application id.
+        self.may_use: Callable[[Member, str], bool] = lambda *_: False
         # Told when the time limit of a job has changed.
         self.limit_changed: Callable[[Job], None] = lambda _: None
 
@@ -203,7 +205,7 @@ class Jobs:
         """The identity that the settings name, taken out of them: run_as is write-only (databricks-sdk-py issue 967).
 
         A member may name itself; an admin may name any service principal or user of the workspace (product docs,
-        "RestrictWorkspaceAdmins" off); others need the Service Principal User role, which is not simulated.
+        "RestrictWorkspaceAdmins" off); others need the Service Principal User role.
         """
         run_as = settings.pop("run_as", None)
         if not run_as:
@@ -219,7 +221,8 @@ class Jobs:
             raise invalid(
                 f"The {'user' if kind == 'user' else 'service principal'} {name} does not exist in this workspace."
             )
-        if wanted != member and not member.admin:
+        usable = member.admin or (kind == "sp" and self.may_use(member, name))
+        if wanted != member and not usable:
             raise denied(
                 f"{member.name} is not allowed to set run_as to {name}: it needs the role Service Principal User on it."
             )

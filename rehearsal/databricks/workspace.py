@@ -12,6 +12,7 @@ from rehearsal.databricks.git_folders import GitFolders
 from rehearsal.databricks.jobs import Jobs
 from rehearsal.databricks.members import Member, Members
 from rehearsal.databricks.policies import Policies
+from rehearsal.databricks.rule_sets import RuleSets
 from rehearsal.databricks.runs import Runs
 from rehearsal.databricks.secrets import Secrets
 from rehearsal.databricks.settings import Settings
@@ -52,6 +53,8 @@ class Workspace:
         self.secrets = Secrets(store.collection(f"{prefix}/scopes"), self.members, clock)
         moved_to = store.collection(f"{prefix}/clock")
         self.jobs = Jobs(store.collection(f"{prefix}/jobs"), self.members, job_id, clock, moved_to)
+        self.rule_sets = RuleSets(store.collection(f"{prefix}/rule-sets"), self.members)
+        self.jobs.may_use = self.rule_sets.may_use
         self.runs = Runs(store.collection(f"{prefix}/runs"), store.collection(f"{prefix}/run-tokens"), job_id, clock)
         self.git_credentials = GitCredentials(store.collection(f"{prefix}/git-credentials"), object_id)
         repos = store.collection(f"{prefix}/repos")

@@ -145,6 +145,27 @@ def test_git_folders(workspace: WorkspaceClient, folder: str, place: Place) -> N
     workspace.git_credentials.delete(kept.credential_id)
 
 
+def test_who_may_use_a_service_principal(workspace: WorkspaceClient, place: Place) -> None:
+    """Which account the workspace is in is asked as the Databricks command asks it."""
+    said = workspace.api_client.do("GET", "/api/2.0/tokens/introspect")
+    account = said["principal_context"]["authentication_scope"]["account_id"]
+    mine = place.variables["AZURE_CLIENT_ID"]
+    name = f"accounts/{account}/servicePrincipals/{mine}/ruleSets/default"
+    rules = workspace.account_access_control_proxy
+    before = rules.get_rule_set(name=name, etag="")
+    user = iam.GrantRule(role="roles/servicePrincipal.user", principals=[f"servicePrincipals/{mine}"])
+    wanted = iam.RuleSetUpdateRequest(name=name, etag=before.etag, grant_rules=[*(before.grant_rules or []), user])
+    after = rules.update_rule_set(name=name, rule_set=wanted)
+    assert user in (after.grant_rules or [])
+    assert after.etag != before.etag
+    with pytest.raises(ResourceConflict):
+        rules.update_rule_set(name=name, rule_set=wanted)
+    rules.update_rule_set(
+        name=name,
+        rule_set=iam.RuleSetUpdateRequest(name=name, etag=after.etag, grant_rules=before.grant_rules or []),
+    )
+
+
 def test_members(workspace: WorkspaceClient, place: Place) -> None:
     mine = place.variables["AZURE_CLIENT_ID"]
     found = list(workspace.service_principals.list(filter=f'applicationId eq "{mine}"'))

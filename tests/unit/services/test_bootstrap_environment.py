@@ -188,8 +188,33 @@ def test_the_release_identity_gets_the_right_to_make_clusters_where_no_policy_co
 def test_jobs_that_run_as_another_identity_have_it_in_the_workspace(everything: Wire, step: Step) -> None:
     other = "c0ffee00-0000-4000-8000-00000000000c"
     everything.on("POST", "/scim/v2/ServicePrincipals", Answer(201, {"id": "9"}))
+    account = {"principal_context": {"authentication_scope": {"account_id": "acc", "workspace_id": 1}}}
+    everything.on("GET", "/tokens/introspect", Answer(body=account))
+    manager = {"role": "roles/servicePrincipal.manager", "principals": ["users/ann@example.org"]}
+    everything.on("GET", "/access-control/rule-sets", Answer(body={"etag": "e1", "grant_rules": [manager]}))
+    everything.on("PUT", "/access-control/rule-sets", Answer())
     jobs = dataclasses.replace(step.context().environment.jobs, run_as={"service_principal_name": other})
     bootstrap_environment(step.context(jobs=jobs))
     (joined,) = (one.json["applicationId"] for one in everything.sent if one.method == "POST" and "Princip" in one.url)
     assert joined == other
-    assert "Service Principal User" in step.text
+    (put,) = (one.json for one in everything.sent if one.method == "PUT")
+    name = f"accounts/acc/servicePrincipals/{other}/ruleSets/default"
+    user = {"role": "roles/servicePrincipal.user", "principals": [f"servicePrincipals/{CLIENT}"]}
+    assert put == {"name": name, "rule_set": {"name": name, "etag": "e1", "grant_rules": [manager, user]}}
+    everything.on("GET", "/access-control/rule-sets", Answer(body={"etag": "e2", "grant_rules": [manager, user]}))
+    members = [ENTITLED, {"id": "9", "applicationId": other}, {"id": "8", "applicationId": FACTORY_CLIENT}]
+    everything.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
+    everything.sent.clear()
+    bootstrap_environment(step.context(jobs=jobs))
+    assert everything.writes() == []
+
+
+def test_an_account_that_lets_nobody_look_is_named(everything: Wire, step: Step) -> None:
+    other = "c0ffee00-0000-4000-8000-00000000000c"
+    members = [ENTITLED, {"id": "9", "applicationId": other}, {"id": "8", "applicationId": FACTORY_CLIENT}]
+    everything.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": members}))
+    everything.on("GET", "/tokens/introspect", Answer(404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "No API"}))
+    jobs = dataclasses.replace(step.context().environment.jobs, run_as={"service_principal_name": other})
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context(jobs=jobs))
+    assert f"Service Principal User of {other}" in caught.value.next_step

@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from slipway.services.databricks.client import Client
-from slipway.services.databricks.errors import NotFound
+from slipway.services.databricks.errors import DatabricksError, NotFound
 
+# https://docs.databricks.com/api/workspace/accountaccesscontrolproxy
+_RULE_SETS = "/preview/accounts/access-control/rule-sets"
+_USER = "roles/servicePrincipal.user"
 _SCIM_TYPE = {"Content-Type": "application/scim+json"}
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Who may do what with a service principal, as the account keeps it."""
+
+    name: str
+    etag: str
+    grant_rules: tuple[Mapping[str, Any], ...]
+
+    def lets_use(self, application_id: str) -> bool:
+        """Whether a service principal is named itself as one that jobs may be run for; groups are not looked into."""
+        wanted = f"servicePrincipals/{application_id}".lower()
+        return any(
+            rule.get("role") == _USER and wanted in [str(one).lower() for one in rule.get("principals") or []]
+            for rule in self.grant_rules
+        )
+
+    def with_user(self, application_id: str) -> RuleSet:
+        """The rules with one more: the others stay as they are."""
+        rule = {"role": _USER, "principals": [f"servicePrincipals/{application_id}"]}
+        return RuleSet(self.name, self.etag, (*self.grant_rules, rule))
 
 
 class Permissions:
@@ -81,3 +107,24 @@ class Permissions:
         query = {"filter": f'displayName eq "{name}"', "attributes": "displayName"}
         found = self.client.perform_query("GET", "/preview/scim/v2/Groups", data=query).get("Resources") or []
         return any(str(one.get("displayName")).lower() == name.lower() for one in found)
+
+    def account_id(self) -> str | None:
+        """The Databricks account that the workspace is in, as the Databricks command finds it out after signing in
+        (github.com/databricks/cli, libs/auth/introspect.go); None where the workspace does not say it."""
+        try:
+            found = self.client.perform_query("GET", "/tokens/introspect")
+        except DatabricksError:
+            return None
+        scope = (found.get("principal_context") or {}).get("authentication_scope") or {}
+        return str(scope.get("account_id") or "") or None
+
+    def users_of(self, account_id: str, application_id: str) -> RuleSet:
+        """The rules of who may use a service principal. Takes Service Principal Manager of it, or account admin."""
+        name = f"accounts/{account_id}/servicePrincipals/{application_id}/ruleSets/default"
+        answer = self.client.perform_query("GET", _RULE_SETS, data={"name": name, "etag": ""})
+        return RuleSet(name, str(answer.get("etag") or ""), tuple(answer.get("grant_rules") or ()))
+
+    def set_users(self, rules: RuleSet) -> None:
+        """Replaces the rules; refused where somebody else changed them since they were read (its etag)."""
+        body = {"name": rules.name, "etag": rules.etag, "grant_rules": list(rules.grant_rules)}
+        self.client.perform_query("PUT", _RULE_SETS, data={"name": rules.name, "rule_set": body})

@@ -42,10 +42,36 @@ def ensure_members(context: Context, workspace: Workspace, report: Report) -> No
         _join(
             context, workspace, Identity(run_as, "the identity that jobs run as", jobs_member_name(environment)), report
         )
-        context.log.info(
-            f"  The release identity has to be Service Principal User of {run_as}, or an admin of the workspace, to release "
-            "jobs that run as it: Databricks workspace, Settings, Identity and access, Service principals, Permissions."
-        )
+        _let_use(context, workspace, run_as, client_id, report)
+
+
+def _let_use(context: Context, workspace: Workspace, run_as: str, client_id: str, report: Report) -> None:
+    """The release identity may have jobs run as another one: it is Service Principal User of it, in the account. That takes
+    Service Principal Manager, which whoever added the service principal is
+    (https://learn.microsoft.com/azure/databricks/security/auth/access-control/service-principal-acl)."""
+    refusal = Refusal(
+        what=f"make the release identity {client_id} Service Principal User of {run_as}, which jobs run as",
+        who="an account admin, or a Service Principal Manager of it",
+        mend="portal: Databricks workspace, Settings, Identity and access, Service principals, Manage, "
+        f"{run_as}, Permissions, Grant access",
+    )
+    if context.what_if and workspace.find_service_principal(run_as) is None:
+        context.log.info(f"+ the release identity may use {run_as}")
+        return
+    with report.part(context, refusal):
+        account = workspace.account_id()
+        if account is None:
+            context.log.warning(f"The workspace does not say its account, so who may use {run_as} can't be seen.")
+            report.refused.append(refusal)
+            return
+        rules = workspace.users_of(account, run_as)
+        if rules.lets_use(client_id):
+            context.log.info(f"= the release identity may use {run_as}")
+            return
+        context.log.info(f"+ the release identity may use {run_as}")
+        report.done.append(f"Service Principal User of {run_as}")
+        if not context.what_if:
+            workspace.set_users(rules.with_user(client_id))
 
 
 def member_name(environment: Environment) -> str:
