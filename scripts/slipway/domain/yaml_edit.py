@@ -14,7 +14,7 @@ _INDENT = 2
 
 
 def set_value(text: str, path: Sequence[str], value: Any) -> str:
-    """The text with `value` (a scalar, or a list of scalars) at the key path, which is made where it is missing.
+    """The text with `value` at the key path, which is made where it is missing; lists and mappings go on one line.
 
     Raises NotPossible where the text can't be read, or something on the way is no mapping.
     """
@@ -32,20 +32,26 @@ def _edited(text: str, path: tuple[str, ...], value: Any) -> str:
         raise _by_hand(path, value) from error
     if node is None:  # nothing but comments
         return _with_line_end(text) + _block(path, value, 0)
+    name = node
     for depth, key in enumerate(path):
         if not isinstance(node, yaml.MappingNode):
             raise _by_hand(path, value)
-        below = next((child for name, child in node.value if name.value == key), None)
+        name, below = next(((name, child) for name, child in node.value if name.value == key), (name, None))
         if below is None or (_is_empty(below) and depth < len(path) - 1):
             return _insert(text, node, path[depth:], value, replaces=below)
         node = below
-    return _replace(text, node, path, value)
+    return _replace(text, name, node, path, value)
 
 
-def _replace(text: str, node: yaml.Node, path: tuple[str, ...], value: Any) -> str:
+def _replace(text: str, name: yaml.Node, node: yaml.Node, path: tuple[str, ...], value: Any) -> str:
+    """`node`, the value of the key `name`, becomes `value`; a block becomes one line, where nobody wrote a comment into it."""
     start, end = node.start_mark.index, _end(node)
-    flow = isinstance(node, yaml.ScalarNode) or getattr(node, "flow_style", False)
-    if not flow or text[start : start + 1] in ("|", ">", "&", "*", "!"):
+    if not isinstance(node, yaml.ScalarNode) and not getattr(node, "flow_style", False):
+        colon = text.index(":", name.end_mark.index) + 1
+        if any(mark in text[colon:end] for mark in ("#", "&", "*", "!")):
+            raise _by_hand(path, value)
+        return f"{text[:colon]} {_inline(value)}{text[end:]}"
+    if text[start : start + 1] in ("|", ">", "&", "*", "!"):
         raise _by_hand(path, value)
     gap = " " if start == end and text[start - 1 : start] == ":" else ""
     return text[:start] + gap + _inline(value) + text[end:]

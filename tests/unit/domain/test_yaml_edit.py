@@ -53,6 +53,8 @@ def test_only_that_value_changes(path: str, value: Any, expected: list[str]) -> 
         ("a: # kept\nb: 2", "a", "a: 1 # kept\nb: 2"),
         ("a: {x: 2} # kept\n", "a.y", "a: {x: 2, y: 1} # kept\n"),
         ("a: {}\n", "a.y.z", "a: {y: {z: 1}}\n"),
+        ("a:\n  - x\n  - y\nb: 2\n", "a", "a: 1\nb: 2\n"),
+        ("a:\n  x: 3\n\n# kept\nb: 2\n", "a", "a: 1\n\n# kept\nb: 2\n"),
         ("a: 0 # kept\n", "a", "a: 1 # kept\n"),
         ("a:\n    b: 0", "a.c", "a:\n    b: 0\n    c: 1\n"),
         ("a:\n  t: |\n    text\n\nb: 0\n", "a.c", "a:\n  t: |\n    text\n\n  c: 1\nb: 0\n"),
@@ -62,7 +64,9 @@ def test_wherever_it_stands(before: str, path: str, after: str) -> None:
     assert set_value(before, path.split("."), 1) == after
 
 
-@pytest.mark.parametrize("before", ["a: [", "a: 1\n", "- a\n", "a: &x 1\nb: *x\n", "a: |\n  text\n"])
+@pytest.mark.parametrize(
+    "before", ["a: [", "a: 1\n", "- a\n", "a: &x 1\nb: *x\n", "a: |\n  text\n", "a:\n  b:\n    # words\n    - x\n"]
+)
 def test_what_would_touch_other_things_is_left_to_a_person(before: str) -> None:
     path = ["b"] if "*x" in before else ["a", "b"]
     with pytest.raises(NotPossible, match="by hand"):
