@@ -1,7 +1,10 @@
 """Agent pools of the organisation, their agents, and the queues by which a project uses them.
 
 API: learn.microsoft.com/rest/api/azure/devops/distributedtask/pools, agents, queues (7.1). Every organisation has the pools
-Default and Azure Pipelines, the latter hosted by Microsoft; a project has a queue for each of them.
+Default and Azure Pipelines, the latter hosted by Microsoft; a project has a queue for each of them. How many jobs may run at the
+same time: ResourceUsage of Microsoft's own clients (azure-devops-node-api, TaskAgentApi.getResourceUsage; azure-devops 7.1.0b4,
+task_agent/models.py); a new organisation has no job of Microsoft's agents until it is granted or paid for
+(learn.microsoft.com/azure/devops/pipelines/licensing/concurrent-jobs).
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ class Pools:
         self._store = store
         self._pools = store.collection("azure_devops/pools")
         self._queues = store.collection("azure_devops/queues")
+        self._jobs = store.collection("azure_devops/parallel_jobs")
         for name in (DEFAULT, HOSTED):
             if self.pool_named(name) is None:
                 self.add_queue(self.add_pool(name, hosted=name == HOSTED)["id"])
@@ -36,6 +40,10 @@ class Pools:
         found = self.pool_named(name) or self.add_pool(name)
         if not found["agents"]:
             self.set_agent(found["id"], "this-machine", online=True)
+
+    def set_hosted_jobs(self, count: int) -> None:
+        """So many jobs may run on Microsoft's agents at the same time."""
+        self._jobs["hosted"] = count
 
     def add_queue(self, pool: int) -> Json:
         """The project may use the pool."""
@@ -69,6 +77,7 @@ class Pools:
             Operation("GET", whole + "/pools", self._list_pools),
             Operation("POST", whole + "/pools", self._create_pool),
             Operation("GET", whole + "/pools/{id:int}/agents", self._list_agents),
+            Operation("GET", whole + "/resourceusage", self._usage, preview=True),
             Operation("GET", project + "/queues", self._list_queues),
             Operation("POST", project + "/queues", self._create_queue),
         ]
@@ -102,6 +111,18 @@ class Pools:
                 for name, one in agents
             ]
         )
+
+    def _usage(self, call: Call) -> Response:
+        hosted, tag = (call.query("poolIsHosted") or "").lower() == "true", call.query("parallelismTag") or "Private"
+        count = self._jobs.get("hosted", 1) if hosted else 1
+        limit = {
+            "isHosted": hosted,
+            "isPremium": False,
+            "parallelismTag": tag,
+            "totalCount": count,
+            "totalMinutes": 1800,
+        }
+        return JSONResponse({"resourceLimit": limit, "usedCount": 0, "usedMinutes": 0, "runningRequests": []})
 
     def _list_queues(self, call: Call) -> Response:
         wanted = call.query("queueNames") or call.query("queueName") or ""

@@ -12,6 +12,7 @@ SOURCES: tuple[tuple[str, str, str], ...] = (
     ("Azure DevOps", "/{organisation}/_apis/serviceendpoint", "…: serviceendpoint/endpoints; terraform-provider-azuredevops"),
     ("Azure DevOps", "/{organisation}/{project}/_apis/distributedtask/environments", "…: environments/environments"),
     ("Azure DevOps", "/{organisation}/{project}/_apis/distributedtask/queues", "…: distributedtask/queues"),
+    ("Azure DevOps", "/{organisation}/_apis/distributedtask/resourceusage", "azure-devops-node-api: TaskAgentApi"),
     ("Azure DevOps", "/{organisation}/_apis/distributedtask", "…: distributedtask/pools, distributedtask/agents"),
     ("Azure DevOps", "/{organisation}/{project}/_apis/pipelines/checks", "…: approvalsandchecks; terraform-provider-azuredevops"),
     ("Azure DevOps", "/{organisation}/{project}/_apis/pipelines/pipelinePermissions", "…: approvalsandchecks/pipeline-permissions"),

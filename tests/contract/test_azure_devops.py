@@ -38,15 +38,15 @@ def clients(place: Place) -> Any:
 
 @pytest.fixture(scope="module")
 def curl(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Ask:
-    """One request to the project's API, its body as JSON."""
+    """One request to the organisation, its body as JSON."""
     from azure.identity import EnvironmentCredential
 
     commands = Commands(place=place, folder=tmp_path_factory.mktemp("curl"))
     token = EnvironmentCredential().get_token(SCOPE).token
 
     def ask(method: str, path: str, body: Any) -> Any:
-        words = ("--request", method, "--header", "Content-Type: application/json", "--data", json.dumps(body))
-        return commands.curl(f"{ORGANISATION}/{PROJECT}/_apis/{path}", token, *words)
+        given = () if body is None else ("--header", "Content-Type: application/json", "--data", json.dumps(body))
+        return commands.curl(f"{ORGANISATION}/{path}", token, "--request", method, *given)
 
     return ask
 
@@ -158,7 +158,7 @@ def test_an_environment_and_its_checks(clients: Any, environment: Any, curl: Ask
     # The client's model of a check has no settings, so an approval is made without it.
     settings = {"approvers": [{"id": group.id}], "minRequiredApprovers": 1, "requesterCannotBeApprover": False}
     body = {"type": {"id": APPROVAL}, "settings": settings, "resource": resource, "timeout": 60}
-    approval = curl("POST", "pipelines/checks/configurations?api-version=7.1-preview.1", body)
+    approval = curl("POST", f"{PROJECT}/_apis/pipelines/checks/configurations?api-version=7.1-preview.1", body)
     assert approval["settings"]["approvers"][0]["displayName"] == group.provider_display_name
     found = checks.get_check_configurations_on_resource(PROJECT, "environment", str(environment.id), expand="settings")
     assert [(one.id, one.type.name) for one in found] == [(lock.id, "ExclusiveLock"), (approval["id"], "Approval")]
@@ -197,7 +197,7 @@ def test_a_pipeline_of_a_yaml_file(clients: Any, place: Place, curl: Ask) -> Non
         "repository": {"id": repository.id, "type": "azureReposGit"},
     }
     body = {"name": place.name("yaml"), "folder": "\\", "configuration": configuration}
-    number = curl("POST", "pipelines?api-version=7.1", body)["id"]
+    number = curl("POST", f"{PROJECT}/_apis/pipelines?api-version=7.1", body)["id"]
     assert number in [one.id for one in clients.get_pipelines_client().list_pipelines(PROJECT)]
     clients.get_build_client().delete_definition(PROJECT, number)
 
@@ -214,6 +214,15 @@ def test_branch_policies(clients: Any, definition: Any) -> None:
     changed = client.update_policy_configuration({**body, "isBlocking": True}, PROJECT, made.id)
     assert (changed.is_blocking, changed.revision) == (True, 2)
     client.delete_policy_configuration(PROJECT, made.id)
+
+
+def test_how_many_jobs_may_run(clients: Any, place: Place, curl: Ask) -> None:
+    """The client knows the answer's form, and has no call for it."""
+    from azure.devops.v7_1.task_agent.models import ResourceUsage
+
+    query = "parallelismTag=Private&poolIsHosted=true&includeRunningRequests=false&api-version=7.1-preview.1"
+    found = ResourceUsage.from_dict(curl("GET", f"_apis/distributedtask/resourceusage?{query}", None))
+    assert (found.resource_limit.is_hosted, found.resource_limit.total_count) == (True, 1)
 
 
 def test_pools_and_queues(clients: Any, place: Place) -> None:

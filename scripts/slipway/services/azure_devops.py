@@ -194,6 +194,16 @@ class AzureDevOps:
     def agents(self, pool: int) -> list[Json]:
         return self._list(self._whole(f"distributedtask/pools/{pool}/agents"), f"listing the agents of pool {pool}")
 
+    def hosted_jobs(self, visibility: str) -> int | None:
+        """How many jobs may run on Microsoft's agents at the same time, in projects of this visibility (private, public); None
+        where the service does not say. As azure-devops-node-api asks for it, TaskAgentApi.getResourceUsage."""
+        query = f"parallelismTag={visibility.capitalize()}&poolIsHosted=true&includeRunningRequests=false"
+        found = self._object(
+            "GET", self._whole("distributedtask/resourceusage", query, api=PREVIEW), "asking for parallel jobs"
+        )
+        count = (found.get("resourceLimit") or {}).get("totalCount")
+        return count if isinstance(count, int) else None
+
     # Requests
 
     def _whole(self, path: str, query: str = "", *, api: str = API) -> str:

@@ -21,7 +21,7 @@ from slipway.services.credentials import Credential, credential
 from slipway.services.resource_manager.groups import Resources
 from slipway.steps.devops_setup.connections import ensure_connection
 from slipway.steps.devops_setup.environments import ensure_environment, ensure_permissions, ensure_queue
-from slipway.steps.devops_setup.pipelines import choose_repository, ensure_pipelines, ensure_policy
+from slipway.steps.devops_setup.pipelines import choose_repository, ensure_pipelines, ensure_policy, warn_of_hosted_jobs
 from slipway.steps.devops_setup.work import SetupReport, Work, conclude
 
 
@@ -114,6 +114,8 @@ def _project(
         wanted = wanted_pipelines(first.root, first.environment.app)
         release = ensure_pipelines(work, first, wanted, known, repository)
         ensure_policy(work, first, release, repository)
+        if any(listed.pool is None for listed, _ in environments):
+            warn_of_hosted_jobs(work, first)
     for listed, context in environments:
         with log.section(f"Environment {listed.name}"):
             work.resources = Resources(identity, context.environment.azure.subscription_id)

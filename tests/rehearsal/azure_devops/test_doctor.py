@@ -98,6 +98,7 @@ LOST: dict[str, tuple[Lose, list[tuple[str, str]], str]] = {
     "disabled": (disable_pipeline, [("devops.pipeline_disabled", "error")], "portal: "),
     "may use the connection": (withdraw("endpoint"), [("devops.permission_connection", "error")], SETUP),
     "may use the environment": (withdraw("environment"), [("devops.permission_environment", "error")], SETUP),
+    "hosted jobs": (lambda devops: devops.pools.set_hosted_jobs(0), [("devops.hosted_jobs", "error")], "portal: "),
     "policy": (
         lambda devops: [devops.policies.remove(one["id"]) for one in devops.policies.all()],
         [("devops.policy", "warning")],

@@ -271,6 +271,17 @@ def test_an_identity_is_full_at_twenty_credentials(ready: Project) -> None:
     assert "at most 20 federated credentials" in ready.said
 
 
+def test_an_organisation_without_jobs_of_microsofts_agents_is_warned(ready: Project) -> None:
+    assert ready.setup("--environment", "dev") == 0
+    assert "no job of Microsoft's agents" not in ready.said
+    ready.cloud.call(lambda: ready.devops.pools.set_hosted_jobs(0))
+    assert ready.setup("--environment", "dev") == 0
+    assert "https://dev.azure.com/slipway has no job of Microsoft's agents for private projects" in ready.said
+    ready.edit("templates/environments.yml", "vmImage: ubuntu-24.04", "name: Default")
+    assert ready.setup("--environment", "dev") == 0
+    assert "no job of Microsoft's agents" not in ready.said
+
+
 def test_without_the_identity_the_bootstrap_is_named(project: Project) -> None:
     assert project.setup("--environment", "dev") == WRONG
     assert "There is no identity id-bikeshare-release in rg-bikeshare-state yet" in project.said

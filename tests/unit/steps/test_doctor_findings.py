@@ -25,7 +25,13 @@ NO_PIECE = {
     **dict.fromkeys(
         (
             *("devops.agents", "devops.approvers", "devops.connection_issuer", "devops.connection_secret"),
-            *("devops.permission_pool", "devops.pipeline_disabled", "devops.pool", "devops.project"),
+            *(
+                "devops.hosted_jobs",
+                "devops.permission_pool",
+                "devops.pipeline_disabled",
+                "devops.pool",
+                "devops.project",
+            ),
             *("devops.variable", "devops.variable_open"),
         ),
         _DEVOPS,

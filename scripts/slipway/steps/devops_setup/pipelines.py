@@ -87,3 +87,16 @@ def ensure_policy(work: Work, context: Context, release: Json | None, repository
         elif work.add(context, "build validation of pull requests to main") and release is not None:
             body = rules.validation_body(BUILD_VALIDATION, int(release["id"]), key)
             work.devops.create_policy(body, "the build validation of main")
+
+
+def warn_of_hosted_jobs(work: Work, context: Context) -> None:
+    """A new organization may run nothing on Microsoft's agents: that takes days to be granted, so it is said early."""
+    visibility = str(work.project.get("visibility") or "private")
+    place = f"portal: {work.devops.organization} > Organization settings > Parallel jobs"
+    with work.report.part(context, refusal("read how many jobs may run", "a member of the organization", place)):
+        if work.devops.hosted_jobs(visibility) == 0:
+            context.log.warning(
+                f"{work.devops.organization} has no job of Microsoft's agents for {visibility} projects: no pipeline can run on "
+                f"them. {place} > Microsoft-hosted, or https://aka.ms/azpipelines-parallelism-request for the free grant, which "
+                "takes days."
+            )

@@ -351,6 +351,7 @@ def _pool(examination: Examination) -> Iterator[Said]:
     _project(examination)
     pool, devops = _listed(examination).pool, _devops(examination)
     if pool is None:
+        yield from _hosted(examination)
         return
     queue = devops.queue(pool)
     if queue is None:
@@ -374,6 +375,24 @@ def _pool(examination: Examination) -> Iterator[Said]:
             why=f"The jobs of {examination.environment.name} would wait for one.",
             mend=f"portal: {devops.organization} > Organization settings > Agent pools > {pool} > Agents",
             who="whoever runs the agents",
+        )
+
+
+def _hosted(examination: Examination) -> Iterator[Said]:
+    """A new organization has no job of Microsoft's agents until it is granted or paid for."""
+    devops, visibility = _devops(examination), str(_project(examination).get("visibility") or "private")
+    count = devops.hosted_jobs(visibility)
+    if count is None:
+        raise NotSeen("the organization does not say how many jobs may run on Microsoft's agents")
+    if count == 0:
+        yield Finding(
+            id="devops.hosted_jobs",
+            what=f"{devops.organization} has no job of Microsoft's agents for {visibility} projects.",
+            why="Every run fails at once: no hosted parallelism has been purchased or granted.",
+            mend=f"portal: {devops.organization} > Organization settings > Parallel jobs > Microsoft-hosted, 1; or ask for the "
+            "free grant (https://aka.ms/azpipelines-parallelism-request, days); or name a pool of your own agents in "
+            "templates/environments.yml",
+            who="a Project Collection Administrator",
         )
 
 
