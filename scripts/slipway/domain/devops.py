@@ -170,7 +170,7 @@ def corrected(connection: Mapping[str, Any], environment: Environment, project: 
 
 def issuer_and_subject(connection: Mapping[str, Any]) -> tuple[str, str]:
     """What the tokens of a connection say; "" where the service names none."""
-    parameters = connection["authorization"].get("parameters") or {}
+    parameters = (connection.get("authorization") or {}).get("parameters") or {}
     return (
         str(parameters.get("workloadIdentityFederationIssuer") or ""),
         str(parameters.get("workloadIdentityFederationSubject") or ""),

@@ -50,7 +50,8 @@ class AlreadyThere(Conflict):
 class AzureDevOps:
     """`organization` is its address, https://dev.azure.com/…; `token` gives a valid bearer token each time it is called.
 
-    Raises NotSignedIn, Refused, AlreadyThere, NotPossible (not there) and ServiceError, which name what was being done.
+    Safe to use from several threads. Raises NotSignedIn, Refused, AlreadyThere, NotPossible (not there) and ServiceError, which
+    name what was being done.
     """
 
     def __init__(self, organization: str, project: str, token: Callable[[], str]) -> None:

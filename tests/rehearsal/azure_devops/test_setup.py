@@ -86,6 +86,18 @@ def test_what_the_agent_gets_signs_in_by_what_the_connection_says(
     assert jwt.decode(granted, options={"verify_signature": False})["appid"] == CLIENT_ID
 
 
+def test_an_answer_without_issuer_and_subject_is_asked_for_again(ready: Project) -> None:
+    short = '{"id": "x", "name": "slipway-dev", "authorization": {"scheme": "WorkloadIdentityFederation", "parameters": {}}}'
+    fault = Fault(
+        kind="status", status=200, after=True, method="POST", path="/slipway/_apis/serviceendpoint/*", body=short
+    )
+    ready.cloud.call(lambda: ready.cloud.faults.add(fault))
+    assert ready.setup("--environment", "dev") == 0, ready.said
+    assert fault.struck == 1
+    subject = ready.connection("slipway-dev")["authorization"]["parameters"]["workloadIdentityFederationSubject"]
+    assert [one.subject for one in ready.identities.credentials(IDENTITY)] == [subject]
+
+
 def test_a_connection_that_was_made_again_has_another_subject_and_its_credential_is_written_over(
     ready: Project,
 ) -> None:

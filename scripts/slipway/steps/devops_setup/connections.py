@@ -55,7 +55,9 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
 
 def _create(work: Work, context: Context, name: str) -> Json | None:
     try:
-        return work.devops.create_connection(rules.connection_body(context.environment, name, work.project))
+        made = work.devops.create_connection(rules.connection_body(context.environment, name, work.project))
+        # Where the answer does not name issuer and subject yet, the connection itself does.
+        return made if all(rules.issuer_and_subject(made)) else work.devops.connection(name)
     except AlreadyThere as error:
         work.report.done.pop()
         place = work.settings("Project settings", "Service connections", name, "Security")

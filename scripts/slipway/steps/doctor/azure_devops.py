@@ -64,8 +64,13 @@ def _devops(examination: Examination) -> AzureDevOps:
     place = examination.environment.azure_devops
     if place is None:
         raise NotSeen("the configuration names no project (azure_devops)")
-    inside = of_pipeline(place.organization, place.project, examination.context.variables)
-    return inside or of_person(place.organization, place.project, examination.credential)
+    organization, project = place.organization, place.project
+
+    def connect() -> AzureDevOps:
+        inside = of_pipeline(organization, project, examination.context.variables)
+        return inside or of_person(organization, project, examination.credential)
+
+    return examination.fact("devops", connect)
 
 
 def _inside_a_pipeline(examination: Examination) -> bool:
