@@ -119,7 +119,13 @@ class ResourceType:
         return resource
 
     def delete(self, resource_id: str) -> None:
-        self.world.resources.delete(resource_id)
+        """Its system-assigned identity goes with it
+        (learn.microsoft.com/entra/identity/managed-identities-azure-resources/overview); of role assignments, those stay that
+        are elsewhere."""
+        gone = self.world.resources.delete(resource_id)
+        principal = ((gone or {}).get("identity") or {}).get("principalId")
+        if principal:
+            self.world.directory.remove_principal(principal)
 
     def action(self, name: str, resource_id: str, body: Json, caller: Principal) -> Json:
         """POST …/<name>. Raises ServiceError."""

@@ -247,6 +247,14 @@ class TestIdentities:
         assert code(azure.call("PUT", f"{elsewhere}/ADF-one", body)) == (409, "DataFactoryNameInUse")
         assert code(azure.call("PUT", f"{FACTORIES}/a--b", body)) == (400, "InvalidFactoryName")
 
+    @pytest.mark.parametrize("place", [f"{FACTORIES}/adf-one", GROUP_ID])
+    def test_a_system_assigned_identity_goes_with_its_resource(self, azure: Azure, place: str) -> None:
+        azure.group()
+        body = {"location": "westeurope", "identity": {"type": "SystemAssigned"}, "properties": {}}
+        made = azure.call("PUT", f"{FACTORIES}/adf-one", body)[1]
+        azure.call("DELETE", place)
+        assert azure.directory.by_object_id(made["identity"]["principalId"]) is None
+
     def test_user_assigned(self, azure: Azure) -> None:
         azure.group()
         path = f"{GROUP_ID}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id1"
