@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import shutil
 import time
@@ -69,6 +70,23 @@ class RemovalCloud(FirstHourCloud):
         """Another environment of the same app is in the configuration."""
         folder = self.root / "config" / "environments"
         shutil.copy(folder / "dev.yml", folder / f"{name}.yml")
+
+    def take_out_environment(self, name: str) -> None:
+        (self.root / "config" / "environments" / f"{name}.yml").unlink()
+
+    def tag_workspace(self, tags: dict[str, str]) -> None:
+        """The workspace and its group have these tags, as if bootstrap had made them."""
+        resources = self._server.azure.world.resources
+        workspace = str(self.environment.databricks.workspace_resource_id)
+        for resource_id in (workspace, workspace.partition("/providers/")[0]):
+            found = self._server.call(partial(resources.get, resource_id))
+            assert found is not None, resource_id
+            self._server.call(partial(resources.put, {**found, "tags": tags}))
+
+    def upload(self, path: str, content: bytes) -> None:
+        """Somebody puts a file into the workspace."""
+        body = {"path": path, "format": "AUTO", "content": base64.b64encode(content).decode(), "overwrite": True}
+        self.workspace("workspace/import", body)
 
     def hold_claim(self) -> None:
         """Somebody is releasing."""

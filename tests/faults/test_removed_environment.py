@@ -165,14 +165,45 @@ def test_another_environment_keeps_what_it_shares(cloud: RemovalCloud, places: P
     cloud.add_environment("test")
     done = remove(cloud, *YES)
     assert done.code == 0, done.text
-    assert "test need it" in done.text
+    assert "test needs it" in done.text
     assert cloud.environment.azure.release_identity.client_id in str(cloud.of_workspace("members"))
     assert set(SHARED) <= cloud.names()
     before = cloud.picture()
     done = remove(cloud, *YES, "--last")
     assert done.code == 9, done.text
-    assert "dev is not the last environment: test use" in done.text
+    assert "dev is not the last environment: test needs" in done.text
     nothing_is_changed(cloud, before)
+
+
+def test_a_workspace_that_people_made_stays(cloud: RemovalCloud, places: Places) -> None:
+    cloud.go_back(places.released)
+    done = remove(cloud, *YES, "--workspace", "delete")
+    assert done.code == 0, done.text
+    assert "so Slipway did not make it" in done.text
+    assert {"dbw-bikeshare", "rg-databricks"} <= cloud.names()
+
+
+def test_a_workspace_that_bootstrap_made_goes_only_when_asked_and_alone(cloud: RemovalCloud, places: Places) -> None:
+    cloud.go_back(places.released)
+    cloud.tag_workspace({"slipway_app": "bikeshare"})
+    told = remove(cloud, "--what-if")
+    assert "--workspace delete removes it, for bootstrap made it" in told.text
+    cloud.add_environment("test")
+    shared = remove(cloud, *YES, "--workspace", "delete")
+    assert (shared.code, "can't go with dev: test needs it too" in shared.text) == (9, True), shared.text
+    cloud.take_out_environment("test")
+    cloud.upload("/Shared/notes", b"x")
+    before = cloud.picture()
+    theirs = remove(cloud, *YES, "--workspace", "delete")
+    assert theirs.code == 9, theirs.text
+    assert "workspace dbw-bikeshare: secret scope theirs, /Shared/notes" in theirs.text
+    nothing_is_changed(cloud, before)
+    done = remove(cloud, *YES, "--workspace", "delete", "--with-foreign")
+    assert done.code == 0, done.text
+    assert not {"dbw-bikeshare", "rg-databricks"} & cloud.names()
+    again = remove(cloud, *YES, "--workspace", "delete")
+    assert (again.code, cloud.writes()) == (0, []), again.text
+    assert "There is no workspace /subscriptions/" in again.text
 
 
 def test_nobody_is_disturbed_who_is_releasing(cloud: RemovalCloud, places: Places) -> None:

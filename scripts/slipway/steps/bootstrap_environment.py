@@ -71,7 +71,7 @@ def _state(context: Context, identity: Credential, resources: Resources, report:
     state = context.environment.azure.state
     with context.log.section("State storage"):
         if not ensure_group(context, resources, state.resource_group, report):
-            context.log.info(f"+ storage account {state.storage_account} with container {state.container}, locked")
+            report.wait(context, f"storage account {state.storage_account} with container {state.container}, locked")
             return False
         there = ensure_storage(context, identity, report)
         if there:
@@ -83,7 +83,7 @@ def _identity(context: Context, resources: Resources, report: Report, *, state: 
     name = context.environment.azure.release_identity.name
     if state or name is None:
         return ensure_identity(context, resources, report)
-    context.log.info(f"+ {name}, when the group of the state is there")
+    report.wait(context, f"{name}, user-assigned, when the group of the state is there")
     return None
 
 
@@ -98,11 +98,11 @@ def _resources(
         if context.what_if or (not missing and there and state):
             ensure_roles(context, resources, report, new=missing or not (there and state))
         else:
-            context.log.info("+ its roles, when it, the group and the state storage are there")
+            report.wait(context, "its roles, when it, the group and the state storage are there")
     with context.log.section(f"Data factory {factory}"):
         if there:
             return make_factory(context, identity, resources, report)
-        context.log.info(f"+ {factory}, when {azure.resource_group} is there")
+        report.wait(context, f"{factory}, when {azure.resource_group} is there")
         return False
 
 
@@ -115,9 +115,9 @@ def _workspace(
         ensure_members(context, workspace, report)
         ensure_root(context, workspace, report)
     else:
-        context.log.info("+ the release identity and its rights on the root folder, when it is there")
+        report.wait(context, "the release identity and its rights on the root folder, when it is there")
     if factory:
         ensure_factory_member(context, workspace, resources, report)
     else:
         name = context.environment.resources.data_factory
-        context.log.info(f"+ the identity of data factory {name} joins the workspace, when it is there")
+        report.wait(context, f"the identity of data factory {name} joins the workspace, when it is there")

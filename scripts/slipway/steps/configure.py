@@ -18,6 +18,7 @@ import yaml
 
 from slipway.command import ROOT, new_parser, run_guarded
 from slipway.domain.configuration import Resolver, look_up, parse
+from slipway.domain.devops import listed_environments
 from slipway.domain.environment import DEFAULTS, FOLDER, environment_names, load_all
 from slipway.domain.yaml_edit import set_value
 from slipway.errors import ConfigurationError, NotPossible, UsageError, saying
@@ -138,7 +139,8 @@ def _answered(log: Log, root: Path, answers: Answers, variables: Mapping[str, st
     changed = {key: value for key, value in wanted.items() if _differs(now(key), value)}
     if workspace is None:
         log.info(
-            "  The workspace is made by: python scripts/bootstrap_environment.py --environment … --workspace create"
+            "  The workspace is made by: "
+            f"python scripts/bootstrap_environment.py --environment {_first(root)} --workspace create"
         )
     elif workspace.location != location:
         log.warning(f"Workspace {workspace.name} is in {workspace.location}, not in {location}: data crosses regions.")
@@ -146,6 +148,14 @@ def _answered(log: Log, root: Path, answers: Answers, variables: Mapping[str, st
     if "databricks.workspace_resource_id" in wanted and {"app", "azure.subscription_id"} & changed.keys():
         changed["databricks.workspace_resource_id"] = wanted["databricks.workspace_resource_id"]
     return changed
+
+
+def _first(root: Path) -> str:
+    """The environment that is released to first."""
+    try:
+        return listed_environments(root)[0].name
+    except (NotPossible, IndexError):
+        return environment_names(root)[0]
 
 
 def _differs(now: str, wanted: Any) -> bool:

@@ -14,11 +14,12 @@ from slipway.domain.claim import ends
 from slipway.domain.environment import load_all
 from slipway.domain.state import STATE_BLOB, State, read_state
 from slipway.errors import Conflict, NotBootstrapped, NotPossible, UsageError
-from slipway.services.credentials import Credential, credential
-from slipway.services.databricks import connect
+from slipway.services.credentials import credential
+from slipway.services.databricks import Workspace, connect
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.tenancy import own_subscription
 from slipway.services.storage import StateStore
+from slipway.steps.bootstrap.report import counted
 from slipway.steps.deploy_resources import factory_id
 from slipway.steps.removal.azure import (
     look_at_federation,
@@ -28,6 +29,7 @@ from slipway.steps.removal.azure import (
 )
 from slipway.steps.removal.plan import Plan, carry_out
 from slipway.steps.removal.workspace import look_at_jobs, look_at_members, look_at_root, look_at_scope
+from slipway.steps.removal.workspace_resource import find_workspace_resource, look_at_workspace_resource
 
 
 def main() -> int:
@@ -38,6 +40,9 @@ def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", metavar="NAME", help="the environment's name once more, where nobody can be asked")
     parser.add_argument("--production", action="store_true", help="allow it where production is true")
     parser.add_argument("--last", action="store_true", help="also what environments share: this is the last one")
+    parser.add_argument(
+        "--workspace", choices=["delete"], help="also the Databricks workspace, where bootstrap made it"
+    )
     parser.add_argument("--with-foreign", action="store_true", help="also what others put into what Slipway made")
 
 
@@ -50,12 +55,12 @@ def run(context: Context, ask: Callable[[str], str] | None = None) -> None:
     if not plan.removals:
         context.log.info(f"There is nothing of {context.environment.name} any more.")
     elif context.what_if:
-        context.log.info(f"{len(plan.removals)} removals (--what-if): nothing was removed.")
+        context.log.info(f"{counted(len(plan.removals), 'removal').capitalize()} (--what-if): nothing was removed.")
     else:
         _confirm(context, ask)
         with context.log.section(f"Removing {context.environment.name}"):
             carry_out(context, plan)
-        context.log.info(f"{context.environment.name} is removed: {len(plan.removals)} removals.")
+        context.log.info(f"{context.environment.name} is removed: {counted(len(plan.removals), 'removal')}.")
     _say_rest(context)
 
 
@@ -82,20 +87,27 @@ def _look(context: Context) -> Plan:
     state = environment.azure.state
     store = StateStore(state.storage_account, state.container, identity, clock=context.clock)
     with context.log.section(f"Looking what {environment.name} has"):
-        _look_at_workspace(context, identity, resources, store, plan)
+        released = _state(context, store)
+        found = find_workspace_resource(context, resources)
+        workspace = None if found is None else connect(environment, identity, context.variables)
+        if workspace is None:
+            context.log.info(f"  There is no workspace {environment.databricks.workspace_resource_id}.")
+        else:
+            _look_at_workspace(context, workspace, resources, released, store, plan)
         look_at_group(context, resources, plan)
         ours, others = _connections(context)
         look_at_federation(context, resources, ours, others, plan)
         look_at_state(context, resources, store, plan)
         look_at_shared(context, resources, plan)
+        if workspace is not None and found is not None:
+            look_at_workspace_resource(context, resources, workspace, found, plan)
     return plan
 
 
 def _look_at_workspace(
-    context: Context, identity: Credential, resources: Resources, store: StateStore, plan: Plan
+    context: Context, workspace: Workspace, resources: Resources, state: State | None, store: StateStore, plan: Plan
 ) -> None:
-    workspace = connect(context.environment, identity, context.variables)
-    look_at_jobs(context, workspace, _state(context, store), store, plan)
+    look_at_jobs(context, workspace, state, store, plan)
     look_at_root(context, workspace, plan)
     look_at_scope(context, workspace, plan)
     look_at_members(context, workspace, resources.application_of(factory_id(context.environment)), plan)

@@ -98,6 +98,16 @@ class Resources:
         with translated(f"deleting {resource_id}"):
             self.send("DELETE", f"{resource_id}?api-version={api_version}")
 
+    def delete_and_wait(self, resource_id: str, api_version: str) -> None:
+        """Deletes a resource that takes its time, and waits for the end; a missing one is fine."""
+        with translated(f"deleting {resource_id}"):
+            try:
+                self._client.resources.begin_delete_by_id(
+                    resource_id, api_version=api_version, polling_interval=5
+                ).result()
+            except ResourceNotFoundError:
+                return
+
     def unassign(self, assignment: dict[str, Any]) -> None:
         """Takes a role assignment away, as `assignments` gives it; a missing one is fine."""
         with translated(f"removing the role assignment {assignment['id']}", next_step=_NO_ASSIGN):

@@ -23,10 +23,16 @@ class Refusal:
 
 @dataclass
 class Report:
-    """`done`: what was changed, or would be. `pending`: groups that are not there yet, of a --what-if."""
+    """`done`: what was changed, or would be. `waiting`: what is made only when something of that is there."""
 
     done: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+
+    def wait(self, context: Context, what: str) -> None:
+        """It hangs on something that is not there yet (--what-if, or refused)."""
+        context.log.info(f"+ {what}")
+        self.waiting.append(what)
 
     @contextmanager
     def part(self, context: Context, refusal: Refusal) -> Iterator[None]:
@@ -53,19 +59,29 @@ def az(*words: str, **options: str) -> str:
     return shlex.join(parts)
 
 
+def counted(number: int, thing: str) -> str:
+    """How many: "one part", "3 parts"."""
+    return f"one {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def conclude(context: Context, report: Report) -> None:
     """The last words. Raises AuthenticationError where something was refused, with all of it."""
     log, name = context.log, context.environment.name
     if report.refused:
         lines = [f"  - {one.what} ({one.who}):\n      {one.mend}" for one in report.refused]
         raise AuthenticationError(
-            f"{len(report.refused)} parts of {name} were refused to this identity.",
+            f"{counted(len(report.refused), 'part').capitalize()} of {name} could not be made.",
             changed="Nothing was changed." if context.what_if else "Everything else above is done.",
             next_step="Somebody who may has to:\n" + "\n".join(lines) + f"\nThen run again: {again(context)}",
         )
     if not report.done:
         log.info(f"Everything that {name} needs is there: nothing to change.")
     elif context.what_if:
-        log.info(f"{len(report.done)} changes would be made.")
+        more = ", and those that wait for one of them" if report.waiting else ""
+        log.info(
+            f"{counted(len(report.done), 'change').capitalize()} would be made{more}. Nothing was changed (--what-if)."
+        )
     else:
-        log.info(f"{name} is ready: {len(report.done)} changes. New roles can take up to 10 minutes to work.")
+        log.info(
+            f"{name} is ready: {counted(len(report.done), 'change')}. New roles can take up to 10 minutes to work."
+        )

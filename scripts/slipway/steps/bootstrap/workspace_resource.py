@@ -46,10 +46,14 @@ def ensure_workspace(
         context.log.detail(error.what)
         return context
     if found is None and not create:
-        text = f"there is no workspace {resource_id}: make it, or name another in databricks.workspace_resource_id"
         context.log.warning(f"There is no workspace {resource_id}.")
-        mend = f"{again(context)} --workspace create"
-        report.refused.append(Refusal(what=text, who="Contributor or Owner of its resource group", mend=mend))
+        report.refused.append(
+            Refusal(
+                what=f"make the workspace {resource_id.rpartition('/')[2]}, or name another in databricks.workspace_resource_id",
+                who="Contributor or Owner of its resource group",
+                mend=f"{again(context)} --workspace create",
+            )
+        )
         return None
     if found is None:
         found = _created(context, credential, resources, report, resource_id)
@@ -76,6 +80,7 @@ def _created(
         context.log.info(f"+ workspace {name} in {group}, {location}, premium")
         report.done.append(f"workspace {name}")
         if context.what_if:
+            report.wait(context, "who is in it, and its root folder")
             return None
         if not resources.group_exists(group):
             resources.create_group(group, location, shared_tags(context.environment))

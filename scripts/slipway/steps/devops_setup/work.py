@@ -11,7 +11,7 @@ from slipway.errors import AuthenticationError, NotPossible
 from slipway.log import Log
 from slipway.services.azure_devops import AzureDevOps
 from slipway.services.resource_manager.groups import Resources
-from slipway.steps.bootstrap.report import Refusal, Report
+from slipway.steps.bootstrap.report import Refusal, Report, counted
 
 COMMAND = "python scripts/setup_azure_devops.py"
 
@@ -78,9 +78,9 @@ def conclude(log: Log, report: SetupReport, *, what_if: bool) -> None:
     if not report.done:
         log.info("Everything is there: nothing to change.")
     elif what_if:
-        log.info(f"{len(report.done)} changes would be made.")
+        log.info(f"{counted(len(report.done), 'change').capitalize()} would be made. Nothing was changed (--what-if).")
     else:
-        log.info(f"Azure DevOps is ready: {len(report.done)} changes.")
+        log.info(f"Azure DevOps is ready: {counted(len(report.done), 'change')}.")
 
 
 def _count(things: list[Any]) -> str:

@@ -81,10 +81,16 @@ def show(context: Context, found: Diagnosis) -> None:
         for finding in findings:
             _show(context, finding)
     for one in found.unknown:
-        log.info(f"\n? {one.what}: not seen. {one.reason}")
+        log.info(f"\n? Not seen: {one.what}. {_sentence(one.reason)}")
     count = len(found.looked_at)
     if not found.findings:
         log.info(f"\nNothing is missing or wrong in {found.environment}: {count} things were looked at.")
+    elif found.ready:
+        log.info(f"\nNothing of this keeps {found.environment} from being released to: {count} things were looked at.")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "." * (not text.endswith((".", "!", "?")))
 
 
 def _show(context: Context, finding: Finding) -> None:

@@ -214,7 +214,7 @@ def _federation(examination: Examination) -> Iterator[Said]:
             what=f"No federated credential of {name} lets in service connection {found['name']} (subject {subject}).",
             why="No job can sign in by it.",
             mend=_mend(examination),
-            who=f"Contributor or Managed Identity Contributor of {azure.state.resource_group}",
+            who=f"a Contributor or Managed Identity Contributor of {azure.state.resource_group}",
         )
 
 
@@ -226,7 +226,7 @@ def _environment(examination: Examination) -> Iterator[Said]:
         yield Finding(
             id="devops.environment",
             what=f"There is no environment {name} in Azure DevOps.",
-            why="The first run would make it, without any approval and lock.",
+            why="The first run would make it, without any approval or lock.",
             mend=_mend(examination),
             severity=severity,
             who="somebody with the role Creator for environments",
@@ -251,7 +251,7 @@ def _approval(examination: Examination, approval: Json | None) -> Iterator[Said]
     if approval is None:
         yield Finding(
             id="devops.approval",
-            what=f"Releases to {name}, which is production, are approved by nobody.",
+            what=f"Nobody approves releases to {name}, which is production.",
             why="Every push to main would go through to production.",
             mend=_mend(examination),
             who="an administrator of the environment",
@@ -262,7 +262,7 @@ def _approval(examination: Examination, approval: Json | None) -> Iterator[Said]
     if all(one.get("isContainer") and not one.get("members") for one in people):
         yield Finding(
             id="devops.approvers",
-            what=f"Nobody is in what approves releases to {name}.",
+            what=f"Nobody is in the groups that approve releases to {name}.",
             why="A release would wait for an approval until it is given up.",
             mend=_portal(examination, "Project settings", "Permissions", "the group", "Members"),
             severity="warning",

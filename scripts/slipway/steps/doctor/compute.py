@@ -86,7 +86,7 @@ def _runtimes(examination: Examination) -> Iterator[Said]:
         choice = next((one for one in there if "-ml-" not in one and "gpu" not in one), "VERSION")
         yield Finding(
             id="compute.spark_version",
-            what=f"The workspace has no runtime {version}, which {', '.join(places)} ask{'s' * (len(places) == 1)} for.",
+            what=f"The workspace has no runtime {version}, which {_do(places, 'ask')} for.",
             why="No cluster starts with a runtime that is not there (they are taken away when their support has ended).",
             mend=_replace(examination, "spark_version", version, choice),
         )
@@ -109,8 +109,7 @@ def _node_types(examination: Examination) -> Iterator[Said]:
         choice = min(there, key=lambda one: (float(there[one].get("num_cores") or 99), one), default="NODE_TYPE")
         yield Finding(
             id="compute.node_type",
-            what=f"The workspace's region has no node type {name}, which {', '.join(places)} "
-            f"ask{'s' * (len(places) == 1)} for.",
+            what=f"The workspace's region has no node type {name}, which {_do(places, 'ask')} for.",
             why="No cluster starts on machines that are not there.",
             mend=_replace(examination, "node_type_id", name, choice),
         )
@@ -127,6 +126,11 @@ def _replace(examination: Examination, key: str, old: str, new: str) -> str:
     return f'sed -i \'s|"{key}": "{old}"|"{key}": "{new}"|\' {FOLDER}/*.json'
 
 
+def _do(places: list[str], verb: str) -> str:
+    """What these places do: "a names", "a, b name"."""
+    return f"{', '.join(places)} {verb}{'s' * (len(places) == 1)}"
+
+
 def _policies(examination: Examination) -> Iterator[Said]:
     asked = _asked_for(examination, "policy_id")
     if not asked:
@@ -140,7 +144,7 @@ def _policies(examination: Examination) -> Iterator[Said]:
             choice = next(iter(there), "")
             yield Finding(
                 id="compute.policy",
-                what=f"The workspace has no cluster policy {policy}, which {', '.join(places)} name.",
+                what=f"The workspace has no cluster policy {policy}, which {_do(places, 'name')}.",
                 why="A cluster under a policy that is not there is refused.",
                 mend=_replace(examination, "policy_id", policy, choice) if choice else _NEW_POLICY,
             )
@@ -171,7 +175,7 @@ def _unusable(examination: Examination, policy: str, places: list[str]) -> Findi
     body = {"access_control_list": [{"service_principal_name": client_id, "permission_level": "CAN_USE"}]}
     return Finding(
         id="compute.policy_use",
-        what=f"The release identity {client_id} may not use cluster policy {policy}, which {', '.join(places)} name.",
+        what=f"The release identity {client_id} may not use cluster policy {policy}, which {_do(places, 'name')}.",
         why="A cluster under a policy that one may not use is refused.",
         mend=people.rest(examination, "patch", f"/permissions/cluster-policies/{policy}", body),
         who=ADMIN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from math import ceil
 
 from slipway.domain.diagnosis import Finding
 from slipway.services.resource_manager import reading
@@ -137,11 +138,21 @@ def _young(examination: Examination) -> Iterator[Said]:
         left = facts.PROPAGATION_SECONDS - min(ages)
         yield Finding(
             id="roles.new",
-            what=f"The release identity got {len(ages)} of its roles {min(ages) / 60:.0f} minutes ago or less.",
+            what=f"The release identity got {_counted(len(ages))} {_within(max(ages))}.",
             why="A new role takes up to 10 minutes to work; a release may be refused till then.",
             mend=f"sleep {left:.0f}",
             severity="warning",
         )
+
+
+def _counted(roles: int) -> str:
+    return "one of its roles" if roles == 1 else f"{roles} of its roles"
+
+
+def _within(seconds: float) -> str:
+    """The last minutes in which all of it happened, for a person."""
+    minutes = ceil(seconds / 60)
+    return "in the last minute" if minutes <= 1 else f"in the last {minutes} minutes"
 
 
 def _factory(examination: Examination) -> Iterator[Said]:

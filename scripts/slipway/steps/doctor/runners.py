@@ -88,14 +88,14 @@ def _clusters(examination: Examination) -> Iterator[Said]:
         return
     client_id = facts.release_client_id(examination)
     run_as = examination.environment.jobs.run_as.get("service_principal_name")
-    for name, who in {client_id: "The release identity", str(run_as or client_id): "Whom jobs run as"}.items():
+    for name in dict.fromkeys((client_id, str(run_as or client_id))):
         member = people.principal(examination, name)
         if member is None or people.may_make_clusters(examination, member):
             continue
+        who = "The release identity" if name == client_id else "The identity that jobs run as,"
         yield Finding(
             id="workspace.clusters" if name == client_id else "jobs.run_as_clusters",
-            what=f"{'The release identity' if name == client_id else who} {name} may make no clusters, and {free[0]} "
-            "names no cluster policy.",
+            what=f"{who} {name} may make no clusters, and {free[0]} names no cluster policy.",
             why="Its runs make clusters of their own.",
             mend=people.let_make_clusters(examination, member),
             who=ADMIN,

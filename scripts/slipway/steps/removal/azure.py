@@ -16,7 +16,7 @@ from slipway.services.storage import StateStore
 from slipway.steps.bootstrap.state import LOCK, NOTES, account_id, shared_tags
 from slipway.steps.deploy_resources import tags
 from slipway.steps.federation import credential_name
-from slipway.steps.removal.plan import Plan, some
+from slipway.steps.removal.plan import Plan, has_tags, needed_by, some
 
 _API = "2023-05-01"
 _OWNER = "Owner there"
@@ -34,13 +34,13 @@ def look_at_group(context: Context, resources: Resources, plan: Plan) -> None:
     if found is None:
         return
     marks = tags(environment)
-    if not _has(found, marks):
+    if not has_tags(found, marks):
         plan.leave(f"resource group {name}", f"it has not the tags {marks}, so Slipway did not make it")
         _look_at_roles(
             context, resources, found["id"], ("Contributor", "Role Based Access Control Administrator"), plan
         )
         return
-    strangers = [f"{one['type']} {one['name']}" for one in resources.inside(name) if not _has(one, marks)]
+    strangers = [f"{one['type']} {one['name']}" for one in resources.inside(name) if not has_tags(one, marks)]
     if strangers:
         plan.foreign.append(f"resource group {name}: {some(strangers)}")
     locks = locks_at(resources, found["id"])
@@ -97,7 +97,7 @@ def look_at_state(context: Context, resources: Resources, store: StateStore, pla
     account = resources.get(scope, _API)
     if account is None:
         return
-    if not _has(account, shared_tags(environment)):
+    if not has_tags(account, shared_tags(environment)):
         plan.leave(f"storage account {state.storage_account}", "it has not Slipway's tags")
         return
     container = f"{scope}/blobServices/default/containers/{state.container}"
@@ -134,15 +134,16 @@ def look_at_shared(context: Context, resources: Resources, plan: Plan) -> None:
     azure = environment.azure
     users = plan.users(_shared_place, environment)
     if not context.arguments.last:
-        why = f"{', '.join(users)} use it" if users else "no other environment uses it; --last removes it"
+        why = f"{needed_by(users)} it" if users else "no other environment uses it; --last removes it"
         for what in (f"storage account {azure.state.storage_account}, with the audit", _identity_text(environment)):
             plan.leave(what, why)
         return
     if users:
         raise NotPossible(
-            f"{environment.name} is not the last environment: {', '.join(users)} use {azure.state.storage_account} as well.",
+            f"{environment.name} is not the last environment: {needed_by(users)} {azure.state.storage_account} too.",
             changed="Nothing was removed.",
-            next_step="Run it without --last, or remove those first and take their files out of config/environments.",
+            next_step="Run it without --last. Or remove those first; of one that never was bootstrapped, only take the file out of "
+            "config/environments.",
         )
     _remove_shared(context, resources, plan)
 
@@ -152,7 +153,7 @@ def _remove_shared(context: Context, resources: Resources, plan: Plan) -> None:
     azure, marks, scope = environment.azure, shared_tags(environment), account_id(environment)
     group = azure.state.resource_group
     account = resources.get(scope, _API)
-    if account is not None and _has(account, marks):
+    if account is not None and has_tags(account, marks):
 
         def remove_account() -> None:
             delete_lock(resources, scope, LOCK)
@@ -169,8 +170,8 @@ def _remove_shared(context: Context, resources: Resources, plan: Plan) -> None:
     if found is None:
         return
     ours = {azure.state.storage_account.lower(), str(identity).lower()}
-    strangers = [one for one in resources.inside(group) if one["name"].lower() not in ours or not _has(one, marks)]
-    if not _has(found, marks):
+    strangers = [one for one in resources.inside(group) if one["name"].lower() not in ours or not has_tags(one, marks)]
+    if not has_tags(found, marks):
         plan.leave(f"resource group {group}", f"it has not the tags {marks}")
     elif strangers:
         # Unlike an environment's own group it was never Slipway's alone to begin with: it is not offered.
@@ -186,8 +187,3 @@ def _shared_place(environment: Environment) -> tuple[str, str]:
 def _identity_text(environment: Environment) -> str:
     identity = environment.azure.release_identity
     return f"release identity {identity.name or identity.client_id}"
-
-
-def _has(resource: dict[str, object], marks: dict[str, str]) -> bool:
-    there = resource.get("tags") or {}
-    return isinstance(there, dict) and all(there.get(name) == value for name, value in marks.items())

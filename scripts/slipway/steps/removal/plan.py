@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from slipway.command import Context
 from slipway.domain.environment import Environment
 from slipway.errors import AuthenticationError, NotPossible
-from slipway.steps.bootstrap.report import Refusal, Report
+from slipway.steps.bootstrap.report import Refusal, Report, counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +79,21 @@ def carry_out(context: Context, plan: Plan) -> None:
     if report.refused:
         lines = [f"  - {one.what} ({one.who})" for one in report.refused]
         raise AuthenticationError(
-            f"{len(report.refused)} parts of {context.environment.name} were refused to this identity.",
+            f"{counted(len(report.refused), 'part').capitalize()} of {context.environment.name} could not be removed.",
             changed="Everything else above is removed.",
             next_step="Somebody who may has to:\n" + "\n".join(lines) + f"\nThe command for it: {again}",
         )
+
+
+def has_tags(resource: Mapping[str, object], marks: Mapping[str, str]) -> bool:
+    """Whether a resource or group has these tags: what Slipway made has its own."""
+    there = resource.get("tags") or {}
+    return isinstance(there, dict) and all(there.get(name) == value for name, value in marks.items())
+
+
+def needed_by(environments: list[str]) -> str:
+    """Subject and verb: "test needs", "prod and test need"."""
+    return f"{' and '.join(environments)} need{'s' * (len(environments) == 1)}"
 
 
 def some(names: Iterable[str]) -> str:

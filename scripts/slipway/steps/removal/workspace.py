@@ -15,7 +15,7 @@ from slipway.domain.state import State
 from slipway.services.databricks import Workspace
 from slipway.services.storage import StateStore
 from slipway.steps.bootstrap.workspace import jobs_member_name, member_name
-from slipway.steps.removal.plan import Plan, some
+from slipway.steps.removal.plan import Plan, needed_by, some
 
 _ADMIN = "an admin of the workspace"
 
@@ -104,7 +104,7 @@ def _member(workspace: Workspace, client_id: str, name: str, who: str, sharing: 
         return
     text = f"{who} {client_id} in workspace {workspace.host}"
     if sharing:
-        plan.leave(text, f"{', '.join(sharing)} need it")
+        plan.leave(text, f"{needed_by(sharing)} it")
     elif found.get("displayName") != name:
         plan.leave(text, "it was there before Slipway")
     else:
