@@ -13,7 +13,7 @@ from slipway.domain import clone
 from slipway.domain.claim import ends
 from slipway.domain.environment import load_all
 from slipway.domain.state import STATE_BLOB, State, read_state
-from slipway.errors import Conflict, NotBootstrapped, NotPossible, UsageError
+from slipway.errors import Conflict, NotBootstrapped, NotPossible, UsageError, saying
 from slipway.services.credentials import credential
 from slipway.services.databricks import Workspace, connect
 from slipway.services.resource_manager.groups import Resources
@@ -49,7 +49,8 @@ def _options(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, ask: Callable[[str], str] | None = None) -> None:
     """Raises UsageError, NotPossible or Conflict before anything is removed; AuthenticationError with what was refused."""
     _refuse(context)
-    plan = _look(context)
+    with saying("Nothing was removed."):
+        plan = _look(context)
     plan.show(context)
     plan.refuse_foreign(context)
     if not plan.removals:
