@@ -2,7 +2,7 @@
 # make test           everything that must hold: lint, types, architecture, YAML, tests
 # make test-release   the story of a project, release by release (minutes)
 # make test-faults    releases cut at one request after the other, in storms, two at once (minutes)
-# make test-first-hour  every piece of an environment taken away, named by the doctor, mended as printed, released to (minutes)
+# make test-first-hour  docs/azure.md walked as printed; every piece taken away, named by the doctor, mended as printed, released to (minutes)
 # make test-contract  az, databricks, the vendors' SDKs and curl judge the stand-ins (minutes); ARGS=--record writes down who asked what
 # make verify-azure   the same in a real subscription and workspace that NAMES=file.toml names (docs/verify-azure.md)
 # make test-rules     takes out each rule of docs/rules.md: its test must go red (minutes)

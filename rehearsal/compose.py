@@ -104,19 +104,30 @@ class Release:
     connected: bool = True
 
 
+@dataclass(frozen=True, kw_only=True)
+class Empty:
+    """A subscription with nothing in it, its admin, and a project of Azure DevOps of which the admin is administrator."""
+
+    tenant_id: str
+    subscription_id: str
+    organisation: str
+    project: str
+
+
 def compose(
     folder: Path,
     releases: Sequence[Release],
     *,
     datasets: Path,
+    empty: Empty | None = None,
     clock: Callable[[], float],
     role_delay_seconds: float,
     port: int = 0,
     choices: Choices = USUAL,
     more_apps: Callable[[World], Sequence[tuple[str, Starlette]]] = lambda _: (),
 ) -> LocalAzure:
-    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `more_apps`:
-    other hostnames that end here, with what serves them.
+    """Build every stand-in over `folder`, and seed it with what `releases` name. What is there already stays. `empty`: seed
+    this too, or alone. `more_apps`: other hostnames that end here, with what serves them.
 
     Raises DamagedStore when the folder's store cannot be read.
     """
@@ -135,7 +146,7 @@ def compose(
         workspaces=workspaces,
         accept_unknown_resources=choices.accept_unknown_resources,
     )
-    devops = AzureDevOps(directory, store, clock, **_organisation(releases))
+    devops = AzureDevOps(directory, store, clock, **_organisation(releases, empty))
     azurite = Azurite(folder / "azurite", world.storage_accounts)
     faults = Faults()
     exports: dict[str, str] = {}
@@ -169,7 +180,10 @@ def compose(
         *more_apps(world),
     ]
     gateway = Gateway(apps, folder / "gateway", port=port, faults=faults, aged=directory.aged)
-    admins = {release.environment.azure.tenant_id: _admin(world, release.environment) for release in releases}
+    tenants = [release.environment.azure.tenant_id for release in releases] + ([empty.tenant_id] if empty else [])
+    admins = {tenant: _admin(world, tenant) for tenant in tenants}
+    if empty:
+        _seed_subscription(world, devops, empty.tenant_id, empty.subscription_id)
     for release in releases:
         _seed(world, devops, workspaces, release)
         if release.pool:
@@ -196,8 +210,7 @@ def notebook_environment(exports: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **exports, "OMP_NUM_THREADS": "1"}
 
 
-def _admin(world: World, environment: Environment) -> Admin:
-    tenant = environment.azure.tenant_id
+def _admin(world: World, tenant: str) -> Admin:
     kept = world.store.collection("compose/admins")
     if tenant not in kept:
         kept[tenant] = {"client_secret": secrets.token_urlsafe(24)}
@@ -216,20 +229,26 @@ def _admin(world: World, environment: Environment) -> Admin:
 
 def _seed(world: World, devops: AzureDevOps, workspaces: Workspaces, release: Release) -> None:
     azure = release.environment.azure
-    admin = world.directory.by_object_id(_id("admin object", azure.tenant_id))
-    if admin is None:
-        raise AssertionError("the admin is seeded before the environments")
-    devops.add_member(admin.object_id)
-    world.resources.add_subscription(azure.subscription_id, tenant_id=azure.tenant_id)
-    scope = f"/subscriptions/{azure.subscription_id}"
-    # Owner alone reaches no data: whoever operates a platform has the data roles too.
-    for role in ("Owner", "Storage Blob Data Owner", "Key Vault Administrator"):
-        world.roles.assign(scope=scope, principal_id=admin.object_id, role_name=role, immediately=True)
+    admin = _seed_subscription(world, devops, azure.tenant_id, azure.subscription_id)
     _seed_identity(world, release.environment)
     # Azurite is started again for each account that it does not know; it may know these before they are deployed.
     for account in (azure.state.storage_account, release.environment.resources.storage_account):
         world.storage_accounts.ensure(account)
     _seed_workspace(world, workspaces, release.environment, admin)
+
+
+def _seed_subscription(world: World, devops: AzureDevOps, tenant: str, subscription: str) -> Principal:
+    """A subscription, and its admin with the rights of one; the admin."""
+    admin = world.directory.by_object_id(_id("admin object", tenant))
+    if admin is None:
+        raise AssertionError("the admin is seeded before the environments")
+    devops.add_member(admin.object_id)
+    world.resources.add_subscription(subscription, tenant_id=tenant)
+    # Owner alone reaches no data: whoever operates a platform has the data roles too.
+    for role in ("Owner", "Storage Blob Data Owner", "Key Vault Administrator"):
+        scope = f"/subscriptions/{subscription}"
+        world.roles.assign(scope=scope, principal_id=admin.object_id, role_name=role, immediately=True)
+    return admin
 
 
 def _seed_identity(world: World, environment: Environment) -> None:
@@ -269,8 +288,10 @@ def _seed_workspace(world: World, workspaces: Workspaces, environment: Environme
         workspaces.add_principal(host, identity)
 
 
-def _organisation(releases: Sequence[Release]) -> dict[str, str]:
+def _organisation(releases: Sequence[Release], empty: Empty | None) -> dict[str, str]:
     """Names of the organisation and project that the configuration names; the rehearsal has one of each."""
+    if empty is not None:
+        return {"organisation": empty.organisation, "project": empty.project}
     place = next((one.environment.azure_devops for one in releases if one.environment.azure_devops), None)
     if place is None:
         return {}

@@ -182,7 +182,7 @@ class Rehearsal:
             repository=self.repository,
             pipeline_file=pipeline,
             parameters=dict(parameters or {}),
-            host=self._host(number, pipeline),
+            host=agent_host(self.server, self.repository, number, pipeline, groups=self.variable_groups),
             listener=Both([self.recorder, self.log, keeper]),
             work=self.folder / "agent",
             only=only,
@@ -276,28 +276,6 @@ class Rehearsal:
             choices=self.choices,
         )
 
-    def _host(self, number: int, pipeline: str) -> AgentHost:
-        devops = self.server.azure.devops
-        requirements = self.repository / "requirements"
-        # The rehearsal's environment holds all of the build's lock and more; the release's holds exactly its own.
-        installed = {
-            hashlib.sha256((requirements / f"{lock}.txt").read_bytes()).hexdigest(): environment_folder(lock)
-            for lock in ("release", "build")
-        }
-        return AgentHost(
-            environment=child_environment(self.server.azure.exports),
-            service_connections=self.server.call(lambda: self.server.azure.connections),
-            open_job=lambda job: self.server.call(lambda: devops.open_job(job)),
-            close_job=lambda job: self.server.call(lambda: devops.close_job(job)),
-            installed=installed,
-            base_python=Path(getattr(sys, "_base_executable", sys.executable)),
-            run_number=number,
-            variable_groups=self.variable_groups,
-            organization=devops.names[0],
-            project=devops.names[1],
-            use=lambda kind, name: self.server.call(lambda: devops.use(kind, name, pipeline)),
-        )
-
     def _environments(self, only: set[str] | None) -> list[Environment]:
         return [release.environment for release in self.releases if only is None or release.environment.name in only]
 
@@ -337,6 +315,36 @@ class Rehearsal:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
+
+
+def agent_host(
+    server: Server,
+    repository: Path,
+    number: int,
+    pipeline: str,
+    *,
+    groups: Mapping[str, Mapping[str, GroupVariable]] | None = None,
+) -> AgentHost:
+    """What a run of a pipeline of `repository` meets: this machine in front of the stand-ins. `number`: of the run."""
+    devops, requirements = server.azure.devops, repository / "requirements"
+    # The rehearsal's environment holds all of the build's lock and more; the release's holds exactly its own.
+    installed = {
+        hashlib.sha256((requirements / f"{lock}.txt").read_bytes()).hexdigest(): environment_folder(lock)
+        for lock in ("release", "build")
+    }
+    return AgentHost(
+        environment=child_environment(server.azure.exports),
+        service_connections=server.call(lambda: server.azure.connections),
+        open_job=lambda job: server.call(lambda: devops.open_job(job)),
+        close_job=lambda job: server.call(lambda: devops.close_job(job)),
+        installed=installed,
+        base_python=Path(getattr(sys, "_base_executable", sys.executable)),
+        run_number=number,
+        variable_groups=groups or {},
+        organization=devops.names[0],
+        project=devops.names[1],
+        use=lambda kind, name: server.call(lambda: devops.use(kind, name, pipeline)),
+    )
 
 
 def _fingerprint(environment: Environment) -> str:

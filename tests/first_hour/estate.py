@@ -155,14 +155,7 @@ class Estate:
 
     def age_roles(self) -> None:
         """All roles were given an hour ago."""
-        roles = self.server.azure.world.roles
-        made = datetime.fromtimestamp(time.time() - _HOUR, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
-
-        def change() -> None:
-            for assignment in list(roles.at("/", below=True)):
-                roles.update(str(assignment["id"]), {"createdOn": made})
-
-        self.server.call(change)
+        age_roles(self.server)
 
     def _step(self, step: str, *arguments: str, variables: Mapping[str, str]) -> Outcome:
         self._agent.start(
@@ -206,6 +199,18 @@ class Estate:
         found: dict[str, Any] = json.JSONDecoder().raw_decode(text[text.index("{") :])[0]
         assert outcome.code == (0 if found["ready"] else 9), text
         return found
+
+
+def age_roles(server: Server) -> None:
+    """All roles of these stand-ins were given an hour ago."""
+    roles = server.azure.world.roles
+    made = datetime.fromtimestamp(time.time() - _HOUR, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+
+    def change() -> None:
+        for assignment in list(roles.at("/", below=True)):
+            roles.update(str(assignment["id"]), {"createdOn": made})
+
+    server.call(change)
 
 
 def make_repository(folder: Path) -> None:
