@@ -19,12 +19,18 @@ def _runner(hand: Hand) -> str:
 
 
 def _prepare_runner(hand: Hand) -> None:
-    """The release identity is an admin: the stand-in knows no other way to be allowed to let jobs run as somebody else."""
-    admins = hand.workspace("GET", "/preview/scim/v2/Groups", filter='displayName eq "admins"')["Resources"][0]["id"]
-    member = {"op": "add", "path": "members", "value": [{"value": hand.member(hand.release_identity)["id"]}]}
-    hand.workspace("PATCH", f"/preview/scim/v2/Groups/{admins}", {"Operations": [member]})
     clusters = {"op": "add", "path": "entitlements", "value": [{"value": "allow-cluster-create"}]}
     hand.workspace("PATCH", _runner(hand), {"Operations": [clusters]})
+
+
+def _forbid_runner(hand: Hand) -> None:
+    """Nobody may use it any more."""
+    said = hand.workspace("GET", "/tokens/introspect")["principal_context"]["authentication_scope"]
+    name = f"accounts/{said['account_id']}/servicePrincipals/{RUNNER}/ruleSets/default"
+    path = "/preview/accounts/access-control/rule-sets"
+    etag = hand.workspace("GET", path, name=name, etag="")["etag"]
+    rule_set = {"name": name, "etag": etag, "grant_rules": []}
+    hand.workspace("PUT", path, {"name": name, "rule_set": rule_set})
 
 
 def _remove_runner(hand: Hand) -> None:
@@ -122,6 +128,15 @@ PIECES = (
         settings=_RUNS_AS,
         prepare=_prepare_runner,
         lose=_remove_runner,
+    ),
+    Piece(
+        name="run-as-use",
+        says="the release identity's role to let jobs run as somebody else",
+        finding="jobs.run_as_use",
+        settings=_RUNS_AS,
+        prepare=_prepare_runner,
+        lose=_forbid_runner,
+        shown=None,
     ),
     Piece(
         name="run-as-active",

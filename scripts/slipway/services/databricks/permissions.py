@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,11 @@ class RuleSet:
     etag: str
     grant_rules: tuple[Mapping[str, Any], ...]
 
-    def lets_use(self, application_id: str) -> bool:
-        """Whether a service principal is named itself as one that jobs may be run for; groups are not looked into."""
-        wanted = f"servicePrincipals/{application_id}".lower()
+    def lets_use(self, application_id: str, groups: Iterable[str] = ()) -> bool:
+        """Whether jobs may be run as it by a service principal that is in these groups."""
+        wanted = {f"servicePrincipals/{application_id}".lower(), *(f"groups/{group}".lower() for group in groups)}
         return any(
-            rule.get("role") == _USER and wanted in [str(one).lower() for one in rule.get("principals") or []]
+            rule.get("role") == _USER and wanted & {str(one).lower() for one in rule.get("principals") or []}
             for rule in self.grant_rules
         )
 

@@ -25,6 +25,7 @@ def checks(examination: Examination) -> list[Check]:
         Check(title="the factory's identity in the workspace", look=partial(_factory, examination), short=False),
         Check(title="who may make clusters", look=partial(_clusters, examination)),
         Check(title="whom jobs run as", look=partial(_run_as, examination)),
+        Check(title="who may let jobs run as that", look=partial(_run_as_use, examination), short=False),
         Check(title="jobs of the last release", look=partial(_jobs, examination)),
     ]
 
@@ -131,6 +132,31 @@ def _run_as(examination: Examination) -> Iterator[Said]:
             why="Every run would be refused.",
             mend=people.rest(examination, "patch", path, people.patch("replace", "active", True), scim=True),
             who=ADMIN,
+        )
+
+
+def _run_as_use(examination: Examination) -> Iterator[Said]:
+    """The release identity needs a role in the account, on the service principal that jobs run as; admins do without."""
+    client_id = facts.release_client_id(examination)
+    name = examination.environment.jobs.run_as.get("service_principal_name")
+    if name is None or name.lower() == client_id.lower():
+        return
+    people.inside(examination)
+    member = people.principal(examination, client_id)
+    if member is None or people.principal(examination, name) is None:
+        return
+    groups = people.groups_of(member) | {people.USERS}
+    account = examination.workspace.account_id()
+    if account is None:
+        raise NotSeen("the workspace does not say its account")
+    rules = people.seen(lambda: examination.workspace.users_of(account, name), "roles on service principals")
+    if people.ADMINS not in groups and not rules.lets_use(client_id, groups):
+        yield Finding(
+            id="jobs.run_as_use",
+            what=f"The release identity {client_id} is not Service Principal User of {name}, which jobs run as.",
+            why="A job can be made to run as another identity only by whoever may use that.",
+            mend=examination.bootstrap(),
+            who="a Service Principal Manager of it (whoever added it), or an admin of the Databricks account",
         )
 
 
