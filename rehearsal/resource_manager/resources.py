@@ -8,6 +8,8 @@ from typing import Any
 from rehearsal.resource_manager.identifiers import contains, fold, group_id, group_of, parse, subscription_of
 from rehearsal.store import Store
 
+# What subscriptions of a rehearsal may have in each region: plenty. New ones of Azure begin with 10, or 4 of a trial.
+USUAL_CORES = 350
 GROUP_TYPE = "Microsoft.Resources/resourceGroups"
 
 
@@ -48,6 +50,7 @@ class Resources:
         self._resources = store.collection("resource_manager/resources")
         self._subscriptions = store.collection("resource_manager/subscriptions")
         self._registrations = store.collection("resource_manager/registrations")
+        self._quotas = store.collection("resource_manager/quotas")
         self._by_name: dict[tuple[str, str], list[str]] = {}
         for key in self._resources:
             self._index(self._resources[key])
@@ -86,6 +89,14 @@ class Resources:
     def set_registration(self, subscription_id: str, namespace: str, state: str) -> None:
         """state: Registered, NotRegistered, Unregistered, …"""
         self._registrations[f"{subscription_id}/{namespace}".lower()] = state
+
+    def cores(self, subscription_id: str) -> tuple[int, int]:
+        """How many processor cores of a region's quota are in use, and how many there may be."""
+        used, limit = self._quotas.get(subscription_id.lower()) or (0, USUAL_CORES)
+        return int(used), int(limit)
+
+    def set_cores(self, subscription_id: str, *, used: int, limit: int) -> None:
+        self._quotas[subscription_id.lower()] = [used, limit]
 
     def get(self, resource_id: str) -> dict[str, Any] | None:
         """The full resource (or resource group) JSON as GET returns it, or None."""

@@ -190,7 +190,20 @@ async def _name_available(exchange: Exchange) -> Response:
     return answer({"nameAvailable": False, "reason": "AlreadyExists", "message": f"The name {name} is already taken."})
 
 
+async def _usages(exchange: Exchange) -> Response:
+    """Of a region's quotas only that of all processor cores together: no machine of a rehearsal uses any
+    (learn.microsoft.com/rest/api/compute/usage/list)."""
+    exchange.operations.check_place(exchange.path)
+    subscription = exchange.values["subscription"]
+    scope = f"/subscriptions/{subscription}"
+    require(exchange.world, exchange.caller, scope, "Microsoft.Compute/locations/usages/read")
+    used, limit = exchange.world.resources.cores(subscription)
+    name = {"value": "cores", "localizedValue": "Total Regional vCPUs"}
+    return page(exchange, [{"limit": limit, "unit": "Count", "currentValue": used, "name": name}])
+
+
 RULES: tuple[Rule, ...] = (
+    rule("GET", _SUBSCRIPTION + r"/providers/Microsoft\.Compute/locations/[^/]+/usages", _usages),
     rule("GET", _VAULTS + r"/deletedVaults", _deleted_vaults),
     rule("GET", _DELETED, _deleted_vault),
     rule("GET", _VAULTS + r"/(?:deletedManagedHSMs|managedHSMs)", _no_modules),

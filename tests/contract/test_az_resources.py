@@ -27,6 +27,13 @@ def test_the_account_is_the_one_that_signed_in(commands: Commands, place: Place)
     assert commands.az("account", "get-access-token")["tenant"] == place.variables["AZURE_TENANT_ID"]
 
 
+def test_what_a_region_has_of_processor_cores(commands: Commands, place: Place) -> None:
+    usages = commands.az("vm", "list-usage", "--location", place.location)
+    (cores,) = (one for one in usages if one["name"]["value"] == "cores")
+    assert cores["localName"] == "Total Regional vCPUs"
+    assert 0 <= int(cores["currentValue"]) <= int(cores["limit"])
+
+
 def test_a_wrong_secret_is_refused_as_entra_refuses_it(commands: Commands, place: Place) -> None:
     client, tenant = place.variables["AZURE_CLIENT_ID"], place.variables["AZURE_TENANT_ID"]
     other = Commands(place=place, folder=commands.folder, more={"AZURE_CONFIG_DIR": str(commands.folder / "other")})

@@ -29,6 +29,7 @@ VAULTS = "2023-07-01"
 FACTORIES = "2018-06-01"
 IDENTITIES = "2023-01-31"
 WORKSPACES = "2024-05-01"
+USAGES = "2024-07-01"
 
 
 class NotLetIn(AuthenticationError):

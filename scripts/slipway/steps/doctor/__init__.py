@@ -20,7 +20,7 @@ from slipway.steps.doctor.examination import Check, Examination, examine
 
 SUBJECTS = (
     *("azure", "names", "identities", "state", "azure_devops", "workspace"),
-    *("runners", "compute", "network", "clock"),
+    *("runners", "compute", "quota", "network", "clock"),
 )
 """The modules of slipway.steps.doctor, in the order in which their checks begin."""
 
