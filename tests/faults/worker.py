@@ -42,7 +42,6 @@ _STEPS = (
     "bootstrap_environment",
     "remove_environment",
     "doctor",
-    "setup_azure_devops",
 )
 
 

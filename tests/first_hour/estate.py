@@ -63,7 +63,7 @@ class Estate:
         self.folder = folder
         self.root = folder / "project"
         self.configure(settings or {})
-        self._agent = agent
+        self.agent = agent
         runner = [sys.executable, "-S", "-c", textwrap.dedent(RUNNER)]
         patch.setattr(composing, "databricks_app", partial(databricks_app, runner=runner))
         release = composing.Release(environment=self.environment, service_connection=CONNECTION, connected=False)
@@ -76,7 +76,7 @@ class Estate:
 
     def __enter__(self) -> Self:
         self.server.start()
-        self._admin = next(iter(self.server.azure.admins.values())).variables()
+        self.admin = next(iter(self.server.azure.admins.values())).variables()
         self.hand = Hand(self.server, self.environment)
         return self
 
@@ -98,7 +98,7 @@ class Estate:
 
     def as_admin(self, step: str, *arguments: str) -> Outcome:
         """A script, run by the admin."""
-        return self._step(step, *arguments, variables=self._admin)
+        return self._step(step, *arguments, variables=self.admin)
 
     def as_somebody(self, person: Mapping[str, str], step: str, *arguments: str) -> Outcome:
         """A script, run by whoever signs in with these variables."""
@@ -106,11 +106,15 @@ class Estate:
 
     def as_release(self, step: str, *arguments: str) -> Outcome:
         """A script, run in the pipeline, signed in by its service connection."""
-        return self._step(step, *arguments, variables=self._pipeline())
+        return self._step(step, *arguments, variables=self.pipeline())
 
-    def doctor(self) -> dict[str, Any]:
-        """What the doctor tells the admin, as data."""
-        return self._diagnosis(self.as_admin("doctor", "--json"))
+    def as_somebody(self, variables: Mapping[str, str], step: str, *arguments: str) -> Outcome:
+        """A script, run by the admin with these variables in the place of theirs."""
+        return self._step(step, *arguments, variables={**self.admin, **variables})
+
+    def doctor(self, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What the doctor tells the admin, as data; with `variables`, somebody else."""
+        return self._diagnosis(self.as_somebody(variables or {}, "doctor", "--json"))
 
     def first_step(self) -> dict[str, Any]:
         """What the first step of a release says, as data."""
@@ -119,7 +123,7 @@ class Estate:
     def mend(self, command: str) -> Outcome:
         """Runs a mend as it is printed, in a shell in the repository, with the programs and the sign-in of whoever set up."""
         path = [REPOSITORY / ".venv-release" / "bin", REPOSITORY / ".venv-contract" / "bin"]
-        variables = {**self._whole(self._admin), "PATH": os.pathsep.join([*map(str, path), os.environ["PATH"]])}
+        variables = {**self.whole(self.admin), "PATH": os.pathsep.join([*map(str, path), os.environ["PATH"]])}
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.root,
@@ -140,7 +144,7 @@ class Estate:
     def set_up(self) -> None:
         """As an admin, and then waits until the roles work."""
         for step in ("bootstrap_environment", "setup_azure_devops"):
-            done = self.as_admin(step)
+            done = self.mend(f"python scripts/{step}.py --environment {NAME}")
             assert done.code == 0, done.text
         self.age_roles()
 
@@ -158,17 +162,18 @@ class Estate:
         age_roles(self.server)
 
     def _step(self, step: str, *arguments: str, variables: Mapping[str, str]) -> Outcome:
-        self._agent.start(
+        self.agent.start(
             {
                 "step": step,
                 "arguments": ["--environment", NAME, *arguments],
-                "variables": self._whole(variables),
+                "variables": self.whole(variables),
                 "root": str(self.root),
             }
         )
-        return Outcome(*self._agent.end())
+        return Outcome(*self.agent.end())
 
-    def _whole(self, variables: Mapping[str, str]) -> dict[str, str]:
+    def whole(self, variables: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a process in front of the stand-ins, with these variables of its own."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -177,7 +182,8 @@ class Estate:
             **variables,
         }
 
-    def _pipeline(self) -> dict[str, str]:
+    def pipeline(self) -> dict[str, str]:
+        """The variables of a step of a pipeline."""
         azure = self.server.azure
         connection = azure.connections[CONNECTION]
         token, address = self.server.call(lambda: azure.devops.open_job("release"))

@@ -21,7 +21,7 @@ def checks(examination: Examination) -> list[Check]:
 
 
 def _clock(examination: Examination) -> Iterator[Said]:
-    with suppress(NotLetIn):  # a refusal has a time, too
+    with suppress(NotLetIn, NotSeen):  # a refusal has a time, too
         facts.subscription(examination)
     ahead = examination.azure.ahead
     if ahead is None:

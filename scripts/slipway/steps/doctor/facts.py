@@ -123,11 +123,16 @@ def identity_id(examination: Examination) -> str | None:
 
 
 def subscription(examination: Examination) -> Json | None:
-    """The subscription; None where there is none, or none for this caller. Raises NotLetIn."""
-    return examination.fact(
-        "subscription",
-        lambda: examination.azure.get(subscription_id(examination), reading.SUBSCRIPTIONS),
-    )
+    """The subscription; None where there is none, or none for this caller. Raises NotLetIn, and NotSeen where it does not show
+    itself and the group in it does: whoever has a role on the group alone may see just that."""
+
+    def ask() -> Json | None:
+        found = examination.azure.get(subscription_id(examination), reading.SUBSCRIPTIONS)
+        if found is None and examination.azure.get(group_id(examination), reading.GROUPS) is not None:
+            raise NotSeen("the subscription does not show itself to who has a role inside alone")
+        return found
+
+    return examination.fact("subscription", ask)
 
 
 def within_subscription(examination: Examination) -> None:
@@ -138,6 +143,8 @@ def within_subscription(examination: Examination) -> None:
         if error.status == 401:
             raise NotSeen("the subscription can't be reached with this sign-in") from error
         return  # whoever has a role inside may still look there
+    except NotSeen:
+        return
     if found is None:
         raise NotSeen("the subscription is not there, or not for this sign-in")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from slipway.domain.codec import Damaged
-from slipway.domain.diagnosis import Finding
+from slipway.domain.diagnosis import Finding, Unknown
 from slipway.domain.state import STATE_BLOB, State, read_state
 from slipway.errors import AuthenticationError, NotBootstrapped, SlipwayError
 from slipway.services.databricks import AccessRefused, NotFound
@@ -83,30 +83,34 @@ def _has_a_policy(examination: Examination, member: facts.Json) -> bool:
 
 
 def _clusters(examination: Examination) -> Iterator[Said]:
-    """Of the release identity, and of whom jobs run as: both need to be let, where a cluster names no policy."""
+    """Of the release identity, and of whom jobs run as: both need to be let, where a cluster names no policy. Whoever is no
+    admin may not be shown what groups are entitled to, so what they don't see is a warning."""
     free = free_clusters(examination)
     if not free:
         return
     client_id = facts.release_client_id(examination)
+    asked = {client_id: ("workspace.clusters", "The release identity")}
     run_as = examination.environment.jobs.run_as.get("service_principal_name")
-    for name in dict.fromkeys((client_id, str(run_as or client_id))):
+    if run_as:
+        asked.setdefault(run_as, ("jobs.run_as_clusters", "The identity that jobs run as,"))
+    for name, (finding, who) in asked.items():
         member = people.principal(examination, name)
         if member is None or people.may_make_clusters(examination, member):
             continue
-        who = "The release identity" if name == client_id else "The identity that jobs run as,"
         yield Finding(
-            id="workspace.clusters" if name == client_id else "jobs.run_as_clusters",
+            id=finding,
             what=f"{who} {name} may make no clusters, and {free[0]} names no cluster policy.",
             why="Its runs make clusters of their own.",
             mend=people.let_make_clusters(examination, member),
+            severity="error" if people.is_admin(examination) else "warning",
             who=ADMIN,
         )
 
 
 def _run_as(examination: Examination) -> Iterator[Said]:
-    run_as = examination.environment.jobs.run_as
+    run_as, client_id = examination.environment.jobs.run_as, facts.release_client_id(examination)
     name, user = run_as.get("service_principal_name"), run_as.get("user_name")
-    if name == examination.environment.azure.release_identity.client_id:
+    if name == client_id:
         return
     people.inside(examination)
     if name:
@@ -132,6 +136,12 @@ def _run_as(examination: Examination) -> Iterator[Said]:
             why="Every run would be refused.",
             mend=people.rest(examination, "patch", path, people.patch("replace", "active", True), scim=True),
             who=ADMIN,
+        )
+    elif name and people.ADMINS not in people.groups_of(people.principal(examination, client_id) or {}):
+        yield Unknown(
+            what=f"whether the release identity may let jobs run as {name}",
+            reason="the role Service Principal User is kept in the Databricks account: workspace > Settings > Identity and access "
+            "> Service principals > Permissions",
         )
 
 
