@@ -12,8 +12,8 @@ from rehearsal.pieces.piece import Piece
 from rehearsal.resource_manager.roles import UnknownRoleError
 
 GROUPS, LOCKS, ROLES, STORAGE = "2021-04-01", "2020-05-01", "2022-04-01", "2023-05-01"
-# So little before its time that the mend, to wait, takes a second.
-_ALMOST_OLD = 599.0
+# So little before its time that the mend, to wait, takes seconds.
+_ALMOST_OLD = 585.0
 
 
 def _delete_group(hand: Hand) -> None:
@@ -26,7 +26,8 @@ def _take_role(scope: Callable[[Hand], str], role: str) -> Callable[[Hand], None
         found = hand.call(lambda: hand.azure.world.roles.find(scope(hand), principal, role))
         if found is None:
             raise UnknownRoleError(f"{principal} has no {role}")
-        hand.arm("DELETE", str(found["id"]), ROLES)
+        # A lock against deletion holds roles, too.
+        _with_lock_open(hand, lambda: hand.arm("DELETE", str(found["id"]), ROLES))
 
     return lose
 
@@ -128,7 +129,19 @@ def _take_factory_identity(hand: Hand) -> None:
     hand.call(change)
 
 
+def _disable(hand: Hand) -> None:
+    """As whoever pays for it does, or Microsoft for them."""
+    resources, subscription = hand.azure.world.resources, hand.environment.azure.subscription_id
+    hand.call(lambda: resources.set_subscription_state(subscription, "Disabled"))
+
+
 PIECES = (
+    Piece(
+        name="subscription-enabled",
+        says="a subscription that takes changes: it is disabled",
+        finding="azure.subscription_state",
+        lose=_disable,
+    ),
     *(
         Piece(
             name=f"provider-{namespace.lower()}",

@@ -79,6 +79,7 @@ class Operations:
         """Check everything and write; `deployed`: as a part of a template. Raises ServiceError."""
         self.authorise(kind, write)
         self.check_place(str(write.id), parent=kind.name.lower() != _GROUP)
+        self.check_enabled(str(write.id))
         self.check_registered(kind, write, deployed=deployed)
         locked(self.world, self._id(write), "write")
         self.check_parent(write.id, kind)
@@ -89,6 +90,20 @@ class Operations:
         """Raises ServiceError for what the provider refuses, as far as that can be told."""
         if not write.vague:
             kind.check(write)
+
+    def check_enabled(self, resource_id: str) -> None:
+        """Raises ServiceError 409 for a write in a subscription that is disabled
+        (learn.microsoft.com/azure/cost-management-billing/manage/subscription-disabled; code and sentence as in
+        github.com/microsoft/vscode-azureappservice issue 1646; the status is unverified)."""
+        subscription = subscription_of(resource_id)
+        found = None if subscription is None else self.world.resources.subscription(subscription)
+        if found is not None and found["state"] == "Disabled":
+            raise ServiceError(
+                409,
+                "ReadOnlyDisabledSubscription",
+                f"The subscription '{subscription}' is disabled and therefore marked as read only. You cannot perform any write "
+                "actions on this subscription until it is re-enabled.",
+            )
 
     def check_registered(self, kind: ResourceType, write: Write, *, deployed: bool) -> None:
         """Raises ServiceError 409 when the subscription does not have the type's provider (github.com/Azure/azure-sdk-for-java
@@ -121,6 +136,7 @@ class Operations:
         _parsed, kind = self.identify(resource_id)
         require(self.world, caller, resource_id, f"{kind.actions}/delete")
         self.check_place(resource_id)
+        self.check_enabled(resource_id)
         if kind.get(resource_id) is None:
             return False
         locked(self.world, resource_id, "delete")

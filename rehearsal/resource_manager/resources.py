@@ -60,7 +60,7 @@ class Resources:
         before = self._subscriptions.get(subscription_id.lower()) or {}
         self._subscriptions[subscription_id.lower()] = {
             **subscription_of_tenant(subscription_id, tenant_id, display_name),
-            **({"tags": before["tags"]} if "tags" in before else {}),
+            **{key: before[key] for key in ("tags", "state") if key in before},
         }
 
     def subscription(self, subscription_id: str) -> dict[str, Any] | None:
@@ -75,6 +75,11 @@ class Resources:
 
     def subscriptions(self) -> list[dict[str, Any]]:
         return list(self._subscriptions.values())
+
+    def set_subscription_state(self, subscription_id: str, state: str) -> None:
+        """state: Enabled, Disabled, PastDue, Warned, Deleted (rest/api/resources/subscriptions/get, SubscriptionState)."""
+        key = subscription_id.lower()
+        self._subscriptions[key] = {**self._subscriptions[key], "state": state}
 
     def tag_subscription(self, subscription_id: str, tags: Mapping[str, str]) -> None:
         self._subscriptions[subscription_id.lower()] = {

@@ -93,6 +93,17 @@ async def _register(exchange: Exchange) -> Response:
     return await _one_provider(exchange)
 
 
+async def _enable(exchange: Exchange) -> Response:
+    """Subscription - Enable (Azure SDK for .NET, SubscriptionExtensions.EnableSubscription; permission:
+    Microsoft.Subscription/enable/action)."""
+    subscription = exchange.values["subscription"]
+    exchange.operations.check_place(f"/subscriptions/{subscription}")
+    scope = f"/subscriptions/{subscription}"
+    require(exchange.world, exchange.caller, scope, "Microsoft.Subscription/enable/action")
+    exchange.world.resources.set_subscription_state(subscription, "Enabled")
+    return answer({"subscriptionId": subscription})
+
+
 def _namespaces(exchange: Exchange) -> list[str]:
     exchange.operations.check_place(exchange.path)
     return sorted({kind.name.split("/")[0] for kind in exchange.operations.providers.all()})
@@ -218,6 +229,7 @@ RULES: tuple[Rule, ...] = (
     rule("GET", _SUBSCRIPTION + r"/providers", _providers),
     rule("GET", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)", _one_provider),
     rule("POST", _SUBSCRIPTION + r"/providers/(?P<namespace>[^/]+)/register", _register),
+    rule("POST", _SUBSCRIPTION + r"/providers/Microsoft\.Subscription/enable", _enable),
     rule("GET", _SUBSCRIPTION + r"/operationresults/(?P<number>[^/]+)", _later),
     rule("GET", _SUBSCRIPTION + r"/resourcegroups", _groups),
     rule("PUT", _GROUP, _put_group),

@@ -41,6 +41,12 @@ def test_a_wrong_secret_is_refused_as_entra_refuses_it(commands: Commands, place
         other.az("login", "--service-principal", "-u", client, "-p", "wrong", "-t", tenant)
 
 
+def test_a_subscription_that_is_enabled_can_be_enabled(commands: Commands, place: Place) -> None:
+    url = f"https://management.azure.com/subscriptions/{place.subscription}/providers/Microsoft.Subscription/enable"
+    answer = commands.az("rest", "--method", "post", "--url", f"{url}?api-version=2021-10-01")
+    assert answer["subscriptionId"] == place.subscription
+
+
 def test_groups(commands: Commands, place: Place) -> None:
     name = place.name("group")
     made = commands.az("group", "create", "--name", name, "--location", place.location)

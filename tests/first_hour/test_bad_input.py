@@ -43,12 +43,6 @@ def test_a_sign_in_that_has_ended_is_no_finding(estate: Estate) -> None:
     assert "findings" not in done.text
 
 
-def test_nobody_signed_in_is_told_how(estate: Estate) -> None:
-    done = estate.as_somebody({"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_ID": ""}, "doctor")
-    assert done.code == 5
-    assert "az login" in done.text
-
-
 def test_a_clock_that_is_wrong_is_named(estate: Estate) -> None:
     estate.agent.set_clock(-400.0)
     try:

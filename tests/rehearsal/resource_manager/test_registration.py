@@ -57,3 +57,14 @@ def test_registering_takes_a_right_on_the_subscription(azure: Azure) -> None:
     assert body["error"]["details"][0]["code"] == "MissingSubscriptionRegistration"
     assert azure.call("PUT", path, deployment)[0] in (200, 201)
     assert azure.call("GET", PROVIDER)[1]["registrationState"] == "Registered"
+
+
+def test_a_disabled_subscription_takes_no_change_until_it_is_enabled(azure: Azure) -> None:
+    azure.group()
+    azure.world.resources.set_subscription_state(SUBSCRIPTION, "Disabled")
+    assert azure.call("GET", SUBSCRIPTION_ID)[1]["state"] == "Disabled"
+    for method, body in (("PUT", BODY), ("DELETE", None)):
+        status, answer = azure.call(method, IDENTITY, body)
+        assert (status, answer["error"]["code"]) == (409, "ReadOnlyDisabledSubscription")
+    assert azure.call("POST", f"{SUBSCRIPTION_ID}/providers/Microsoft.Subscription/enable")[0] == 200
+    assert azure.call("PUT", IDENTITY, BODY)[0] == 201

@@ -20,7 +20,6 @@ _FORM = re.compile(r"[a-z]+\.[a-z_]+")
 _DEVOPS = "mended in the portal or by an extension of az; tests/rehearsal/azure_devops/test_doctor.py finds it"
 NO_PIECE = {
     "azure.tenant": "it is about who signs in: tests/first_hour/test_bad_input.py",
-    "azure.subscription_state": "no subscription of a rehearsal is disabled: tests/unit/services/test_doctor_azure.py",
     "compute.quota": "mended in the portal: tests/first_hour/test_quota.py",
     "clock.skew": "mended on the machine itself: tests/first_hour/test_bad_input.py",
     **dict.fromkeys(
