@@ -108,13 +108,9 @@ class Estate:
         """A script, run in the pipeline, signed in by its service connection."""
         return self._step(step, *arguments, variables=self.pipeline())
 
-    def as_somebody(self, variables: Mapping[str, str], step: str, *arguments: str) -> Outcome:
-        """A script, run by the admin with these variables in the place of theirs."""
-        return self._step(step, *arguments, variables={**self.admin, **variables})
-
     def doctor(self, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
         """What the doctor tells the admin, as data; with `variables`, somebody else."""
-        return self._diagnosis(self.as_somebody(variables or {}, "doctor", "--json"))
+        return self._diagnosis(self.as_somebody({**self.admin, **(variables or {})}, "doctor", "--json"))
 
     def first_step(self) -> dict[str, Any]:
         """What the first step of a release says, as data."""

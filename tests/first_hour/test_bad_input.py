@@ -37,7 +37,7 @@ def test_a_sign_in_of_another_tenant_is_told_where_to_sign_in(estate: Estate) ->
 
 
 def test_a_sign_in_that_has_ended_is_no_finding(estate: Estate) -> None:
-    done = estate.as_somebody({"AZURE_CLIENT_SECRET": "not-any-more"}, "doctor", "--json")
+    done = estate.as_somebody({**estate.admin, "AZURE_CLIENT_SECRET": "not-any-more"}, "doctor", "--json")
     assert done.code == 5
     assert "AADSTS" in done.text
     assert "findings" not in done.text

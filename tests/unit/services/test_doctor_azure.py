@@ -105,7 +105,7 @@ def test_the_report_has_each_command_on_its_own_line(
     assert lines.index("az mend") < lines.index("az lock")
     assert "error: root.manage: It is missing." in lines
     assert "It may go. It takes an Owner." in lines
-    assert "? x: not seen. y" in lines
+    assert "? Not seen: x. Y." in lines
 
 
 # -- the subscription ------------------------------------------------------------------------------------------------

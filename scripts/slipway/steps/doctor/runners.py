@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from slipway.domain.codec import Damaged
-from slipway.domain.diagnosis import Finding, Unknown
+from slipway.domain.diagnosis import Finding
 from slipway.domain.state import STATE_BLOB, State, read_state
 from slipway.errors import AuthenticationError, NotBootstrapped, SlipwayError
 from slipway.services.databricks import AccessRefused, NotFound
@@ -136,12 +136,6 @@ def _run_as(examination: Examination) -> Iterator[Said]:
             why="Every run would be refused.",
             mend=people.rest(examination, "patch", path, people.patch("replace", "active", True), scim=True),
             who=ADMIN,
-        )
-    elif name and people.ADMINS not in people.groups_of(people.principal(examination, client_id) or {}):
-        yield Unknown(
-            what=f"whether the release identity may let jobs run as {name}",
-            reason="the role Service Principal User is kept in the Databricks account: workspace > Settings > Identity and access "
-            "> Service principals > Permissions",
         )
 
 
