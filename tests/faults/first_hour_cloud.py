@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -54,6 +55,14 @@ class FirstHourCloud(Cloud):
         """A step, by the platform's admin."""
         self._server.call(self._server.azure.gateway.log.recent.clear)
         return self.run(name, *arguments, variables=self._admin)
+
+    def forget_workspace(self) -> None:
+        """There is no workspace any more, and its address answers nobody."""
+        resource = self.environment.databricks.workspace_resource_id
+        assert resource is not None
+        azure = self._server.azure
+        self._server.call(partial(azure.world.resources.delete, resource))
+        self._server.call(partial(azure.workspaces.remove, self._host))
 
     def writes(self) -> list[str]:
         """What the last step sent that may change something: method and path."""

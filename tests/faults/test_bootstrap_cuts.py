@@ -13,7 +13,8 @@ from tests.faults.first_hour_cloud import FirstHourCloud, Place
 
 pytestmark = pytest.mark.faults
 
-KILLED = -9
+KINDS = ("killed after", "answer lost")
+WORKSPACE_EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY_BOOTSTRAP", "3"))
 EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY_BOOTSTRAP", "1"))
 
 
@@ -58,7 +59,7 @@ def test_what_if_writes_nothing_and_says_everything(cloud: FirstHourCloud, empty
         assert what in asked.text
 
 
-@pytest.mark.parametrize("kind", ["killed after", "answer lost"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_cut_at_every_request(
     cloud: FirstHourCloud, empty: Place, whole: dict[str, Any], kind: str, figure: Callable[[str], None]
 ) -> None:
@@ -79,3 +80,35 @@ def test_cut_at_every_request(
         assert (last.code, cloud.writes()) == (0, []), f"request {at}: {last.text}"
     assert cuts > 25 / EVERY
     figure(f"bootstrap, {kind}: cut at {cuts} requests, run again, the same as uncut; then no write")
+
+
+@pytest.fixture
+def without_workspace(cloud: FirstHourCloud, empty: Place) -> Place:
+    """The configuration names a workspace that nobody has made."""
+    cloud.go_back(empty)
+    cloud.forget_workspace()
+    return cloud.keep()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_workspace_that_is_made_cut_at_every_request(
+    cloud: FirstHourCloud, without_workspace: Place, kind: str, figure: Callable[[str], None]
+) -> None:
+    make = ("bootstrap_environment", "--workspace", "create")
+    assert cloud.as_admin(*make).code == 0
+    whole = cloud.picture()
+    assert "workspaceUrl" in str(whole["resource_manager/resources"])
+    cuts = 0
+    for at in count(KINDS.index(kind), WORKSPACE_EVERY):
+        cloud.go_back(without_workspace)
+        cloud.cut(kind, at)
+        first = cloud.as_admin(*make)
+        cloud.mend()
+        if first.code == 0 and first.requests <= at:
+            break
+        cuts += 1
+        again = cloud.as_admin(*make)
+        assert again.code == 0, f"request {at}:\n{first.text}\n{again.text}"
+        assert cloud.picture() == whole, f"request {at}"
+    assert cuts > 40 / WORKSPACE_EVERY
+    figure(f"bootstrap of a workspace too, {kind}: cut at {cuts} requests, run again, the same as uncut")
