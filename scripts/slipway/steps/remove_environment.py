@@ -59,6 +59,7 @@ def run(context: Context, ask: Callable[[str], str] | None = None) -> None:
         context.log.info(f"{counted(len(plan.removals), 'removal').capitalize()} (--what-if): nothing was removed.")
     else:
         _confirm(context, ask)
+        _state(context, _store(context))  # a release may have begun while somebody was asked
         with context.log.section(f"Removing {context.environment.name}"):
             carry_out(context, plan)
         context.log.info(f"{context.environment.name} is removed: {counted(len(plan.removals), 'removal')}.")
@@ -85,8 +86,7 @@ def _look(context: Context) -> Plan:
     resources = Resources(identity, environment.azure.subscription_id)
     own_subscription(resources, environment.azure.tenant_id)
     plan = Plan(tuple(one for one in load_all(context.root) if one.name != environment.name))
-    state = environment.azure.state
-    store = StateStore(state.storage_account, state.container, identity, clock=context.clock)
+    store = _store(context)
     with context.log.section(f"Looking what {environment.name} has"):
         released = _state(context, store)
         found = find_workspace_resource(context, resources)
@@ -99,7 +99,7 @@ def _look(context: Context) -> Plan:
         ours, others = _connections(context)
         look_at_federation(context, resources, ours, others, plan)
         look_at_state(context, resources, store, plan)
-        look_at_shared(context, resources, plan)
+        look_at_shared(context, resources, others | ({ours} if ours else set()), plan)
         if workspace is not None and found is not None:
             look_at_workspace_resource(context, resources, workspace, found, plan)
     return plan
@@ -112,6 +112,11 @@ def _look_at_workspace(
     look_at_root(context, workspace, plan)
     look_at_scope(context, workspace, plan)
     look_at_members(context, workspace, resources.application_of(factory_id(context.environment)), plan)
+
+
+def _store(context: Context) -> StateStore:
+    state = context.environment.azure.state
+    return StateStore(state.storage_account, state.container, credential(context.variables), clock=context.clock)
 
 
 def _state(context: Context, store: StateStore) -> State | None:

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from slipway.command import Context
 from slipway.errors import AuthenticationError, NotPossible, UsageError
 from slipway.services.credentials import Credential
 from slipway.steps import remove_environment
-from tests.unit.services.bootstrap_wire import ABSENT, NO_GROUP, NO_PATH, OURS, SUBSCRIPTION, WORKSPACE, workspace
+from tests.unit.services.bootstrap_wire import ABSENT, NO_GROUP, WORKSPACE
 from tests.unit.services.conftest import Answer, Step, Wire
+from tests.unit.services.removal_wire import asked, only_the_group
 
-GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-dev"
-TAGS = {"slipway_app": "bikeshare", "slipway_environment": "dev"}
 NO_RIGHT = Answer(403, {"error_code": "PERMISSION_DENIED", "message": "not an admin"})
 
 
 @pytest.fixture
 def left(wire: Wire, identity: Credential, monkeypatch: pytest.MonkeyPatch) -> Wire:
-    """Only the environment's resource group is left."""
     monkeypatch.setattr("slipway.steps.remove_environment.credential", lambda _: identity)
-    wire.on("GET", r"/subscriptions/[^/]*\?", Answer(body=OURS))
-    wire.on("GET", WORKSPACE, Answer(body=workspace("westeurope")))
-    wire.on("GET", "/storageAccounts/stbikesharestate", ABSENT)
-    wire.on("GET", r"blob\.core\.windows\.net", Answer(404, b"", {"x-ms-error-code": "ContainerNotFound"}))
-    wire.on("GET", "/identities/default", ABSENT)
-    wire.on("GET", "/federatedIdentityCredentials", ABSENT)
-    wire.on("GET", "/locks", Answer(body={"value": []}))
-    wire.on("GET", r"/jobs/list", Answer(body={"jobs": []}))
-    wire.on("GET", "/workspace/get-status", NO_PATH)
-    wire.on("GET", "/secrets/scopes/list", Answer(body={"scopes": []}))
-    wire.on("GET", "/scim/v2/ServicePrincipals", Answer(body={"Resources": []}))
-    wire.on("GET", r"/resourceGroups/[^/]*/resources\?", Answer(body={"value": []}))
-    wire.on("GET", r"/resourceGroups/rg-bikeshare-dev\?", Answer(body={"id": GROUP, "tags": TAGS}))
-    wire.on("DELETE", r"/resourcegroups/rg-bikeshare-dev\?", Answer(200, b""))
-    return wire
-
-
-def asked(step: Step, **given: Any) -> Context:
-    options: dict[str, Any] = {
-        "yes": None,
-        "production": False,
-        "last": False,
-        "workspace": None,
-        "with_foreign": False,
-    }
-    return dataclasses.replace(step.context(), arguments=argparse.Namespace(**(options | given)))
+    return only_the_group(wire)
 
 
 @pytest.mark.parametrize("typed", ["", "prod", "Dev"])

@@ -70,17 +70,25 @@ class Resources:
 
     def inside(self, group: str) -> list[dict[str, Any]]:
         """What lies in a group (REST shape: id, name, type, tags; every page); empty where there is no such group."""
-        found: list[dict[str, Any]] = []
-        url: str | None = f"{self._group(group)}/resources?api-version={_RESOURCES_API}"
         with translated(f"reading what is in resource group {group}"):
-            try:
-                while url:
-                    answer = self.send("GET", url)
-                    found += answer.get("value") or []
-                    url = answer.get("nextLink")
-            except HttpResponseError as error:
-                if error.status_code != 404:
-                    raise
+            return self._pages(f"{self._group(group)}/resources?api-version={_RESOURCES_API}")
+
+    def every(self, path: str, api_version: str) -> list[dict[str, Any]]:
+        """A list, from every page; empty where what it is asked of is not there."""
+        with translated(f"listing {path}"):
+            return self._pages(f"{path}?api-version={api_version}")
+
+    def _pages(self, first: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        url: str | None = first
+        try:
+            while url:
+                answer = self.send("GET", url)
+                found += answer.get("value") or []
+                url = answer.get("nextLink")
+        except HttpResponseError as error:
+            if error.status_code != 404:
+                raise
         return found
 
     def get(self, resource_id: str, api_version: str) -> dict[str, Any] | None:

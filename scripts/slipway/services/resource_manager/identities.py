@@ -8,7 +8,7 @@ written at the same time (https://learn.microsoft.com/entra/workload-id/workload
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from azure.core.exceptions import HttpResponseError
@@ -17,6 +17,7 @@ from slipway.services.azure_errors import translated
 from slipway.services.resource_manager.groups import Resources
 
 AUDIENCE = "api://AzureADTokenExchange"
+GITHUB = "https://token.actions.githubusercontent.com"
 _API = "2023-01-31"
 _NEEDS = "It takes Managed Identity Contributor, Contributor or Owner on the resource group."
 
@@ -27,6 +28,7 @@ class UserIdentity:
 
     client_id: str
     object_id: str
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,11 @@ class FederatedCredential:
     issuer: str
     subject: str
     audiences: tuple[str, ...] = (AUDIENCE,)
+
+    @property
+    def of_github(self) -> bool:
+        """Whether workflows of GitHub sign in by it (docs/github.md): people make these."""
+        return self.issuer == GITHUB
 
     def lets_in(self, issuer: str, subject: str) -> bool:
         """Whether a token of Azure DevOps that says so signs in by it. Both are compared as they are written."""
@@ -114,7 +121,9 @@ class Identities:
 
 def _identity(answer: Mapping[str, Any]) -> UserIdentity:
     properties = answer["properties"]
-    return UserIdentity(client_id=properties["clientId"], object_id=properties["principalId"])
+    return UserIdentity(
+        client_id=properties["clientId"], object_id=properties["principalId"], tags=answer.get("tags") or {}
+    )
 
 
 def _credential(answer: Mapping[str, Any]) -> FederatedCredential:

@@ -20,7 +20,7 @@ def ensure_identity(context: Context, resources: Resources, report: Report) -> C
 
     The context that comes back has the configuration as it is then: everything else needs its ids.
     """
-    azure = context.environment.azure
+    environment, azure = context.environment, context.environment.azure
     name = azure.release_identity.name
     if name is None:
         context.log.info(f"= {azure.release_identity.client_id} is kept by others: {SECTION}.name is not given")
@@ -29,7 +29,7 @@ def ensure_identity(context: Context, resources: Resources, report: Report) -> C
         what=f"make the release identity {name}",
         who=f"Managed Identity Contributor, Contributor or Owner of {azure.state.resource_group}",
         mend=az(
-            *("identity", "create"),
+            *("identity", "create", "--tags", *(f"{key}={value}" for key, value in shared_tags(environment).items())),
             name=name,
             resource_group=azure.state.resource_group,
             location=azure.location,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from slipway.command import Context
+from slipway.domain import audit
 from slipway.domain.environment import Environment
 from slipway.errors import NotPossible
 from slipway.services.resource_manager.groups import ROLES, Resources, assignment_name
@@ -34,11 +35,13 @@ def look_at_group(context: Context, resources: Resources, plan: Plan) -> None:
     if found is None:
         return
     marks = tags(environment)
-    if not has_tags(found, marks):
-        plan.leave(f"resource group {name}", f"it has not the tags {marks}, so Slipway did not make it")
-        _look_at_roles(
-            context, resources, found["id"], ("Contributor", "Role Based Access Control Administrator"), plan
-        )
+    sharing = plan.users(_group_place, environment)
+    if sharing or not has_tags(found, marks):
+        why = f"{needed_by(sharing)} it" if sharing else f"it has not the tags {marks}, so Slipway did not make it"
+        plan.leave(f"resource group {name}", f"{why}; what releases deployed there stays, too")
+        if not plan.users(lambda one: (_group_place(one), one.azure.release_identity.object_id.lower()), environment):
+            roles = ("Contributor", "Role Based Access Control Administrator")
+            _look_at_roles(context, resources, found["id"], roles, plan)
         return
     strangers = [f"{one['type']} {one['name']}" for one in resources.inside(name) if not has_tags(one, marks)]
     if strangers:
@@ -56,6 +59,10 @@ def look_at_group(context: Context, resources: Resources, plan: Plan) -> None:
         f"key vault {vault}, deleted",
         f"Azure keeps it, and its name, for its days of retention (az keyvault list-deleted; az keyvault purge --name {vault})",
     )
+
+
+def _group_place(environment: Environment) -> tuple[str, str]:
+    return environment.azure.subscription_id, environment.azure.resource_group.lower()
 
 
 def _look_at_roles(context: Context, resources: Resources, scope: str, roles: tuple[str, ...], plan: Plan) -> None:
@@ -103,9 +110,9 @@ def look_at_state(context: Context, resources: Resources, store: StateStore, pla
     container = f"{scope}/blobServices/default/containers/{state.container}"
     if resources.get(container, _API) is not None:
         what = f"container {state.container} of {state.storage_account}, with state and archive"
-        plan.remove(what, store.delete_container, f"{DATA_ROLE} on {state.storage_account}")
+        plan.remove(what, store.delete_container, f"{DATA_ROLE} on {state.storage_account}", memory=True)
     sharing = plan.users(
-        lambda one: (one.azure.state.storage_account, one.azure.release_identity.client_id), environment
+        lambda one: (one.azure.state.storage_account, one.azure.release_identity.object_id.lower()), environment
     )
     if sharing or not plan.users(lambda one: one.azure.state.storage_account, environment):
         return
@@ -128,8 +135,9 @@ def _unlocked(resources: Resources, scope: str, do: Callable[[], None]) -> None:
         put_lock(resources, scope, LOCK, NOTES)
 
 
-def look_at_shared(context: Context, resources: Resources, plan: Plan) -> None:
-    """What environments share: it goes with --last alone. Raises NotPossible where another environment still has it."""
+def look_at_shared(context: Context, resources: Resources, connections: set[str], plan: Plan) -> None:
+    """What environments share: it goes with --last alone. Raises NotPossible where another environment still has it.
+    `connections`: the service connections of this repository's environments."""
     environment = context.environment
     azure = environment.azure
     users = plan.users(_shared_place, environment)
@@ -145,10 +153,10 @@ def look_at_shared(context: Context, resources: Resources, plan: Plan) -> None:
             next_step="Run it without --last. Or remove those first; of one that never was bootstrapped, only take the file out of "
             "config/environments.",
         )
-    _remove_shared(context, resources, plan)
+    _remove_shared(context, resources, {credential_name(one) for one in connections}, plan)
 
 
-def _remove_shared(context: Context, resources: Resources, plan: Plan) -> None:
+def _remove_shared(context: Context, resources: Resources, known: set[str], plan: Plan) -> None:
     environment = context.environment
     azure, marks, scope = environment.azure, shared_tags(environment), account_id(environment)
     group = azure.state.resource_group
@@ -160,12 +168,10 @@ def _remove_shared(context: Context, resources: Resources, plan: Plan) -> None:
             resources.delete(scope, _API)
 
         what = f"storage account {azure.state.storage_account}, with the audit of all environments, and its lock"
-        plan.remove(what, remove_account, _OWNER)
+        _look_at_containers(resources, environment, plan)
+        plan.remove(what, remove_account, _OWNER, memory=True)
     identity = azure.release_identity.name
-    if identity is None:
-        plan.leave(_identity_text(environment), "it is somebody else's")
-    elif Identities(resources, group).get(identity) is not None:
-        plan.remove(_identity_text(environment), partial(Identities(resources, group).delete, identity), _OWNER)
+    _look_at_identity(environment, Identities(resources, group), known, plan)
     found = resources.group(group)
     if found is None:
         return
@@ -177,7 +183,37 @@ def _remove_shared(context: Context, resources: Resources, plan: Plan) -> None:
         # Unlike an environment's own group it was never Slipway's alone to begin with: it is not offered.
         plan.leave(f"resource group {group}", f"others have {some(str(one['name']) for one in strangers)} in it")
     else:
-        plan.remove(f"resource group {group}", partial(resources.delete_group, group), _OWNER)
+        plan.remove(f"resource group {group}", partial(resources.delete_group, group), _OWNER, memory=True)
+
+
+def _look_at_containers(resources: Resources, environment: Environment, plan: Plan) -> None:
+    """What else is kept in the account: the state of another app, for example."""
+    ours, scope = {environment.azure.state.container, audit.CONTAINER}, account_id(environment)
+    path = f"{scope}/blobServices/default/containers"
+    strangers = sorted({str(one["name"]) for one in resources.every(path, _API)} - ours)
+    if strangers:
+        plan.foreign.append(f"storage account {environment.azure.state.storage_account}: container {some(strangers)}")
+
+
+def _look_at_identity(environment: Environment, identities: Identities, known: set[str], plan: Plan) -> None:
+    """The release identity, where bootstrap made it for this app and nobody else signs in as it; `known`: the names of
+    federated credentials of this repository's service connections."""
+    name, what = environment.azure.release_identity.name, _identity_text(environment)
+    found = None if name is None else identities.get(name)
+    users = plan.users(lambda one: one.azure.release_identity.object_id.lower(), environment)
+    if name is None:
+        plan.leave(what, "it is somebody else's")
+    elif found is None:
+        return
+    elif users:
+        plan.leave(what, f"{needed_by(users)} it")
+    elif not has_tags({"tags": found.tags}, shared_tags(environment)):
+        plan.leave(what, f"it has not the tags {shared_tags(environment)}, so Slipway did not make it")
+    else:
+        strangers = [one.name for one in identities.credentials(name) if one.name not in known and not one.of_github]
+        if strangers:
+            plan.foreign.append(f"{what}: federated credential {some(strangers)}")
+        plan.remove(what, partial(identities.delete, name), _OWNER)
 
 
 def _shared_place(environment: Environment) -> tuple[str, str]:

@@ -15,13 +15,15 @@ from slipway.steps.bootstrap.report import Refusal, Report, counted
 class Removal:
     """One thing that Slipway made; `do` removes it, and is fine with its being gone. `who` may do it.
 
-    `mark` "+": something that an earlier removal, which was cut, took away and is put back.
+    `mark` "+": something that an earlier removal, which was cut, took away and is put back. `memory`: the next run knows by it
+    what to do with the rest, so it stays where something before it was refused.
     """
 
     what: str
     do: Callable[[], None]
     who: str
     mark: str = "-"
+    memory: bool = False
 
 
 @dataclass
@@ -33,8 +35,8 @@ class Plan:
     left: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
 
-    def remove(self, what: str, do: Callable[[], None], who: str) -> None:
-        self.removals.append(Removal(what=what, do=do, who=who))
+    def remove(self, what: str, do: Callable[[], None], who: str, *, memory: bool = False) -> None:
+        self.removals.append(Removal(what=what, do=do, who=who, memory=memory))
 
     def put_back(self, what: str, do: Callable[[], None], who: str) -> None:
         self.removals.append(Removal(what=what, do=do, who=who, mark="+"))
@@ -73,7 +75,12 @@ def carry_out(context: Context, plan: Plan) -> None:
     report = Report()
     again = f"python scripts/remove_environment.py --environment {context.environment.name}"
     for removal in plan.removals:
-        with report.part(context, Refusal(what=f"remove {removal.what}", who=removal.who, mend=again)):
+        refusal = Refusal(what=f"remove {removal.what}", who=removal.who, mend=again)
+        if removal.memory and report.refused:
+            context.log.info(f"= {removal.what} stays till the rest is gone")
+            report.refused.append(refusal)
+            continue
+        with report.part(context, refusal):
             removal.do()
             context.log.info(f"{removal.mark} {removal.what}")
     if report.refused:

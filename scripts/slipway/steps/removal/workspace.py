@@ -9,6 +9,7 @@ from typing import Any
 from slipway.command import Context
 from slipway.domain.archive import read_settings
 from slipway.domain.codec import Damaged
+from slipway.domain.environment import Environment
 from slipway.domain.job import TAG_APP, TAG_ENVIRONMENT
 from slipway.domain.slot import SLOTS
 from slipway.domain.state import State
@@ -21,7 +22,8 @@ _ADMIN = "an admin of the workspace"
 
 
 def look_at_jobs(context: Context, workspace: Workspace, state: State | None, store: StateStore, plan: Plan) -> None:
-    """Jobs with the environment's tags go; one that people had made, and Slipway adopted, gets back what it was."""
+    """Jobs with the environment's tags go; one that people had made, and Slipway adopted, gets back what it was. Without the
+    state nobody knows which is which."""
     environment = context.environment
     records = {record.id: record for record in (state.jobs if state else {}).values()}
     for job in workspace.list_jobs():
@@ -30,10 +32,12 @@ def look_at_jobs(context: Context, workspace: Workspace, state: State | None, st
         tagged = (tags.get(TAG_APP), tags.get(TAG_ENVIRONMENT)) == (environment.app, environment.name)
         title = f"job {settings.get('name')!r} ({job_id})"
         record = records.get(job_id)
-        if record is not None and record.adopted is not None:
+        if tagged and record is not None and record.adopted is not None:
             give_back = partial(_give_back, workspace, store, job_id, record.adopted)
             plan.remove(f"Slipway's settings of {title}, which people made: it gets back its own", give_back, _ADMIN)
         elif tagged:
+            if state is None:
+                plan.foreign.append(f"{title}: the state is gone, so whether people made it, and when, is not known")
             plan.remove(title, partial(workspace.delete_job, job_id), _ADMIN)
         elif record is not None:
             plan.leave(title, "somebody took Slipway's tags off it")
@@ -75,7 +79,11 @@ def look_at_scope(context: Context, workspace: Workspace, plan: Plan) -> None:
     found = next((scope for scope in workspace.list_scopes() if scope.name.lower() == wanted.name.lower()), None)
     if found is None:
         return
-    if found.vault_resource_id is None:
+    vault = found.vault_resource_id
+    if vault is not None and vault.rpartition("/")[2].lower() != context.environment.resources.key_vault.lower():
+        plan.leave(f"secret scope {found.name}", f"it shows another vault, {vault}")
+        return
+    if vault is None:
         ours = {name for name, secret in context.environment.secrets.items() if secret.to == "scope"}
         strangers = sorted(set(workspace.list_secrets(found.name)) - ours)
         if strangers:
@@ -87,15 +95,29 @@ def look_at_members(context: Context, workspace: Workspace, factory_client: str 
     """Those that bootstrap added, by the name that it gave them, unless another environment needs them."""
     environment = context.environment
     client_id = environment.azure.release_identity.client_id
-    sharing = plan.users(lambda one: (one.databricks.host, one.azure.release_identity.client_id), environment)
+    sharing = _needing(environment, client_id, plan)
     _member(workspace, client_id, member_name(environment), "the release identity", sharing, plan)
     run_as = environment.jobs.run_as.get("service_principal_name", client_id)
     if run_as.lower() != client_id.lower():
-        sharing = plan.users(lambda one: (one.databricks.host, one.jobs.run_as), environment)
+        sharing = _needing(environment, run_as, plan)
         _member(workspace, run_as, jobs_member_name(environment), "the identity that jobs run as", sharing, plan)
     if factory_client is not None:
         factory = environment.resources.data_factory
         _member(workspace, factory_client, factory, f"the identity of data factory {factory}", [], plan)
+
+
+def _needing(environment: Environment, client_id: str, plan: Plan) -> list[str]:
+    """The other environments of the workspace that release as it, or whose jobs run as it."""
+    return [
+        other.name
+        for other in plan.others
+        if other.databricks.host == environment.databricks.host
+        and client_id.lower()
+        in (
+            other.azure.release_identity.client_id.lower(),
+            other.jobs.run_as.get("service_principal_name", "").lower(),
+        )
+    ]
 
 
 def _member(workspace: Workspace, client_id: str, name: str, who: str, sharing: list[str], plan: Plan) -> None:

@@ -49,6 +49,14 @@ def look_at_workspace_resource(
             plan.leave(f"workspace {workspace.host}", "this identity does not see its resource in Azure")
         return
     what = f"workspace {found['name']}"
+    host = f"https://{(found.get('properties') or {}).get('workspaceUrl')}"
+    if delete and host.lower() != environment.databricks.host.lower():
+        raise NotPossible(
+            f"{what.capitalize()} answers at {host}, and databricks.host is {environment.databricks.host}: what is in it was not "
+            "looked at.",
+            changed="Nothing was removed.",
+            next_step=f"python scripts/configure.py --environment {environment.name} --set databricks.host={host}",
+        )
     others = plan.users(lambda one: (one.databricks.workspace_resource_id or "").lower(), environment)
     if not has_tags(found, marks):
         if delete:
