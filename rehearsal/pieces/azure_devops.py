@@ -136,6 +136,7 @@ PIECES = (
         finding="devops.approval",
         lose=_losing(_disapprove),
         settings={"production": True},
+        shown=None,
     ),
     Piece(
         name="pipeline",

@@ -162,14 +162,6 @@ def _connection(examination: Examination) -> Iterator[Said]:
             who="an Endpoint Creator or Project Administrator",
         )
         return
-    if differences := rules.connection_differences(found, examination.environment):
-        yield Finding(
-            id="devops.connection_target",
-            what=f"Service connection {name} is not for {examination.environment.name}: {'; '.join(differences)}.",
-            why="A release would sign in as somebody else, or to somewhere else.",
-            mend=_mend(examination, "--correct"),
-            who="an administrator of the connection",
-        )
     if not rules.is_federated(found):
         yield Finding(
             id="devops.connection_secret",
@@ -186,6 +178,15 @@ def _connection(examination: Examination) -> Iterator[Said]:
             why="It retires on 2027-07-01; nothing signs in by it from then on.",
             mend=_portal(examination, "Project settings", "Service connections", name, "Update"),
             severity="warning",
+            who="an administrator of the connection",
+        )
+    if differences := rules.connection_differences(found, examination.environment):
+        facts.settled(examination)
+        yield Finding(
+            id="devops.connection_target",
+            what=f"Service connection {name} is not for {examination.environment.name}: {'; '.join(differences)}.",
+            why="A release would sign in as somebody else, or to somewhere else.",
+            mend=_mend(examination, "--correct"),
             who="an administrator of the connection",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from slipway.services.resource_manager import reading
@@ -128,8 +129,10 @@ def subscription(examination: Examination) -> Json | None:
 
     def ask() -> Json | None:
         found = examination.azure.get(subscription_id(examination), reading.SUBSCRIPTIONS)
-        if found is None and examination.azure.get(group_id(examination), reading.GROUPS) is not None:
-            raise NotSeen("the subscription does not show itself to who has a role inside alone")
+        if found is None:
+            with suppress(NotLetIn):
+                if examination.azure.get(group_id(examination), reading.GROUPS) is not None:
+                    raise NotSeen("the subscription does not show itself to who has a role inside alone")
         return found
 
     return examination.fact("subscription", ask)
@@ -147,6 +150,18 @@ def within_subscription(examination: Examination) -> None:
         return
     if found is None:
         raise NotSeen("the subscription is not there, or not for this sign-in")
+
+
+def settled(examination: Examination) -> None:
+    """Raises NotSeen where the configured subscription, tenant or identity is wrong itself: what is held against it would be
+    called wrong, and is not."""
+    within_subscription(examination)
+    tenant = ""
+    with suppress(NotLetIn, NotSeen):
+        tenant = str((subscription(examination) or {}).get("tenantId") or "")
+    wrong = tenant and tenant.lower() != examination.environment.azure.tenant_id.lower()
+    if wrong or wrong_ids(examination):
+        raise NotSeen("the configured tenant or identity is wrong itself")
 
 
 def resource(examination: Examination, resource_id: str, api_version: str) -> Json | None:
