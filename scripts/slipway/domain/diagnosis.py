@@ -37,17 +37,21 @@ class Unknown:
 
 @dataclass(frozen=True, kw_only=True)
 class Diagnosis:
-    """Everything that a doctor found of one environment. `looked_at`: the titles of what was looked at, to the end or not."""
+    """Everything that a doctor found of one environment. `looked_at`: the titles of what was looked at, to the end or not.
+
+    `blind`: the titles of what was not seen, and without which nothing can be said of all the rest.
+    """
 
     environment: str
     findings: tuple[Finding, ...]
     unknown: tuple[Unknown, ...]
     looked_at: tuple[str, ...]
+    blind: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
-        """Whether nothing that was seen stops a release."""
-        return not self.errors
+        """Whether enough was seen, and nothing of it stops a release."""
+        return not self.errors and not self.blind
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -58,8 +62,13 @@ class Diagnosis:
         return tuple(finding for finding in self.findings if finding.severity == "warning")
 
 
-def diagnosis(environment: str, looked_at: Iterable[str], said: Iterable[Finding | Unknown]) -> Diagnosis:
-    """Sorts what the checks said: errors first, then by id and text; the same thing said twice counts once."""
+def diagnosis(
+    environment: str, looked_at: Iterable[str], said: Iterable[Finding | Unknown], *, needed: Iterable[str] = ()
+) -> Diagnosis:
+    """Sorts what the checks said: errors first, then by id and text; the same thing said twice counts once.
+
+    needed: titles of checks that must have seen something.
+    """
     findings: set[Finding] = set()
     unknown: set[Unknown] = set()
     for one in said:
@@ -72,7 +81,16 @@ def diagnosis(environment: str, looked_at: Iterable[str], said: Iterable[Finding
         findings=tuple(sorted(findings, key=lambda one: (one.severity != "error", one.id, one.what))),
         unknown=tuple(sorted(unknown, key=lambda one: (one.what, one.reason))),
         looked_at=tuple(looked_at),
+        blind=tuple(title for title in needed if title in {one.what for one in unknown}),
     )
+
+
+def by_reason(unknown: Iterable[Unknown]) -> list[tuple[str, list[str]]]:
+    """What was not seen, by the reason: one reason hides many things."""
+    groups: dict[str, list[str]] = {}
+    for one in unknown:
+        groups.setdefault(one.reason, []).append(one.what)
+    return list(groups.items())
 
 
 def as_data(found: Diagnosis) -> dict[str, Any]:

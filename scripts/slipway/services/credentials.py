@@ -48,6 +48,13 @@ _ENTRA_ERROR = re.compile(r"AADSTS\d+:[^\r\n]*")
 _ENDED = re.compile(r"AADSTS(?:700082|700084|70043|70044|50173|50076|50078|50079|50089|50132|50133):")
 
 
+_FOR_PEOPLE = "Sign in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET."
+_FOR_STEPS = (
+    "This is a step of a pipeline: it signs in where it is an AzureCLI@2 whose service connection has workload identity "
+    "federation. One with a secret has not, until somebody converts it: doctor.py, asked by a person, says what it is."
+)
+
+
 class SignInFailed(AuthenticationError):
     """No token: nothing else that needs this identity can work either."""
 
@@ -69,8 +76,11 @@ class Credential:
     cache. Safe to use from several threads. Raises SignInFailed with a readable text, SignInUnreachable where no answer came.
     """
 
-    def __init__(self, source: Source, *, who: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, source: Source, *, who: str, clock: Callable[[], float] = time.time, advice: str = _FOR_PEOPLE
+    ) -> None:
         self._source = source
+        self._advice = advice
         self._clock = clock
         self._lock = threading.Lock()
         self._tokens: dict[tuple[str, ...], AccessToken] = {}
@@ -149,7 +159,7 @@ class Credential:
         tried = "".join(f"\n  {name}: {why}" for name, why in _TRIED.findall(message))
         return SignInFailed(
             f"{what}no sign-in was found.{scrub(tried)}" if tried else what + scrub(message, 600),
-            next_step="Sign in (az login), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET.",
+            next_step=self._advice,
         )
 
 
@@ -166,7 +176,10 @@ def credential(variables: Mapping[str, str], *, clock: Callable[[], float] = tim
         return _of_github(variables, clock)
     from azure.identity import DefaultAzureCredential
 
-    return Credential(DefaultAzureCredential(**TRANSPORT), who="the identity found on this machine", clock=clock)
+    advice = _FOR_STEPS if variables.get("TF_BUILD", "").lower() == "true" else _FOR_PEOPLE
+    return Credential(
+        DefaultAzureCredential(**TRANSPORT), who="the identity found on this machine", clock=clock, advice=advice
+    )
 
 
 def _hush() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from slipway.command import Context, run_step
+from slipway.errors import saying
 from slipway.services.credentials import Credential, credential
 from slipway.services.databricks import connect
 from slipway.services.resource_manager.groups import Resources
@@ -25,6 +26,9 @@ from slipway.steps.bootstrap.subscription import (
 )
 from slipway.steps.bootstrap.workspace import ensure_factory_member, ensure_members, ensure_root
 from slipway.steps.bootstrap.workspace_resource import ensure_workspace
+
+NOTHING = "Nothing was changed."
+GOING_ON = "What has a + above is done, but perhaps the last; the same command goes on from there."
 
 
 def main() -> int:
@@ -46,10 +50,18 @@ def bootstrap_environment(context: Context) -> None:
     resources = Resources(identity, context.environment.azure.subscription_id)
     create = getattr(context.arguments, "workspace", None) == "create"
     with context.log.section("Subscription"):
-        check_subscription(context, resources)
+        with saying(NOTHING):
+            check_subscription(context, resources)
         namespaces = (*NAMESPACES, *((WORKSPACES,) if create else ()))
         registered = register_providers(context, resources, report, namespaces)
         check_names(context, resources, report, registered)
+    with saying(NOTHING if context.what_if else GOING_ON):
+        _parts(context, identity, resources, report, create=create)
+    conclude(context, report)
+
+
+def _parts(context: Context, identity: Credential, resources: Resources, report: Report, *, create: bool) -> None:
+    """One part after the other; none is left out for another's being refused."""
     state = _state(context, identity, resources, report)
     with context.log.section("Release identity"):
         known = _identity(context, resources, report, state=state)
@@ -63,7 +75,6 @@ def bootstrap_environment(context: Context) -> None:
         found = ensure_workspace(context, identity, resources, report, create=create)
         if found is not None:
             _workspace(found, identity, resources, report, factory=factory, missing=missing)
-    conclude(context, report)
 
 
 def _state(context: Context, identity: Credential, resources: Resources, report: Report) -> bool:
@@ -83,7 +94,7 @@ def _identity(context: Context, resources: Resources, report: Report, *, state: 
     name = context.environment.azure.release_identity.name
     if state or name is None:
         return ensure_identity(context, resources, report)
-    report.wait(context, f"{name}, user-assigned, when the group of the state is there")
+    report.wait(context, f"{name}, user-assigned, once the state storage is done")
     return None
 
 
@@ -98,11 +109,11 @@ def _resources(
         if context.what_if or (not missing and there and state):
             ensure_roles(context, resources, report, new=missing or not (there and state))
         else:
-            report.wait(context, "its roles, when it, the group and the state storage are there")
+            report.wait(context, "its roles, once it, the group and the state storage are done")
     with context.log.section(f"Data factory {factory}"):
         if there:
             return make_factory(context, identity, resources, report)
-        report.wait(context, f"{factory}, when {azure.resource_group} is there")
+        report.wait(context, f"{factory}, once {azure.resource_group} is there")
         return False
 
 
@@ -115,9 +126,9 @@ def _workspace(
         ensure_members(context, workspace, report)
         ensure_root(context, workspace, report)
     else:
-        report.wait(context, "the release identity and its rights on the root folder, when it is there")
+        report.wait(context, "the release identity and its rights on the root folder, once the identity is there")
     if factory:
         ensure_factory_member(context, workspace, resources, report)
     else:
         name = context.environment.resources.data_factory
-        report.wait(context, f"the identity of data factory {name} joins the workspace, when it is there")
+        report.wait(context, f"the identity of data factory {name} joins the workspace, once the factory is there")

@@ -19,6 +19,12 @@ def file_of(root: Path, environment: str, path: str) -> str:
     return own if look_up(found, path)[0] else DEFAULTS
 
 
+def configure_command(environment: str, key: str, value: str) -> str:
+    """The command that gives a key another value: of this environment alone, or, of the state, of all that share it."""
+    where = "" if key.startswith("azure.state.") else f" --environment {environment}"
+    return f"python scripts/configure.py{where} --set {key}={value}"
+
+
 def write_values(root: Path, file: str, values: Mapping[str, Any]) -> None:
     """Sets values by key path in one file, which is replaced at once. Raises NotPossible, and then nothing is written."""
     if (root / "release.json").exists():

@@ -13,15 +13,17 @@ from slipway.domain import clone
 from slipway.domain.claim import ends
 from slipway.domain.environment import load_all
 from slipway.domain.state import STATE_BLOB, State, read_state
-from slipway.errors import Conflict, NotBootstrapped, NotPossible, UsageError, saying
-from slipway.services.credentials import credential
+from slipway.errors import AuthenticationError, Conflict, NotBootstrapped, NotPossible, UsageError, saying
+from slipway.services.credentials import SignInFailed, credential
 from slipway.services.databricks import Workspace, connect
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.tenancy import own_subscription
 from slipway.services.storage import StateStore
 from slipway.steps.bootstrap.report import counted
+from slipway.steps.bootstrap.state import account_id
 from slipway.steps.deploy_resources import factory_id
 from slipway.steps.removal.azure import (
+    DATA_ROLE,
     look_at_federation,
     look_at_group,
     look_at_shared,
@@ -125,6 +127,11 @@ def _state(context: Context, store: StateStore) -> State | None:
         found = store.read(STATE_BLOB)
     except NotBootstrapped:
         return None
+    except SignInFailed:
+        raise
+    except AuthenticationError as error:
+        error.next_step += f"\n{_data_role(context)}"
+        raise
     if found is None:
         return None
     state = read_state(found[0], app=context.environment.app, environment=context.environment.name)
@@ -136,6 +143,13 @@ def _state(context: Context, store: StateStore) -> State | None:
             next_step="Wait for it, or cancel it, then run this again.",
         )
     return state
+
+
+def _data_role(context: Context) -> str:
+    """The command for the role that reads the state: an Owner has no rights on blobs."""
+    place = account_id(context.environment)
+    command = f"az role assignment create --assignee <you> --role '{DATA_ROLE}' --scope {place}"
+    return f"It takes {DATA_ROLE}, also of an Owner: {command}"
 
 
 def _connections(context: Context) -> tuple[str | None, set[str]]:

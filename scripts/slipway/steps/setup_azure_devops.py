@@ -14,7 +14,7 @@ from slipway.command import ROOT, Context, default_release, new_parser, run_guar
 from slipway.domain.devops import Listed, listed_environments, wanted_pipelines
 from slipway.domain.environment import AzureDevOps as Place
 from slipway.domain.environment import load_environment
-from slipway.errors import UsageError
+from slipway.errors import UsageError, saying
 from slipway.log import Log
 from slipway.services.azure_devops import of_person
 from slipway.services.credentials import Credential, credential
@@ -105,8 +105,9 @@ def _project(
     devops = of_person(organization, project, identity)
     first = environments[0][1]
     with log.section(f"Project {project} of {organization}"):
-        found = devops.get_project()
-        log.info(f"  signed in as {devops.caller().get('providerDisplayName')}")
+        with saying("Nothing was changed."):
+            found = devops.get_project()
+            log.info(f"  signed in as {devops.caller().get('providerDisplayName')}")
         resources = Resources(identity, first.environment.azure.subscription_id)
         work = Work(devops=devops, project=found, resources=resources, report=report)
         known = devops.pipelines()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.domain.diagnosis import Finding, Severity, Unknown, as_data, diagnosis, grouped
+from slipway.domain.diagnosis import Finding, Severity, Unknown, as_data, by_reason, diagnosis, grouped
 
 
 def finding(name: str, severity: Severity = "error") -> Finding:
@@ -19,6 +19,18 @@ def test_only_an_error_stops_a_release() -> None:
     unseen = Unknown(what="the lock", reason="it may not be read")
     assert diagnosis("dev", [], [finding("state.lock", "warning"), unseen]).ready
     assert not diagnosis("dev", [], [finding("state.lock")]).ready
+
+
+def test_who_sees_too_little_is_not_told_that_all_is_well() -> None:
+    unseen = [Unknown(what=what, reason="it may not be read") for what in ("the workspace", "the lock")]
+    found = diagnosis("dev", [], unseen, needed=["the resource group", "the workspace"])
+    assert (found.ready, found.blind) == (False, ("the workspace",))
+    assert diagnosis("dev", [], [Unknown(what="the lock", reason="x")], needed=["the workspace"]).ready
+
+
+def test_one_reason_for_many_things_is_said_once() -> None:
+    said = [Unknown(what="a", reason="x"), Unknown(what="b", reason="y"), Unknown(what="c", reason="x")]
+    assert by_reason(said) == [("x", ["a", "c"]), ("y", ["b"])]
 
 
 def test_groups_are_in_the_order_of_the_report() -> None:

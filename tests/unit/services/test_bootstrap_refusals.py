@@ -96,14 +96,34 @@ def test_names_of_somebody_else_end_it_before_anything_is_made(nothing: Wire, st
     with pytest.raises(NotPossible, match="3 names of dev") as caught:
         bootstrap_environment(step.context())
     assert nothing.writes() == []
-    for key in ("azure.state.storage_account", "resources.storage_account", "resources.key_vault"):
+    for key in ("resources.storage_account", "resources.key_vault"):
         assert f"configure.py --environment dev --set {key}=" in caught.value.next_step
+    # All environments share the state, so its name is that of the defaults.
+    assert "configure.py --set azure.state.storage_account=" in caught.value.next_step
+
+
+def test_who_may_not_see_the_groups_is_not_told_that_their_names_are_other_peoples(nothing: Wire, step: Step) -> None:
+    nothing.on("POST", "/checkNameAvailability", TAKEN)
+    nothing.on("GET", r"/resourcegroups/[^/]*\?", NO_RIGHT)
+    with pytest.raises(AuthenticationError) as caught:
+        bootstrap_environment(step.context())
+    assert "look whether names of dev are free" in caught.value.next_step
+    assert "configure.py" not in caught.value.next_step
+
+
+def test_a_factorys_name_that_somebody_else_has_is_told_with_its_mend(nothing: Wire, step: Step) -> None:
+    error = {"code": "DataFactoryNameInUse", "message": "The specified resource name is already in use."}
+    nothing.on("PUT", "/deployments/slipway-dev-factory", Answer(400, {"error": error}))
+    nothing.on("GET", "/deployments/slipway-dev-factory/operations", Answer(body={"value": []}))
+    with pytest.raises(SlipwayError) as caught:
+        bootstrap_environment(step.context())
+    assert "configure.py --environment dev --set resources.data_factory=<another name>" in caught.value.next_step
 
 
 def test_a_vault_that_was_deleted_can_be_recovered(nothing: Wire, step: Step) -> None:
     nothing.on("POST", "/Microsoft.KeyVault/checkNameAvailability", TAKEN)
     nothing.on("GET", DELETED, Answer(body={"name": "kv-bikeshare-dev"}))
-    with pytest.raises(NotPossible, match="1 names of dev") as caught:
+    with pytest.raises(NotPossible, match="One name of dev") as caught:
         bootstrap_environment(step.context())
     assert "az keyvault recover --name kv-bikeshare-dev --subscription" in caught.value.next_step
 
@@ -224,6 +244,14 @@ def test_a_connection_that_is_refused_is_named_with_its_command(everything: Wire
         "az identity federated-credential create --name slipway-dev --identity-name id-bikeshare-release "
         f"--resource-group rg-bikeshare-state --issuer {ISSUER} --subject {SUBJECT}"
     ) in caught.value.next_step
+
+
+def test_a_connection_with_a_secret_gets_no_credential(everything: Wire, step: Step) -> None:
+    connection = {"id": "1", "name": "slipway-dev", "type": "azurerm", "authorization": {"scheme": "ServicePrincipal"}}
+    everything.on("GET", r"dev\.azure\.com/.*/endpoints", Answer(body={"count": 1, "value": [connection]}))
+    bootstrap_environment(step.context())
+    assert "Service connection slipway-dev signs in with a secret" in step.text
+    assert everything.writes() == []
 
 
 @pytest.mark.parametrize("answer", [Answer(203, b"<html>sign in"), Answer(404, {"message": "no project"})])

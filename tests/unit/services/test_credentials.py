@@ -72,6 +72,17 @@ def test_by_hand_whatever_is_there() -> None:
     assert "machine" in credential({"PATH": "/bin"}).who
 
 
+def test_a_step_of_a_pipeline_is_not_told_to_log_in(monkeypatch: pytest.MonkeyPatch, moment: Moment) -> None:
+    nothing = ClientAuthenticationError(
+        "DefaultAzureCredential failed to retrieve a token.\n\tAzureCliCredential: no az"
+    )
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", lambda **_: Source(moment, nothing))
+    for variables, expected in (({"TF_BUILD": "True"}, "workload identity federation"), ({}, "az login")):
+        with pytest.raises(AuthenticationError) as caught:
+            credential(variables).get_token("a")
+        assert expected in caught.value.next_step
+
+
 @pytest.mark.parametrize(
     ("message", "said", "not_said"),
     [

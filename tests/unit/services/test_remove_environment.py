@@ -70,6 +70,17 @@ def test_a_workspace_that_refuses_stops_it_before_anything_is_removed(left: Wire
     assert left.writes() == []
 
 
+def test_an_owner_without_rights_on_blobs_is_told_the_role(left: Wire, step: Step) -> None:
+    left.on(
+        "GET", r"blob\.core\.windows\.net", Answer(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})
+    )
+    with pytest.raises(AuthenticationError) as caught:
+        remove_environment.run(asked(step, yes="dev"))
+    assert caught.value.changed == "Nothing was removed."
+    assert "az role assignment create --assignee <you> --role 'Storage Blob Data Contributor'" in caught.value.next_step
+    assert left.writes() == []
+
+
 def test_production_takes_a_word_more(left: Wire, step: Step) -> None:
     environment = dataclasses.replace(step.context().environment, production=True)
     context = dataclasses.replace(asked(step, yes="dev"), environment=environment)

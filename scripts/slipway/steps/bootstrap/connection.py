@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slipway.command import Context
 from slipway.domain.devops import is_federated, issuer_and_subject, listed_environments
 from slipway.errors import NotPossible, SlipwayError
@@ -22,29 +24,34 @@ def ensure_connection(context: Context, identity: Credential, resources: Resourc
     """
     if context.environment.azure.release_identity.name is None:
         return
-    federation = _federation(context, identity)
-    if federation is None:
+    name = _connection_name(context)
+    found = None if name is None else _found(context, identity, name)
+    if name is None or found is None:
         context.log.info(f"  {_SETUP} makes the service connection, and lets it sign in as the identity.")
         return
+    if not is_federated(found):
+        context.log.info(f"  Service connection {name} signs in with a secret; {_SETUP} says how it does without.")
+        return
+    issuer, subject = issuer_and_subject(found)
+    if not issuer or not subject:
+        context.log.info(f"  {_SETUP} lets service connection {name} sign in as the identity.")
+        return
+    federation = Federation(connection=name, issuer=issuer, subject=subject)
     with report.part(context, _refusal(context, federation)):
         if ensure_federation(context, resources, federation):
             report.done.append(f"federated credential of {federation.connection}")
 
 
-def _federation(context: Context, identity: Credential) -> Federation | None:
-    """What the tokens of the environment's connection say; None where there is no such connection, or it is not shown."""
-    place, name = context.environment.azure_devops, _connection_name(context)
-    if place is None or name is None:
+def _found(context: Context, identity: Credential, name: str) -> dict[str, Any] | None:
+    """The environment's connection; None where there is none, or it is not shown."""
+    place = context.environment.azure_devops
+    if place is None:
         return None
     try:
-        found = of_person(place.organization, place.project, identity).connection(name)
+        return of_person(place.organization, place.project, identity).connection(name)
     except SlipwayError as error:
         context.log.info(f"  Service connection {name} was not looked at: {error.what}")
         return None
-    if found is None or not is_federated(found):
-        return None
-    issuer, subject = issuer_and_subject(found)
-    return Federation(connection=name, issuer=issuer, subject=subject) if issuer and subject else None
 
 
 def _connection_name(context: Context) -> str | None:

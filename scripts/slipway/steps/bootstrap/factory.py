@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 from slipway.command import Context
-from slipway.errors import AuthenticationError
+from slipway.errors import AuthenticationError, SlipwayError
 from slipway.services.credentials import Credential
 from slipway.services.resource_manager.deployments import Deployment, Deployments
 from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.template_lines import read_template
 from slipway.steps.bootstrap.report import Refusal, Report, az
+from slipway.steps.configuration_files import configure_command
 from slipway.steps.deploy_resources import FACTORY_API, deployment_name, factory_id, tags
 
 TEMPLATE = "arm/factory.json"
@@ -45,7 +46,15 @@ def make_factory(context: Context, identity: Credential, resources: Resources, r
                 template=read_template(context.root / TEMPLATE, TEMPLATE),
                 parameters=parameters,
             )
-            Deployments(identity, environment.azure.subscription_id).deploy(deployment)
+            try:
+                Deployments(identity, environment.azure.subscription_id).deploy(deployment)
+            except AuthenticationError:
+                raise
+            except SlipwayError as error:
+                # Nobody can be asked beforehand whether a factory's name is free.
+                other = configure_command(environment.name, "resources.data_factory", "<another name>")
+                error.next_step += f"\nIf the name {name} is somebody else's: {other}"
+                raise
         report.done.append(f"data factory {name}")
         return not context.what_if
     return False

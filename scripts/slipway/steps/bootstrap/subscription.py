@@ -18,7 +18,8 @@ from slipway.services.resource_manager.subscription import (
     registration_of,
 )
 from slipway.services.resource_manager.tenancy import own_subscription
-from slipway.steps.bootstrap.report import Refusal, Report, again, az
+from slipway.steps.bootstrap.report import Refusal, Report, again, az, counted
+from slipway.steps.configuration_files import configure_command
 
 NAMESPACES = ("Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.DataFactory", "Microsoft.ManagedIdentity")
 WORKSPACES = "Microsoft.Databricks"
@@ -108,7 +109,7 @@ def check_names(context: Context, resources: Resources, report: Report, register
         return
     lines = [f"  - {one.key}: {one.name}: {one.why}\n      {one.mend}" for one in taken]
     raise NotPossible(
-        f"{len(taken)} names of {environment.name} can't be had: Azure has each of them only once.",
+        f"{counted(len(taken), 'name').capitalize()} of {environment.name} can't be had: Azure has each name only once.",
         changed="Nothing was made.",
         next_step="\n".join(lines),
     )
@@ -139,11 +140,13 @@ def _taken(environment: Environment, resources: Resources, registered: frozenset
             continue
         if (found := availability(resources, kind, name)).free:
             continue
+        for group in groups:  # who may not see them would take the environment's own names for other people's
+            resources.group_exists(group)
         if kind == VAULT and is_deleted_vault(resources, azure.location, name):
             why = "this subscription deleted that vault, and keeps it and its name for its days of retention"
             mend = az("keyvault", "recover", name=name, subscription=azure.subscription_id)
         else:
             why = found.why
-            mend = f"python scripts/configure.py --environment {environment.name} --set {key}=<another name>"
+            mend = configure_command(environment.name, key, "<another name>")
         taken.append(Taken(key=key, name=name, why=why, mend=mend))
     return taken

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from slipway.command import Context, run_step
-from slipway.domain.diagnosis import Diagnosis, Finding, as_data, diagnosis, grouped
-from slipway.errors import NotPossible
+from slipway.domain.diagnosis import Diagnosis, Finding, as_data, by_reason, diagnosis, grouped
+from slipway.errors import AuthenticationError, NotPossible, saying
 from slipway.services.credentials import credential
 from slipway.services.databricks import connect
 from slipway.services.resource_manager.reading import Reader
+from slipway.steps.doctor import azure, workspace
 from slipway.steps.doctor.examination import Check, Examination, examine
 
 SUBJECTS = (
@@ -23,6 +24,8 @@ SUBJECTS = (
     *("runners", "compute", "quota", "network", "clock"),
 )
 """The modules of slipway.steps.doctor, in the order in which their checks begin."""
+NEEDED = (azure.GROUP, workspace.MEMBER)
+"""Titles of the checks by which a person's rights are told: who does not see these two sees next to nothing."""
 
 
 def main() -> int:
@@ -37,13 +40,20 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(context: Context) -> None:
-    """Raises NotPossible where something that was found stops a release."""
-    found = diagnose(context)
+    """Raises NotPossible where something that was found stops a release, AuthenticationError where next to nothing was seen."""
+    with saying("Nothing was changed."):
+        found = diagnose(context)
     if context.arguments.json:
         context.log.result(json.dumps(as_data(found), indent=1, ensure_ascii=False))
     else:
         show(context, found)
-    if not found.ready:
+    if found.blind and not found.errors:
+        raise AuthenticationError(
+            f"This identity sees too little to say whether {found.environment} is ready: not {' nor '.join(found.blind)}.",
+            changed="Nothing was changed.",
+            next_step="Ask as somebody who does: a Reader of the resource group, and a member of the workspace (az login).",
+        )
+    if found.errors:
         count = len(found.errors)
         raise NotPossible(
             f"{found.environment} is not ready for a release: {count} thing{'s' * (count != 1)} to mend.",
@@ -62,7 +72,9 @@ def diagnose(context: Context) -> Diagnosis:
         short=context.arguments.short,
     )
     checks = [check for check in all_checks(examination) if check.short or not examination.short]
-    return diagnosis(context.environment.name, [check.title for check in checks], examine(checks))
+    # A release goes on with what its identity sees; a person is to know that they see too little.
+    needed = () if examination.short else NEEDED
+    return diagnosis(context.environment.name, [check.title for check in checks], examine(checks), needed=needed)
 
 
 def all_checks(examination: Examination) -> list[Check]:
@@ -80,13 +92,22 @@ def show(context: Context, found: Diagnosis) -> None:
         log.info(f"\n{title}")
         for finding in findings:
             _show(context, finding)
-    for one in found.unknown:
-        log.info(f"\n? Not seen: {one.what}. {_sentence(one.reason)}")
-    count = len(found.looked_at)
-    if not found.findings:
-        log.info(f"\nNothing is missing or wrong in {found.environment}: {count} things were looked at.")
-    elif found.ready:
-        log.info(f"\nNothing of this keeps {found.environment} from being released to: {count} things were looked at.")
+    for reason, things in by_reason(found.unknown):
+        log.info(f"\n? Not seen: {', '.join(things)}. {_sentence(reason)}")
+    if found.ready:
+        log.info(f"\n{_verdict(found)}")
+
+
+def _verdict(found: Diagnosis) -> str:
+    """The last sentence, where nothing stops a release."""
+    count = f"{len(found.looked_at)} things were looked at"
+    if found.findings:
+        return f"Nothing of this keeps {found.environment} from being released to: {count}."
+    if found.unknown:
+        return (
+            f"Nothing that was seen is missing or wrong in {found.environment}: {count}, {len(found.unknown)} not seen."
+        )
+    return f"Nothing is missing or wrong in {found.environment}: {count}."
 
 
 def _sentence(text: str) -> str:

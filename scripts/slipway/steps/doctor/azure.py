@@ -11,6 +11,7 @@ from slipway.services.resource_manager.reading import NotLetIn
 from slipway.steps.doctor import facts
 from slipway.steps.doctor.examination import Check, Examination, Said
 
+GROUP = "the resource group"
 OWNER = "an Owner of the subscription"
 # What a release deploys and bootstrap makes.
 PROVIDERS = (
@@ -29,7 +30,7 @@ def checks(examination: Examination) -> list[Check]:
             Check(title=f"resource provider {namespace}", look=partial(_provider, examination, namespace))
             for namespace in PROVIDERS
         ),
-        Check(title="the resource group", look=partial(_group, examination)),
+        Check(title=GROUP, look=partial(_group, examination)),
         Check(title="locks on the resource group", look=partial(_locks, examination)),
     ]
 

@@ -15,6 +15,7 @@ from slipway.errors import SlipwayError
 from slipway.services.credentials import Credential, SignInFailed
 from slipway.services.databricks import Workspace
 from slipway.services.resource_manager.reading import Reader
+from slipway.steps.configuration_files import configure_command
 
 T = TypeVar("T")
 Said = Finding | Unknown
@@ -77,7 +78,7 @@ class Examination:
 
     def configure(self, key: str, value: str) -> str:
         """The mend that gives a key of the configuration another value."""
-        return f"python scripts/configure.py --environment {self.environment.name} --set {key}={value}"
+        return configure_command(self.environment.name, key, value)
 
 
 def examine(checks: Sequence[Check]) -> list[Said]:

@@ -14,13 +14,14 @@ from slipway.steps.doctor import facts, people
 from slipway.steps.doctor.examination import Check, Examination, NotSeen, Said
 from slipway.steps.doctor.people import ADMIN
 
+MEMBER = "the workspace"
 _LEVELS = ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE")
 
 
 def checks(examination: Examination) -> list[Check]:
     return [
         Check(title="the workspace's Azure resource", look=partial(_resource, examination), short=False),
-        Check(title="the workspace", look=partial(_member, examination)),
+        Check(title=MEMBER, look=partial(_member, examination)),
         Check(title="the root folder", look=partial(_root, examination)),
         Check(title="groups that read", look=partial(_readers, examination), short=False),
         Check(title="the secret scope", look=partial(_scope, examination)),
