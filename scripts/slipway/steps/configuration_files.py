@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from slipway.domain.configuration import look_up, parse
-from slipway.domain.environment import DEFAULTS, FOLDER
+from slipway.domain.environment import DEFAULTS, FOLDER, Environment, load_all
 from slipway.domain.yaml_edit import set_value
-from slipway.errors import NotPossible
+from slipway.errors import ConfigurationError, NotPossible
 
 
 def file_of(root: Path, environment: str, path: str) -> str:
@@ -23,6 +23,21 @@ def configure_command(environment: str, key: str, value: str) -> str:
     """The command that gives a key another value: of this environment alone, or, of the state, of all that share it."""
     where = "" if key.startswith("azure.state.") else f" --environment {environment}"
     return f"python scripts/configure.py{where} --set {key}={value}"
+
+
+def file_for(root: Path, environment: Environment, path: str, thing: Callable[[Environment], object]) -> str:
+    """Where to write the value at a key path that belongs to `thing`, a workspace or an identity: as `file_of`; but the
+    environment's own file where another environment that takes the value from the defaults has another such thing."""
+    file = file_of(root, environment.name, path)
+    if file != DEFAULTS:
+        return file
+    own = f"{FOLDER}/{environment.name}.yml"
+    try:
+        others = [one for one in load_all(root) if one.name != environment.name]
+    except ConfigurationError:  # of another environment: what it takes from the defaults is not known
+        return own
+    wrong = any(thing(one) != thing(environment) and file_of(root, one.name, path) == DEFAULTS for one in others)
+    return own if wrong else DEFAULTS
 
 
 def write_values(root: Path, file: str, values: Mapping[str, Any]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slipway.command import Context
-from slipway.domain.environment import load_environment
+from slipway.domain.environment import Environment, load_environment
 from slipway.services.resource_manager.groups import Resources, has_role
 from slipway.services.resource_manager.identities import Identities, UserIdentity
 from slipway.steps.bootstrap.report import Refusal, Report, az
 from slipway.steps.bootstrap.state import account_id, shared_tags
-from slipway.steps.configuration_files import file_of, write_values
+from slipway.steps.configuration_files import file_for, write_values
 
 SECTION = "azure.release_identity"
 
@@ -59,7 +59,7 @@ def _configured(context: Context, found: UserIdentity, report: Report) -> Contex
         return context
     environment = context.environment.name
     # An environment with ids or a name of its own has an identity of its own.
-    file = file_of(context.root, environment, SECTION)
+    file = file_for(context.root, context.environment, SECTION, _place)
     context.log.info(f"~ {file}: {SECTION}.client_id is {found.client_id}, object_id {found.object_id}")
     report.done.append(f"{SECTION} in {file}")
     if context.what_if:
@@ -68,6 +68,11 @@ def _configured(context: Context, found: UserIdentity, report: Report) -> Contex
     write_values(context.root, file, values)
     context.log.warning(f"{file} was changed: commit this. Releases read the identity's ids from it.")
     return replace(context, environment=load_environment(context.root, environment))
+
+
+def _place(environment: Environment) -> tuple[str, str, str | None]:
+    azure = environment.azure
+    return azure.subscription_id, azure.state.resource_group.lower(), azure.release_identity.name
 
 
 def ensure_roles(context: Context, resources: Resources, report: Report, *, new: bool) -> None:

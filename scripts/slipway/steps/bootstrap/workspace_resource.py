@@ -19,7 +19,7 @@ from slipway.services.resource_manager.groups import Resources
 from slipway.services.resource_manager.template_lines import read_template
 from slipway.steps.bootstrap.report import Refusal, Report, again
 from slipway.steps.bootstrap.state import shared_tags
-from slipway.steps.configuration_files import file_of, write_values
+from slipway.steps.configuration_files import file_for, write_values
 from slipway.steps.deploy_resources import deployment_name
 
 TEMPLATE = "arm/workspace.json"
@@ -113,7 +113,9 @@ def _addressed(context: Context, found: Mapping[str, Any], report: Report) -> Co
         context.log.info(f"= {name} is there")
         return context
     environment = context.environment.name
-    file = file_of(context.root, environment, HOST)
+    file = file_for(
+        context.root, context.environment, HOST, lambda one: (one.databricks.workspace_resource_id or "").lower()
+    )
     context.log.info(f"~ {file}: {HOST} is {host}")
     report.done.append(f"{HOST} in {file}")
     if context.what_if:
