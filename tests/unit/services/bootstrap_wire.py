@@ -107,7 +107,8 @@ def everything_is_there(wire: Wire) -> Wire:
     """As a bootstrap leaves it."""
     nothing_is_there(wire)
     wire.on("GET", r"/resourcegroups/[^/]*\?", Answer(body={"location": "westeurope"}))
-    named = [{"name": name} for name in ("stbikesharestate", "stbikesharedev", "kv-bikeshare-dev")]
+    made = {"id": "x", "tags": {"slipway_app": "bikeshare"}}
+    named = [{"name": name} | made for name in ("stbikesharestate", "stbikesharedev", "kv-bikeshare-dev")]
     wire.on("GET", r"/resourceGroups/[^/]*/resources\?", Answer(body={"value": named}))
     lock = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-state/providers/Microsoft.Authorization/locks/by-others"
     locked = {"id": lock, "name": "by-others", "properties": {"level": "CanNotDelete"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.unit.services.bootstrap_wire import (
     access,
     everything_is_there,
     nothing_is_there,
+    what_if,
     workspace,
     writing,
 )
@@ -122,10 +124,36 @@ def test_a_factorys_name_that_somebody_else_has_is_told_with_its_mend(nothing: W
 
 def test_a_vault_that_was_deleted_can_be_recovered(nothing: Wire, step: Step) -> None:
     nothing.on("POST", "/Microsoft.KeyVault/checkNameAvailability", TAKEN)
-    nothing.on("GET", DELETED, Answer(body={"name": "kv-bikeshare-dev"}))
+    vault = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-dev/providers/Microsoft.KeyVault/vaults/kv-bikeshare-dev"
+    nothing.on("GET", DELETED, Answer(body={"name": "kv-bikeshare-dev", "properties": {"vaultId": vault}}))
     with pytest.raises(NotPossible, match="One name of dev") as caught:
         bootstrap_environment(step.context())
-    assert "az keyvault recover --name kv-bikeshare-dev --subscription" in caught.value.next_step
+    # Its group went with it, and a vault comes back only into its group.
+    assert re.search(r"az group create --tags slipway_app=\S+ .* && az keyvault recover", caught.value.next_step)
+
+
+def test_a_vault_of_others_that_was_deleted_is_left_alone(nothing: Wire, step: Step) -> None:
+    nothing.on("POST", "/Microsoft.KeyVault/checkNameAvailability", TAKEN)
+    vault = f"{SUBSCRIPTION}/resourceGroups/theirs/providers/Microsoft.KeyVault/vaults/kv-bikeshare-dev"
+    nothing.on("GET", DELETED, Answer(body={"name": "kv-bikeshare-dev", "properties": {"vaultId": vault}}))
+    with pytest.raises(NotPossible) as caught:
+        bootstrap_environment(step.context())
+    assert "recover" not in caught.value.next_step
+    assert "--set resources.key_vault=" in caught.value.next_step
+
+
+@pytest.mark.parametrize("tags", [None, {}, {"slipway_app": "bike"}])
+def test_an_account_of_others_in_the_states_group_is_not_written_over(
+    everything: Wire, step: Step, tags: dict[str, str] | None
+) -> None:
+    account = {"id": "/x/stbikesharestate", "name": "stbikesharestate", "tags": tags}
+    everything.on("GET", r"/resourceGroups/[^/]*/resources\?", Answer(body={"value": [account]}))
+    everything.on("POST", "/whatIf", what_if("Modify"))
+    with pytest.raises(NotPossible) as caught:
+        bootstrap_environment(step.context())
+    assert "--set azure.state.storage_account=" in caught.value.next_step
+    assert "az tag update --tags slipway_app=bikeshare" in caught.value.next_step
+    assert everything.writes() == []
 
 
 NO_RIGHT = Answer(403, {"error": {"code": "AuthorizationFailed", "message": "does not have authorization"}})

@@ -53,18 +53,18 @@ def availability(resources: Resources, kind: str, name: str) -> Availability:
     return Availability(free=answer.get("nameAvailable") is True, why=str(answer.get("message") or ""))
 
 
-def is_deleted_vault(resources: Resources, location: str, name: str) -> bool:
-    """Whether the subscription itself has a vault of that name that was deleted, and keeps it
+def deleted_vault(resources: Resources, location: str, name: str) -> str | None:
+    """The id that a vault had which the subscription itself deleted, and keeps; None where there is no such one
     (https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/get-deleted)."""
     url = f"{_provider(resources, 'Microsoft.KeyVault')}/locations/{location}/deletedVaults/{name}"
     with translated(f"looking whether vault {name} was deleted"):
         try:
-            resources.send("GET", f"{url}?api-version={_CHECKS[VAULT]}")
+            found = resources.send("GET", f"{url}?api-version={_CHECKS[VAULT]}")
         except HttpResponseError as error:
             if error.status_code == 404:
-                return False
+                return None
             raise
-    return True
+    return str((found.get("properties") or {}).get("vaultId") or "")
 
 
 def _provider(resources: Resources, namespace: str) -> str:

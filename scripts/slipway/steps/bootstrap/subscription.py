@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from slipway.command import Context
 from slipway.domain.environment import Environment
@@ -13,13 +14,14 @@ from slipway.services.resource_manager.subscription import (
     STORAGE_ACCOUNT,
     VAULT,
     availability,
-    is_deleted_vault,
+    deleted_vault,
     register,
     registration_of,
 )
 from slipway.services.resource_manager.tenancy import own_subscription
 from slipway.steps.bootstrap.report import Refusal, Report, again, az, counted
 from slipway.steps.configuration_files import configure_command
+from slipway.steps.deploy_resources import tags
 
 NAMESPACES = ("Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.DataFactory", "Microsoft.ManagedIdentity")
 WORKSPACES = "Microsoft.Databricks"
@@ -128,13 +130,13 @@ class Taken:
 def _taken(environment: Environment, resources: Resources, registered: frozenset[str]) -> list[Taken]:
     azure, wanted = environment.azure, environment.resources
     groups = (azure.state.resource_group, azure.resource_group)
-    ours = {str(one["name"]).lower() for group in groups for one in resources.inside(group)}
+    ours = {str(one["name"]).lower(): one for group in groups for one in resources.inside(group)}
     names = {
         "azure.state.storage_account": (STORAGE_ACCOUNT, azure.state.storage_account),
         "resources.storage_account": (STORAGE_ACCOUNT, wanted.storage_account),
         "resources.key_vault": (VAULT, wanted.key_vault),
     }
-    taken: list[Taken] = []
+    taken = list(_account_of_others(environment, ours.get(azure.state.storage_account)))
     for key, (kind, name) in names.items():
         if kind.partition("/")[0] not in registered or name.lower() in ours:
             continue
@@ -142,11 +144,54 @@ def _taken(environment: Environment, resources: Resources, registered: frozenset
             continue
         for group in groups:  # who may not see them would take the environment's own names for other people's
             resources.group_exists(group)
-        if kind == VAULT and is_deleted_vault(resources, azure.location, name):
-            why = "this subscription deleted that vault, and keeps it and its name for its days of retention"
-            mend = az("keyvault", "recover", name=name, subscription=azure.subscription_id)
-        else:
-            why = found.why
-            mend = configure_command(environment.name, key, "<another name>")
+        why, mend = found.why, configure_command(environment.name, key, "<another name>")
+        if kind == VAULT and (former := deleted_vault(resources, azure.location, name)) is not None:
+            why = (
+                f"this subscription deleted that vault ({former}), and keeps it and its name for its days of retention"
+            )
+            if former.lower() == _vault_id(environment).lower():
+                mend = _recover(environment, there=resources.group_exists(azure.resource_group))
         taken.append(Taken(key=key, name=name, why=why, mend=mend))
     return taken
+
+
+def _account_of_others(environment: Environment, found: Mapping[str, Any] | None) -> Iterator[Taken]:
+    """An account of the name that bootstrap did not make for this app: making it again would change what others set there."""
+    if found is None or (found.get("tags") or {}).get("slipway_app") == environment.app:
+        return
+    key, mark = "azure.state.storage_account", f"slipway_app={environment.app}"
+    own = az("tag", "update", "--tags", mark, operation="Merge", resource_id=str(found["id"]))
+    yield Taken(
+        key=key,
+        name=str(found["name"]),
+        why=f"it is there without the tag {mark}, so bootstrap did not make it; where it is for this app alone: {own}",
+        mend=configure_command(environment.name, key, "<another name>"),
+    )
+
+
+def _vault_id(environment: Environment) -> str:
+    azure = environment.azure
+    group = f"/subscriptions/{azure.subscription_id}/resourceGroups/{azure.resource_group}"
+    return f"{group}/providers/Microsoft.KeyVault/vaults/{environment.resources.key_vault}"
+
+
+def _recover(environment: Environment, *, there: bool) -> str:
+    """A vault comes back into the group that it was in, which must be there."""
+    azure, subscription = environment.azure, environment.azure.subscription_id
+    recover = az(
+        *("keyvault", "recover"),
+        name=environment.resources.key_vault,
+        resource_group=azure.resource_group,
+        location=azure.location,
+        subscription=subscription,
+    )
+    if there:
+        return recover
+    marks = (f"{name}={value}" for name, value in tags(environment).items())
+    group = az(
+        *("group", "create", "--tags", *marks),
+        name=azure.resource_group,
+        location=azure.location,
+        subscription=subscription,
+    )
+    return f"{group} && {recover}"

@@ -64,8 +64,7 @@ def _vault(examination: Examination) -> Iterator[Said]:
 
 
 def _deleted(examination: Examination, name: str, properties: facts.Json) -> Finding:
-    """One that was ours comes back with its secrets; another's gives the name free, where it may be purged at all."""
-    azure = examination.environment.azure
+    """One that was ours comes back with its secrets. Another's is left alone, for purging it loses its secrets for ever."""
     why = "A deleted vault keeps its name, so a release can't make one."
     until = properties.get("scheduledPurgeDate")
     what = f"Key Vault {name} was deleted, and is kept until {until}"
@@ -74,11 +73,11 @@ def _deleted(examination: Examination, name: str, properties: facts.Json) -> Fin
             id="names.deleted_vault",
             what=f"{what}.",
             why=why,
-            mend=f"az keyvault recover --name {name} --resource-group {azure.resource_group} --location {azure.location}",
+            mend=_recover(examination, name),
             who="a Contributor of the subscription",
         )
+    mend = examination.configure("resources.key_vault", _free(examination, _VAULT, name, reading.VAULTS))
     if properties.get("purgeProtectionEnabled"):
-        mend = examination.configure("resources.key_vault", _free(examination, _VAULT, name, reading.VAULTS))
         return Finding(
             id="names.deleted_vault_protected",
             what=f"{what}; it lay elsewhere ({properties.get('vaultId')}), and is protected from being purged.",
@@ -88,10 +87,19 @@ def _deleted(examination: Examination, name: str, properties: facts.Json) -> Fin
     return Finding(
         id="names.deleted_vault_elsewhere",
         what=f"{what}; it lay elsewhere ({properties.get('vaultId')}).",
-        why=f"{why} Purging it loses its secrets for ever.",
-        mend=f"az keyvault purge --name {name} --location {azure.location}",
-        who="whoever may purge vaults of the subscription",
+        why=why,
+        mend=mend,
     )
+
+
+def _recover(examination: Examination, name: str) -> str:
+    """The mend that brings a vault back; into its group, which must be there."""
+    environment, azure = examination.environment, examination.environment.azure
+    recover = f"az keyvault recover --name {name} --resource-group {azure.resource_group} --location {azure.location}"
+    if facts.resource(examination, facts.group_id(examination), reading.GROUPS) is not None:
+        return recover
+    marks = f"slipway_app={environment.app} slipway_environment={environment.name}"
+    return f"az group create --name {azure.resource_group} --location {azure.location} --tags {marks} && {recover}"
 
 
 def _there(examination: Examination, resource_id: str, api_version: str) -> bool:
