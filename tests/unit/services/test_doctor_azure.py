@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from slipway.services.credentials import Credential, SignInFailed
 from slipway.services.databricks import Workspace
 from slipway.services.resource_manager.reading import Reader
 from slipway.steps import doctor
-from slipway.steps.doctor import azure, clock
+from slipway.steps.doctor import azure, clock, facts, identities
 from slipway.steps.doctor.examination import Check, Examination, NotSeen, Said, examine
 from tests.unit.services.conftest import Answer, Step, Wire
 
@@ -154,3 +155,73 @@ def test_the_clock_is_held_against_the_services(
     found = examine(clock.checks(examination))
     assert [one.id for one in found if isinstance(one, Finding)] == said
     assert bool([one for one in found if isinstance(one, Unknown)]) == (date == "soon")
+
+
+# -- what a release could do with as well ----------------------------------------------------------------------------
+
+GROUP = "/subscriptions/2c9d8e7f-6a5b-4c3d-8e1f-0a9b8c7d6e5f/resourceGroups/rg-bikeshare-dev"
+OURS = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stbikesharedev"
+OTHERS = f"{GROUP}/providers/Microsoft.Web/sites/of-others"
+
+
+@pytest.fixture
+def group(wire: Wire) -> Wire:
+    """Subscription, group and identity are there."""
+    wire.on("GET", SUBSCRIPTION, Answer(body={"tenantId": TENANT, "state": "Enabled"}))
+    wire.on("GET", r"/resourceGroups/rg-bikeshare-dev\?", Answer(body={"name": "rg-bikeshare-dev"}))
+    wire.on("GET", r"/userAssignedIdentities/", Answer(404, {"error": {"code": "ResourceNotFound", "message": "no"}}))
+    return wire
+
+
+def roles(*held: tuple[str, str]) -> Answer:
+    """Assignments: a role's GUID, and where it was made."""
+    return Answer(
+        body={
+            "value": [
+                {"properties": {"roleDefinitionId": f"/x/{role}", "scope": scope, "principalId": "a-group"}}
+                for role, scope in held
+            ]
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([(facts.OWNER, GROUP)], []),
+        ([(facts.OWNER, "/")], []),
+        ([(facts.OWNER, OURS)], ["error", "error"]),
+        ([(facts.CONTRIBUTOR, GROUP), (facts.USER_ACCESS_ADMINISTRATOR, GROUP.rpartition("/resource")[0])], []),
+        ([("c0ffee00-0000-4000-8000-000000000009", GROUP)], ["warning", "warning"]),
+        ([], ["error", "error"]),
+    ],
+    ids=["owner", "owner above", "owner below", "two", "a role of their own", "none"],
+)
+def test_roles_of_a_group_or_from_above_count_and_unknown_ones_may(
+    examination: Examination, group: Wire, held: list[tuple[str, str]], said: list[str]
+) -> None:
+    group.on("GET", r"/roleAssignments", roles(*held))
+    found = said_by(identities.checks(examination), "roles of the release identity on the group")
+    assert [one.severity for one in found if isinstance(one, Finding)] == said
+
+
+@pytest.mark.parametrize(("place", "said"), [(GROUP, 1), (OURS, 1), (OTHERS, 0)])
+def test_a_lock_on_what_others_have_there_is_no_matter(
+    examination: Examination, group: Wire, place: str, said: int
+) -> None:
+    lock = {
+        "id": f"{place}/providers/Microsoft.Authorization/locks/l",
+        "name": "l",
+        "properties": {"level": "ReadOnly"},
+    }
+    group.on("GET", r"/locks", Answer(body={"value": [lock]}))
+    assert len(said_by(azure.checks(examination), "locks on the resource group")) == said
+
+
+def test_a_pipeline_whose_token_says_nothing_is_not_called_somebody_else(
+    examination: Examination, group: Wire, step: Step
+) -> None:
+    context = step.context(arguments={"short": True}, variables={"TF_BUILD": "True", "SYSTEM_TEAMPROJECT": "x"})
+    inside = replace(examination, context=context, short=True)
+    found = said_by(identities.checks(inside), "who this pipeline signs in as")
+    assert all(isinstance(one, Unknown) for one in found)

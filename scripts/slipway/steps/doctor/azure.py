@@ -133,11 +133,13 @@ def _group(examination: Examination) -> Iterator[Said]:
 
 def _locks(examination: Examination) -> Iterator[Said]:
     facts.group(examination)
-    group = facts.group_id(examination)
-    path = f"{group}/providers/Microsoft.Authorization/locks"
+    path = f"{facts.group_id(examination)}/providers/Microsoft.Authorization/locks"
+    ours = (facts.storage_id(examination), facts.vault_id(examination), facts.factory_id(examination))
     for lock in examination.azure.every(path, reading.LOCKS) or []:
-        if (lock.get("properties") or {}).get("level") == "ReadOnly":
-            place = str(lock["id"]).partition("/providers/Microsoft.Authorization/")[0]
+        place = str(lock["id"]).partition("/providers/Microsoft.Authorization/")[0]
+        # What is locked beside them is no matter of a release.
+        matters = any((one + "/").lower().startswith(place.lower() + "/") for one in ours)
+        if matters and (lock.get("properties") or {}).get("level") == "ReadOnly":
             yield Finding(
                 id="azure.lock",
                 what=f"{place.rpartition('/')[2]} has a ReadOnly lock, {lock['name']}.",

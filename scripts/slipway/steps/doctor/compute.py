@@ -87,8 +87,9 @@ def _runtimes(examination: Examination) -> Iterator[Said]:
         yield Finding(
             id="compute.spark_version",
             what=f"The workspace has no runtime {version}, which {_do(places, 'ask')} for.",
-            why="No cluster starts with a runtime that is not there (they are taken away when their support has ended).",
+            why="A runtime is taken off the list when its support ends, and some time later no cluster starts with it.",
             mend=_replace(examination, "spark_version", version, choice),
+            severity="warning",
         )
 
 

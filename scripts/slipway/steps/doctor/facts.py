@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from slipway.domain.diagnosis import Severity
 from slipway.services.resource_manager import reading
 from slipway.services.resource_manager.groups import newest
 from slipway.services.resource_manager.reading import NotLetIn
@@ -27,6 +28,15 @@ VAULT_ADMINISTRATOR = "00482a5a-887f-4fb3-b363-3b7fe8e74483"
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 USER_ACCESS_ADMINISTRATOR = "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9"
 BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+
+
+_READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+_KNOWN = frozenset(
+    (
+        *(CONTRIBUTOR, ACCESS_ADMINISTRATOR, BLOB_CONTRIBUTOR, BLOB_OWNER, SECRETS_USER, SECRETS_OFFICER),
+        *(VAULT_ADMINISTRATOR, OWNER, USER_ACCESS_ADMINISTRATOR, _READER),
+    )
+)
 
 
 # -- who asks --------------------------------------------------------------------------------------------------------
@@ -57,7 +67,8 @@ def release_client_id(examination: Examination) -> str:
 
 
 def _own_identity(examination: Examination) -> None:
-    if in_pipeline(examination.context.variables) and not is_release_identity(examination):
+    somebody = caller(examination).get("oid") and not is_release_identity(examination)
+    if in_pipeline(examination.context.variables) and somebody:
         raise NotSeen("this pipeline signs in as somebody else than the configured release identity")
     if not examination.short and wrong_ids(examination):
         raise NotSeen("the configured ids are not those of the release identity")
@@ -199,24 +210,33 @@ def taken(examination: Examination, kind: str, name: str, api_version: str) -> b
     return examination.fact(f"name {kind} {name}", ask)
 
 
+def factory_severity(examination: Examination) -> Severity:
+    """Of what a factory lacks: only where releases bring it definitions do they need it."""
+    return "warning" if examination.environment.data_factory.source == "none" else "error"
+
+
 def assignments(examination: Examination, scope: str, principal_id: str) -> list[Json]:
-    """The principal's role assignments that hold at `scope`: made there or above it."""
+    """The role assignments that hold for the principal at `scope`: made there or above it, to itself or to a group of its
+    (https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest, assignedTo)."""
 
     def ask() -> list[Json]:
-        where = f"principalId eq '{principal_id}'"
+        where = f"assignedTo('{principal_id}')"
         path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
         return examination.azure.every(path, reading.ROLES, where=where) or []
 
     found = examination.fact(f"roles of {principal_id} at {scope}", ask)
-    return [one for one in found if holds_at(one, scope, principal_id)]
+    return [one for one in found if holds_at(one, scope)]
 
 
-def holds_at(assignment: Json, scope: str, principal_id: str) -> bool:
-    """Whether it is the principal's, and made at `scope` or above it (the service lists also what is below)."""
-    properties = assignment.get("properties") or {}
-    made_at = str(properties.get("scope") or "").lower().rstrip("/")
-    mine = str(properties.get("principalId", "")).lower() == principal_id.lower()
-    return mine and (scope.lower() == made_at or scope.lower().startswith(made_at + "/"))
+def holds_at(assignment: Json, scope: str) -> bool:
+    """Whether it was made at `scope` or above it: the service lists also what is below."""
+    made_at = str((assignment.get("properties") or {}).get("scope") or "").lower().rstrip("/")
+    return scope.lower() == made_at or scope.lower().startswith(made_at + "/")
+
+
+def may_suffice(assignments: list[Json]) -> bool:
+    """Whether a role is among them that this knows nothing of: a custom one may allow as much as the one that is missed."""
+    return any(str(one["properties"].get("roleDefinitionId", "")).lower()[-36:] not in _KNOWN for one in assignments)
 
 
 def with_role(assignments: list[Json], *roles: str) -> list[Json]:

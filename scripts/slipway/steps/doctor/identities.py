@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from math import ceil
 
-from slipway.domain.diagnosis import Finding
+from slipway.domain.diagnosis import Finding, Severity
 from slipway.services.resource_manager import reading
 from slipway.services.resource_manager.groups import assignment_name
 from slipway.services.resource_manager.reading import NotLetIn
@@ -90,27 +90,36 @@ def _group_roles(examination: Examination) -> Iterator[Said]:
         return
     for name, role, why, ids in _GROUP_ROLES:
         if not facts.with_role(held, *ids):
-            yield _role(examination, name, role, why)
+            # A role that the team made itself may do as well.
+            yield _role(examination, name, role, why, severity="warning" if facts.may_suffice(held) else "error")
 
 
 def _state_role(examination: Examination) -> Iterator[Said]:
     """What the release identity itself sees of this is in `state`: it may not read roles there."""
     facts.state_account(examination)
     principal = facts.release_object_id(examination)
-    if not facts.with_role(
-        facts.assignments(examination, facts.state_account_id(examination), principal), *_STATE_ROLES
-    ):
-        yield state_role_missing(examination)
+    held = facts.assignments(examination, facts.state_account_id(examination), principal)
+    if not facts.with_role(held, *_STATE_ROLES):
+        yield state_role_missing(examination, severity="warning" if facts.may_suffice(held) else "error")
 
 
-def state_role_missing(examination: Examination, *, doubt: bool = False) -> Finding:
+def state_role_missing(examination: Examination, *, doubt: bool = False, severity: Severity = "error") -> Finding:
     """`doubt`: it was only refused, which a new role is too."""
-    name = examination.environment.azure.state.storage_account
+    name, role = examination.environment.azure.state.storage_account, "Storage Blob Data Contributor"
     why = "A release keeps its state, and every released version, in blobs there."
-    return _role(examination, "roles.state", "Storage Blob Data Contributor", why, place=name, doubt=doubt)
+    return _role(examination, "roles.state", role, why, place=name, doubt=doubt, severity=severity)
 
 
-def _role(examination: Examination, name: str, role: str, why: str, *, place: str = "", doubt: bool = False) -> Finding:
+def _role(
+    examination: Examination,
+    name: str,
+    role: str,
+    why: str,
+    *,
+    place: str = "",
+    doubt: bool = False,
+    severity: Severity = "error",
+) -> Finding:
     principal = facts.release_object_id(examination)
     place = place or examination.environment.azure.resource_group
     late = ", or got it so late that it does not work yet" if doubt else ""
@@ -119,6 +128,7 @@ def _role(examination: Examination, name: str, role: str, why: str, *, place: st
         what=f"The release identity ({principal}) lacks the role {role} on {place}{late}.",
         why=why,
         mend=examination.bootstrap(),
+        severity=severity,
         who="an Owner, or whoever may give roles there",
     )
 
@@ -168,6 +178,7 @@ def _factory(examination: Examination) -> Iterator[Said]:
             what=f"There is no data factory {name} in {examination.environment.azure.resource_group}.",
             why="A first release could make it, and then nobody would have let its identity into the workspace.",
             mend=examination.bootstrap(),
+            severity=facts.factory_severity(examination),
             who=OWNER,
         )
         return
@@ -180,6 +191,7 @@ def _factory(examination: Examination) -> Iterator[Said]:
             why="As it the factory reads secrets and data, and starts notebooks.",
             # Factories - Update: only what is named changes; a PUT would wipe its Git link.
             mend=f'az rest --method patch --url \'{url}\' --body \'{{"identity": {{"type": "SystemAssigned"}}}}\'',
+            severity=facts.factory_severity(examination),
             who=OWNER,
         )
 
@@ -215,6 +227,8 @@ def _signed_in(examination: Examination) -> Iterator[Said]:
     if not in_pipeline(examination.context.variables) or facts.is_release_identity(examination):
         return
     configured, claims = examination.environment.azure.release_identity, facts.caller(examination)
+    if not claims.get("oid"):
+        raise NotSeen("the token does not say whose it is")
     yield Finding(
         id="identity.other",
         what=f"This pipeline signs in as {claims.get('appid')}, and the configuration says {configured.client_id}.",

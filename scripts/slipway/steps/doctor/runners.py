@@ -48,6 +48,7 @@ def _factory(examination: Examination) -> Iterator[Said]:
             what=f"The identity of data factory {name} ({client_id}) is not in the workspace.",
             why="Its pipelines start notebooks as it.",
             mend=examination.bootstrap(),
+            severity=facts.factory_severity(examination),
             who=ADMIN,
         )
         return
@@ -57,6 +58,7 @@ def _factory(examination: Examination) -> Iterator[Said]:
             what=f"The identity of data factory {name} ({client_id}) is not active in the workspace.",
             why="Its pipelines start notebooks as it.",
             mend=people.wake(examination, member),
+            severity=facts.factory_severity(examination),
             who=ADMIN,
         )
     if not people.may_make_clusters(examination, member) and not _has_a_policy(examination, member):
@@ -65,6 +67,7 @@ def _factory(examination: Examination) -> Iterator[Said]:
             what=f"The identity of data factory {name} ({client_id}) may make no clusters, and use no cluster policy.",
             why="The notebooks that its pipelines start run on new clusters.",
             mend=people.let_make_clusters(examination, member),
+            severity=facts.factory_severity(examination),
             who=ADMIN,
         )
 

@@ -43,11 +43,13 @@ def _account(examination: Examination) -> Iterator[Said]:
         )
 
 
-def _no_account(examination: Examination) -> Finding:
+def _no_account(examination: Examination, *, doubt: bool = False) -> Finding:
+    """`doubt`: its name led nowhere, which name resolution on this machine may be the cause of."""
     state = examination.environment.azure.state
+    otherwise = ", or its name leads nowhere from this machine" if doubt else ""
     return Finding(
         id="state.account",
-        what=f"There is no storage account {state.storage_account} in {state.resource_group}.",
+        what=f"There is no storage account {state.storage_account} in {state.resource_group}{otherwise}.",
         why="A release keeps its state and every released version there.",
         mend=examination.bootstrap(),
         who=OWNER,
@@ -150,4 +152,4 @@ def _way(examination: Examination) -> Iterator[Said]:
     elif examination.short and found == "no container":
         yield _no_container(examination)
     elif examination.short and found == "no account":
-        yield _no_account(examination)
+        yield _no_account(examination, doubt=True)

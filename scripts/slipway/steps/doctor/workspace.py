@@ -67,10 +67,10 @@ def _member(examination: Examination) -> Iterator[Said]:
     asking_itself = facts.is_release_identity(examination)
     try:
         people.me(examination)
-    except AccessRefused:
+    except AccessRefused as error:
         if not asking_itself:
             raise
-        yield _not_inside(examination)
+        yield _not_inside(examination, error.what)
         return
     found = people.principal(examination, client_id)
     if found is None:
@@ -85,11 +85,16 @@ def _member(examination: Examination) -> Iterator[Said]:
         )
 
 
-def _not_inside(examination: Examination) -> Finding:
+def _not_inside(examination: Examination, refusal: str = "") -> Finding:
+    """`refusal`: what the workspace said to the identity itself, which it also says to who is not active, or asks from an
+    address that its access list does not have."""
     client_id = facts.release_client_id(examination)
+    said = (
+        f"not let into the workspace: {refusal}" if refusal else f"not in the workspace {examination.workspace.host}."
+    )
     return Finding(
         id="workspace.member",
-        what=f"The release identity {client_id} is not in the workspace {examination.workspace.host}, or not active there.",
+        what=f"The release identity {client_id} is {said}",
         why="The workspace lets only its members in: nothing could be published.",
         mend=examination.bootstrap(),
         who=ADMIN,
