@@ -21,6 +21,7 @@ from rehearsal.dataset import find_dataset
 from rehearsal.developer import VARIABLE as DEVELOPER
 from rehearsal.gateway.gateway import PortInUse
 from rehearsal.options import FOLDER, Refused
+from rehearsal.pieces import NotThere
 from rehearsal.pipelines.deployments import Deployment, deployments
 from rehearsal.pipelines.yaml_nodes import PipelineErrors
 from rehearsal.rehearse import CONTROL, SETUP, BootstrapFailed, Rehearsal
@@ -104,6 +105,9 @@ def _rehearse(arguments: argparse.Namespace, folder: Path) -> int:
         if arguments.keep_running:
             _keep_running(rehearsal, folder)
         return 0 if report.outcome in ("succeeded", "succeededWithIssues") else FAILED
+    except NotThere as missing:
+        log.say(f"Nothing was released. {missing}", "red")
+        return UNUSABLE
     except BootstrapFailed as failed:
         log.say(f"Bootstrapping failed; nothing was released. {failed}", "red")
         return FAILED

@@ -132,13 +132,13 @@ class Rehearsal:
         self.log.say(f"Set up Azure DevOps in {time.monotonic() - started:.1f} s", "dim")
 
     def lose(self, pieces: Sequence[Piece], only: set[str] | None) -> None:
-        """Take pieces away from the first environment, and say what the doctor tells an admin then."""
+        """Take pieces away from the first environment, and say what the doctor tells an admin then. Raises NotThere."""
         if not pieces:
             return
         environment = self._environments(only)[0]
         hand = Hand(self.server, environment)
         for piece in pieces:
-            piece.lose(hand)
+            piece.take(hand)
             shown = "says nothing of it" if piece.first_step is None else f"says {piece.first_step}"
             self.log.say(
                 f"Taken away from {environment.name}: {piece.says}. The first step of a release {shown}", "yellow"

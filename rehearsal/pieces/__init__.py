@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from rehearsal.pieces import azure, azure_devops, configured, names, workspace
 from rehearsal.pieces.hand import Hand
-from rehearsal.pieces.piece import Piece
+from rehearsal.pieces.piece import NotThere, Piece
 
 _ALL = (*azure.PIECES, *azure_devops.PIECES, *names.PIECES, *workspace.PIECES, *configured.PIECES)
 PIECES: dict[str, Piece] = {piece.name: piece for piece in _ALL}
 if len(PIECES) < len(_ALL):
     raise ValueError("two pieces have one name")
 
-__all__ = ["PIECES", "Hand", "Piece"]
+__all__ = ["PIECES", "Hand", "NotThere", "Piece"]

@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
+
 from rehearsal.pieces.hand import Hand
+from rehearsal.resource_manager.roles import UnknownRoleError
+
+
+class NotThere(Exception):
+    """A piece can't be taken away; the text says why and what to do."""
 
 
 def _nothing(_: Hand) -> None:
@@ -39,6 +46,17 @@ class Piece:
     def needs_a_copy(self) -> bool:
         """Whether the project's configuration is part of it."""
         return bool(self.settings or self.spoils)
+
+    def take(self, hand: Hand) -> None:
+        """Takes it away. Raises NotThere, with what to do, where there is nothing to take."""
+        try:
+            self.lose(hand)
+        except (LookupError, UnknownRoleError, httpx.HTTPStatusError) as error:
+            why = f"{type(error).__name__}: {error}".splitlines()[0]
+            step = " It takes a release before: rehearse one without --without first." if self.released else ""
+            raise NotThere(
+                f"The piece {self.name} can't be taken away from {hand.environment.name}: {why}.{step}"
+            ) from error
 
     @property
     def first_step(self) -> str | None:
