@@ -43,6 +43,16 @@ def test_a_sign_in_that_has_ended_is_no_finding(estate: Estate) -> None:
     assert "findings" not in done.text
 
 
+def test_whoever_is_not_signed_in_is_told_that_nothing_was_changed(estate: Estate) -> None:
+    steps = ("bootstrap_environment",), ("setup_azure_devops",), ("doctor",), ("remove_environment", "--yes", "dev")
+    for step, *more in steps:
+        done = estate.as_somebody({**estate.admin, "AZURE_CLIENT_SECRET": "not-any-more"}, step, *more)
+        assert done.code == 5, done.text
+        assert "[dev] Signing in as" in done.text
+        assert f"Nothing was {'removed' if more else 'changed'}." in done.text
+        assert "Traceback" not in done.text
+
+
 def test_a_clock_that_is_wrong_is_named(estate: Estate) -> None:
     estate.agent.set_clock(-400.0)
     try:
@@ -76,6 +86,7 @@ def test_a_reader_guesses_nothing(estate: Estate) -> None:
     estate.server.call(add)
     found = estate.doctor({"AZURE_CLIENT_ID": STRANGER, "AZURE_CLIENT_SECRET": "as-good-as-any"})
     assert found["findings"] == []
+    assert not found["ready"], "nothing is wrong of what was seen, and the workspace was not seen"
     unseen = {one["what"]: one["reason"] for one in found["unknown"]}
     assert {"the state account", "the workspace", "the root folder", "jobs of the last release"} <= unseen.keys()
     assert all(unseen.values())
