@@ -231,7 +231,8 @@ def assignments(examination: Examination, scope: str, principal_id: str) -> list
 def holds_at(assignment: Json, scope: str) -> bool:
     """Whether it was made at `scope` or above it: the service lists also what is below."""
     made_at = str((assignment.get("properties") or {}).get("scope") or "").lower().rstrip("/")
-    return scope.lower() == made_at or scope.lower().startswith(made_at + "/")
+    above = made_at.startswith("/providers/microsoft.management/managementgroups/")
+    return above or scope.lower() == made_at or scope.lower().startswith(made_at + "/")
 
 
 def may_suffice(assignments: list[Json]) -> bool:

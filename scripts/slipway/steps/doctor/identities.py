@@ -59,6 +59,7 @@ def _identity(examination: Examination) -> Iterator[Said]:
         )
 
 
+_ACCESS = "roles.access_administrator"
 _GROUP_ROLES = (
     (
         "roles.contributor",
@@ -67,7 +68,7 @@ _GROUP_ROLES = (
         (facts.CONTRIBUTOR, facts.OWNER),
     ),
     (
-        "roles.access_administrator",
+        _ACCESS,
         "Role Based Access Control Administrator",
         "The template gives roles, to whoever uses the vault and the data.",
         (facts.ACCESS_ADMINISTRATOR, facts.USER_ACCESS_ADMINISTRATOR, facts.OWNER),
@@ -89,9 +90,19 @@ def _group_roles(examination: Examination) -> Iterator[Said]:
         yield _role(examination, *_GROUP_ROLES[0][:3], doubt=True)
         return
     for name, role, why, ids in _GROUP_ROLES:
-        if not facts.with_role(held, *ids):
-            # A role that the team made itself may do as well.
-            yield _role(examination, name, role, why, severity="warning" if facts.may_suffice(held) else "error")
+        if facts.with_role(held, *ids) or (name == _ACCESS and not _gives_roles(examination)):
+            continue
+        # A role that the team made itself may do as well.
+        yield _role(examination, name, role, why, severity="warning" if facts.may_suffice(held) else "error")
+
+
+def _gives_roles(examination: Examination) -> bool:
+    """Whether the template does; one that can't be read is refused by the build."""
+    path = examination.context.root / examination.environment.resources.template
+    try:
+        return "microsoft.authorization/roleassignments" in path.read_text(encoding="utf-8").lower()
+    except (OSError, UnicodeDecodeError):
+        return True
 
 
 def _state_role(examination: Examination) -> Iterator[Said]:
