@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ def file_of(root: Path, environment: str, path: str) -> str:
 
 
 def configure_command(environment: str, key: str, value: str) -> str:
-    """The command that gives a key another value: of this environment alone, or, of the state, of all that share it."""
+    """The command that gives a key another value: of this environment alone, or, of the state, of all that share it. What
+    begins with < is for a person to fill in."""
     where = "" if key.startswith("azure.state.") else f" --environment {environment}"
-    return f"python scripts/configure.py{where} --set {key}={value}"
+    return f"python scripts/configure.py{where} --set {key}={value if value.startswith('<') else shlex.quote(value)}"
 
 
 def file_for(root: Path, environment: Environment, path: str, thing: Callable[[Environment], object]) -> str:

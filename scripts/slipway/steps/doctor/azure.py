@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from functools import partial
 
@@ -144,6 +145,6 @@ def _locks(examination: Examination) -> Iterator[Said]:
                 id="azure.lock",
                 what=f"{place.rpartition('/')[2]} has a ReadOnly lock, {lock['name']}.",
                 why="Under it nothing can be deployed, and the keys of a storage account can't be read.",
-                mend=f'az lock delete --ids "{lock["id"]}"',
+                mend=shlex.join(["az", "lock", "delete", "--ids", str(lock["id"])]),
                 who="an Owner or User Access Administrator",
             )

@@ -9,6 +9,8 @@ from functools import partial
 from slipway.domain.diagnosis import Finding
 from slipway.services.resource_manager import reading
 from slipway.services.resource_manager.reading import NotLetIn
+from slipway.steps.bootstrap.report import az
+from slipway.steps.deploy_resources import tags
 from slipway.steps.doctor import facts
 from slipway.steps.doctor.examination import Check, Examination, NotSeen, Said
 
@@ -95,11 +97,11 @@ def _deleted(examination: Examination, name: str, properties: facts.Json) -> Fin
 def _recover(examination: Examination, name: str) -> str:
     """The mend that brings a vault back; into its group, which must be there."""
     environment, azure = examination.environment, examination.environment.azure
-    recover = f"az keyvault recover --name {name} --resource-group {azure.resource_group} --location {azure.location}"
+    recover = az("keyvault", "recover", name=name, resource_group=azure.resource_group, location=azure.location)
     if facts.resource(examination, facts.group_id(examination), reading.GROUPS) is not None:
         return recover
-    marks = f"slipway_app={environment.app} slipway_environment={environment.name}"
-    return f"az group create --name {azure.resource_group} --location {azure.location} --tags {marks} && {recover}"
+    marks = (f"{key}={value}" for key, value in tags(environment).items())
+    return f"{az('group', 'create', '--tags', *marks, name=azure.resource_group, location=azure.location)} && {recover}"
 
 
 def _there(examination: Examination, resource_id: str, api_version: str) -> bool:

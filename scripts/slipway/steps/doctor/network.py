@@ -32,7 +32,7 @@ def _vault(examination: Examination) -> Iterator[Said]:
     if address is None or address in network.ip_rules:
         return
     rules = ", ".join([*network.ip_rules, address])
-    mend = examination.configure("resources.network.ip_rules", f"'[{rules}]'")
+    mend = examination.configure("resources.network.ip_rules", f"[{rules}]")
     yield Finding(
         id="network.vault",
         what=f"The network rules of Key Vault {vault} shut this machine out{f' ({address})' if address else ''}.",

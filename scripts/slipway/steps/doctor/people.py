@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -78,7 +79,9 @@ def rest(examination: Examination, method: str, path: str, body: Json, *, scim: 
     headers = " --headers Content-Type=application/scim+json" if scim else ""
     resource = DATABRICKS_SCOPE.partition("/")[0]
     url = f"{examination.environment.databricks.host}/api/2.0{path}"
-    return f"az rest --method {method} --resource {resource} --url {url}{headers} --body '{json.dumps(body)}'"
+    return (
+        f"az rest --method {method} --resource {resource} --url {url}{headers} --body {shlex.quote(json.dumps(body))}"
+    )
 
 
 def patch(operation: str, path: str, value: Any) -> Json:

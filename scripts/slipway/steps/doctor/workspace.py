@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 
@@ -10,6 +11,7 @@ from slipway.services.credentials import DATABRICKS_SCOPE
 from slipway.services.databricks import AccessRefused, ObjectInfo, Scope
 from slipway.services.databricks.secrets import BACKENDS
 from slipway.services.resource_manager import reading
+from slipway.services.resource_manager.reading import NotLetIn
 from slipway.steps.doctor import facts, people
 from slipway.steps.doctor.examination import Check, Examination, NotSeen, Said
 from slipway.steps.doctor.people import ADMIN
@@ -50,8 +52,8 @@ def _resource(examination: Examination) -> Iterator[Said]:
             why="A release would go to another workspace than the configured one.",
             mend=examination.configure("databricks.host", host),
         )
-    location = str(found.get("location") or "").lower().replace(" ", "")
-    if location and location != examination.environment.azure.location:
+    location = _location(found)
+    if location and location != examination.environment.azure.location and not _is_settled(examination):
         yield Finding(
             id="workspace.region",
             what=f"The workspace is in {location}, and the environment's resources go to "
@@ -60,6 +62,19 @@ def _resource(examination: Examination) -> Iterator[Said]:
             mend=examination.configure("azure.location", location),
             severity="warning",
         )
+
+
+def _location(resource: facts.Json) -> str:
+    return str(resource.get("location") or "").lower().replace(" ", "")
+
+
+def _is_settled(examination: Examination) -> bool:
+    """Whether resources are there in the configured region: what is there can't move, so another region would be refused."""
+    try:
+        factory = facts.resource(examination, facts.factory_id(examination), reading.FACTORIES)
+    except NotLetIn:
+        return True
+    return factory is not None and _location(factory) == examination.environment.azure.location
 
 
 def _member(examination: Examination) -> Iterator[Said]:
@@ -200,7 +215,7 @@ def _readers(examination: Examination) -> Iterator[Said]:
         missing = [name for name in names if people.group(examination, name) is None]
         if missing:
             kept = [name for name in names if name not in missing] or [people.USERS]
-            mend = examination.configure(key, f"'[{', '.join(kept)}]'")
+            mend = examination.configure(key, json.dumps(kept, ensure_ascii=False))
             yield Finding(
                 id="root.reader_group" if key == "databricks.readers" else "scope.reader_group",
                 what=f"The workspace has no group {', '.join(missing)}, which {key} names.",

@@ -1,0 +1,99 @@
+"""The doctor's mends do no harm where an environment is whole, and reach a shell as they are meant."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import pytest
+import yaml
+
+from slipway.domain.diagnosis import Finding
+from slipway.services.credentials import Credential
+from slipway.services.databricks import Workspace
+from slipway.services.resource_manager.reading import Reader
+from slipway.steps.configuration_files import configure_command
+from slipway.steps.doctor import azure, people, workspace
+from slipway.steps.doctor.examination import Check, Examination, examine
+from tests.unit.services.bootstrap_wire import FACTORY, HOST, IDENTITY, MADE, OURS, SUBSCRIPTION, WORKSPACE
+from tests.unit.services.bootstrap_wire import workspace as found_workspace
+from tests.unit.services.conftest import Answer, Step, Wire
+
+GROUP = f"{SUBSCRIPTION}/resourceGroups/rg-bikeshare-dev"
+
+
+@pytest.fixture
+def examination(step: Step, identity: Credential, wire: Wire) -> Examination:
+    wire.on("GET", r"/subscriptions/[^/?]+\?", Answer(body=OURS))
+    wire.on("GET", r"/resourceGroups/rg-bikeshare-dev\?", Answer(body={"id": GROUP}))
+    wire.on("GET", IDENTITY, Answer(body=MADE))
+    return Examination(
+        context=step.context(arguments={"short": False, "json": False}),
+        credential=identity,
+        azure=Reader(identity, SUBSCRIPTION.rpartition("/")[2], clock=step.moment.clock),
+        workspace=Workspace(f"https://{HOST}", token=lambda: "t"),
+        short=False,
+    )
+
+
+def findings_of(checks: list[Check], title: str) -> list[Finding]:
+    return [one for one in examine([check for check in checks if check.title == title]) if isinstance(one, Finding)]
+
+
+def lock(scope: str, name: str = "x") -> dict[str, Any]:
+    where = f"{scope}/providers/Microsoft.Authorization/locks/{name}"
+    return {"id": where, "name": name, "properties": {"level": "ReadOnly"}}
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        (SUBSCRIPTION, 1),
+        (GROUP, 1),
+        (f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stbikesharedev", 1),
+        (f"{GROUP}/providers/Microsoft.Storage/storageAccounts/sttheirs", 0),
+    ],
+)
+def test_a_lock_on_what_others_have_in_the_group_stops_no_release(
+    examination: Examination, wire: Wire, scope: str, found: int
+) -> None:
+    wire.on("GET", "/locks", Answer(body={"value": [lock(scope)]}))
+    assert len(findings_of(azure.checks(examination), "locks on the resource group")) == found
+
+
+def test_a_name_that_somebody_chose_is_no_part_of_a_command(examination: Examination, wire: Wire) -> None:
+    evil = lock(GROUP, 'a"; $(touch x); `y`')
+    wire.on("GET", "/locks", Answer(body={"value": [evil]}))
+    (found,) = findings_of(azure.checks(examination), "locks on the resource group")
+    assert shlex.split(found.mend) == ["az", "lock", "delete", "--ids", evil["id"]]
+
+
+@pytest.mark.parametrize(
+    ("factory", "expected"),
+    [
+        (Answer(404, {"error": {"code": "ResourceNotFound"}}), ["workspace.region"]),
+        (Answer(body={"location": "northeurope"}), ["workspace.region"]),
+        (Answer(body={"location": "West Europe"}), []),
+    ],
+)
+def test_resources_that_are_there_are_not_told_to_move(
+    examination: Examination, wire: Wire, factory: Answer, expected: list[str]
+) -> None:
+    wire.on("GET", WORKSPACE, Answer(body=found_workspace("northeurope")))
+    wire.on("GET", FACTORY, factory)
+    assert [one.id for one in findings_of(workspace.checks(examination), "the workspace's Azure resource")] == expected
+
+
+@pytest.mark.parametrize("value", ["/Workspace/Data Team/dev-slots", json.dumps(["O'Brien, Ann", "a: $b"]), "it's"])
+def test_a_value_comes_through_the_shell_and_yaml(value: str) -> None:
+    words = shlex.split(configure_command("dev", "databricks.readers", value))
+    assert words[-2:] == ["--set", f"databricks.readers={value}"]
+    if value.startswith("["):
+        assert yaml.safe_load(value) == json.loads(value)
+
+
+def test_a_body_comes_through_the_shell(examination: Examination) -> None:
+    body = {"userName": "o'brien@example.org"}
+    words = shlex.split(people.rest(examination, "post", "/preview/scim/v2/Users", body))
+    assert json.loads(words[-1]) == body
