@@ -38,14 +38,16 @@ class Answers:
             raise UsageError(f"There was no answer. Give --{option}.", changed="Nothing was changed.") from error
 
 
-def choose_subscription(answers: Answers, seen: Sequence[Subscription], now: str, tenant_now: str) -> Subscription:
-    """The subscription that is given or chosen, by id or name; the tenant is checked against it.
+def choose_subscription(
+    answers: Answers, seen: Sequence[Subscription], now: str, tenant_now: str, *, signed_in: str = ""
+) -> Subscription:
+    """The subscription that is given or chosen, by id or name; the tenant is checked against it. `signed_in`: to which tenant.
 
     Raises NotPossible where the sign-in sees none (that can be used), UsageError where there is no such one, or several.
     """
     if not seen:
         raise NotPossible(
-            "This sign-in sees no subscription.",
+            f"This sign-in{f' (to tenant {signed_in})' if signed_in else ''} sees no subscription.",
             changed="Nothing was changed.",
             next_step="Sign in where the subscription is: az login --tenant <tenant>. Or have somebody give you a role in it.",
         )

@@ -13,6 +13,7 @@ from tests.unit.services.bootstrap_wire import (
     ABSENT,
     CLIENT,
     FACTORY_CLIENT,
+    IDENTITY,
     NO_PATH,
     OURS,
     PRINCIPAL,
@@ -111,6 +112,16 @@ def test_who_may_not_see_the_groups_is_not_told_that_their_names_are_other_peopl
         bootstrap_environment(step.context())
     assert "look whether names of dev are free" in caught.value.next_step
     assert "configure.py" not in caught.value.next_step
+    assert "no name that Azure has only once" not in step.text
+    assert "… its roles, once it, the group and the state storage are done" in step.text
+
+
+def test_what_fails_in_the_middle_says_what_is_done_and_that_it_can_be_run_again(nothing: Wire, step: Step) -> None:
+    nothing.on("PUT", IDENTITY, Answer(400, {"error": {"code": "BadRequest", "message": "no"}}))
+    with pytest.raises(SlipwayError) as caught:
+        bootstrap_environment(step.context())
+    assert "+ rg-bikeshare-state in westeurope" in step.text
+    assert "the same command goes on from there" in caught.value.changed
 
 
 def test_a_factorys_name_that_somebody_else_has_is_told_with_its_mend(nothing: Wire, step: Step) -> None:

@@ -168,13 +168,19 @@ def test_what_is_wrong_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        ((), "sees no subscription"),
+        ((), f"This sign-in (to tenant {TENANT}) sees no subscription"),
         ((subscription(OURS, "Data", state="Disabled"),), "is Disabled"),
     ],
 )
 def test_a_sign_in_without_a_subscription_that_can_be_used(
-    run: Run, wire: Wire, capsys: pytest.CaptureFixture[str], found: tuple[dict[str, str], ...], expected: str
+    run: Run,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    found: tuple[dict[str, str], ...],
+    expected: str,
 ) -> None:
+    monkeypatch.setattr(Credential, "claims", lambda _: {"tid": TENANT})
     sees(wire, *found)
     assert run("--app", "taxi") == 9
     said = capsys.readouterr()

@@ -11,6 +11,9 @@ from slipway.command import Context
 from slipway.errors import AuthenticationError
 from slipway.services.credentials import SignInFailed
 
+LATER = "…"
+"""Marks what could not be done yet, for something before it is not there."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
@@ -31,7 +34,7 @@ class Report:
 
     def wait(self, context: Context, what: str) -> None:
         """It hangs on something that is not there yet (--what-if, or refused)."""
-        context.log.info(f"+ {what}")
+        context.log.info(f"{'+' if context.what_if else LATER} {what}")
         self.waiting.append(what)
 
     @contextmanager

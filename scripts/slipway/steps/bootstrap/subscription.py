@@ -106,8 +106,9 @@ def check_names(context: Context, resources: Resources, report: Report, register
     taken: list[Taken] = []
     with report.part(context, refusal):
         taken = _taken(environment, resources, registered)
+        if not taken:
+            context.log.info("= no name that Azure has only once is somebody else's")
     if not taken:
-        context.log.info("= no name that Azure has only once is somebody else's")
         return
     lines = [f"  - {one.key}: {one.name}: {one.why}\n      {one.mend}" for one in taken]
     raise NotPossible(
