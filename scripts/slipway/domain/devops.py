@@ -152,7 +152,8 @@ def connection_differences(connection: Mapping[str, Any], environment: Environme
 
 
 def corrected(connection: Mapping[str, Any], environment: Environment, project: Mapping[str, Any]) -> Json:
-    """The connection, for what the configuration says. Its name, id and what else people wrote stay."""
+    """The connection, for what the configuration says. Its name, id, the projects that share it, and what else people wrote
+    stay."""
     wanted = connection_body(environment, str(connection["name"]), project)
     authorization = connection["authorization"]
     parameters = {
@@ -164,7 +165,8 @@ def corrected(connection: Mapping[str, Any], environment: Environment, project: 
         **connection,
         "authorization": {**authorization, "parameters": parameters | wanted["authorization"]["parameters"]},
         "data": {**(connection.get("data") or {}), **wanted["data"]},
-        "serviceEndpointProjectReferences": wanted["serviceEndpointProjectReferences"],
+        "serviceEndpointProjectReferences": connection.get("serviceEndpointProjectReferences")
+        or wanted["serviceEndpointProjectReferences"],
     }
 
 

@@ -78,6 +78,11 @@ def test_what_a_connection_is_for_is_compared_without_case_and_corrected_without
     environment = load_environment(REPOSITORY, "dev")
     body = rules.connection_body(environment, "sc", PROJECT)
     there: dict[str, Any] = {**body, "id": "7", "description": "Mine", "data": {**body["data"], "extra": "kept"}}
+    shared = [
+        *body["serviceEndpointProjectReferences"],
+        {"name": "sc-of-b", "projectReference": {"id": "B", "name": "B"}},
+    ]
+    there["serviceEndpointProjectReferences"] = shared
     there["authorization"] = {
         "scheme": "WorkloadIdentityFederation",
         "parameters": {"TenantId": environment.azure.tenant_id.upper(), "servicePrincipalId": "other", "scope": "s"},
@@ -89,6 +94,7 @@ def test_what_a_connection_is_for_is_compared_without_case_and_corrected_without
     assert rules.connection_differences(corrected, environment) == []
     assert (corrected["id"], corrected["description"], corrected["data"]["extra"]) == ("7", "Mine", "kept")
     assert corrected["authorization"]["parameters"]["scope"] == "s"
+    assert corrected["serviceEndpointProjectReferences"] == shared
 
 
 @pytest.mark.parametrize(

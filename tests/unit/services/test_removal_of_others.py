@@ -11,8 +11,9 @@ import pytest
 
 from slipway.domain.claim import Claim
 from slipway.domain.state import JobRecord, State, write_state
-from slipway.errors import AuthenticationError, Conflict, NotPossible
+from slipway.errors import AuthenticationError, Conflict, NotPossible, SlipwayError
 from slipway.services.credentials import Credential
+from slipway.services.resource_manager.groups import ROLES, assignment_name
 from slipway.steps import remove_environment
 from tests.unit.services.bootstrap_wire import CLIENT, IDENTITY, MADE, PRINCIPAL, SUBSCRIPTION
 from tests.unit.services.conftest import ROOT, Answer, Sent, Step, Wire
@@ -144,6 +145,41 @@ def test_an_account_that_keeps_the_state_of_another_app(left: Wire, step: Step, 
     assert left.writes() == []
     remove_environment.run(asked(step, root=alone, yes="dev", last=True, with_foreign=True))
     assert left.count("DELETE", r"/storageAccounts/stbikesharestate\?") == 1
+
+
+def lock_at(scope: str, name: str) -> dict[str, Any]:
+    where = f"{scope}/providers/Microsoft.Authorization/locks/{name}"
+    return {"id": where, "name": name, "properties": {"level": "CanNotDelete"}}
+
+
+def test_an_account_that_others_locked_stops_it_before_anything_goes(left: Wire, step: Step, alone: Path) -> None:
+    group = ACCOUNT.partition("/providers/")[0]
+    locks = [lock_at(ACCOUNT, "slipway-state"), lock_at(group, "of-others")]
+    left.on("GET", "/locks", Answer(body={"value": locks}))
+    with pytest.raises(NotPossible, match="of-others"):
+        remove_environment.run(asked(step, root=alone, yes="dev", last=True))
+    assert left.writes() == []
+
+
+def test_an_account_that_would_not_go_is_locked_again(left: Wire, step: Step, alone: Path) -> None:
+    left.on("GET", "/locks", Answer(body={"value": [lock_at(ACCOUNT, "slipway-state")]}))
+    held = Answer(409, {"error": {"code": "AccountProtectedFromDeletion", "message": "a container is immutable"}})
+    left.on("DELETE", r"/storageAccounts/stbikesharestate\?", held)
+    with pytest.raises(SlipwayError, match="immutable"):
+        remove_environment.run(asked(step, root=alone, yes="dev", last=True))
+    assert left.count("PUT", "/locks/slipway-state") == 1
+
+
+def test_a_role_on_an_account_that_others_locked_stays(left: Wire, step: Step, alone: Path) -> None:
+    other(alone, f"object_id: {PRINCIPAL}", f"object_id: {CLIENT}")
+    role = ROLES["Storage Blob Data Contributor"]
+    name = assignment_name(ACCOUNT, PRINCIPAL, role)
+    given = {"name": name, "id": f"{ACCOUNT}/x/{name}", "properties": {"principalId": PRINCIPAL, "scope": ACCOUNT}}
+    left.on("GET", "/roleAssignments", Answer(body={"value": [given]}))
+    left.on("GET", "/locks", Answer(body={"value": [lock_at(ACCOUNT, "of-others")]}))
+    remove_environment.run(asked(step, root=alone, yes="dev"))
+    assert "a lock that Slipway did not make, of-others" in step.text
+    assert left.writes() == []
 
 
 def test_a_group_that_another_environment_is_in_keeps_its_roles(left: Wire, step: Step, alone: Path) -> None:

@@ -187,7 +187,7 @@ def _connection(examination: Examination) -> Iterator[Said]:
             what=f"Service connection {name} is not for {examination.environment.name}: {'; '.join(differences)}.",
             why="A release would sign in as somebody else, or to somewhere else.",
             mend=_mend(examination, "--correct"),
-            who="an administrator of the connection",
+            who="an administrator of the connection; where other pipelines use it, give another name in the list instead",
         )
 
 

@@ -4,15 +4,16 @@ last environment, what they shared."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from slipway.command import Context
 from slipway.domain import audit
 from slipway.domain.environment import Environment
-from slipway.errors import NotPossible
+from slipway.errors import NotPossible, SlipwayError
 from slipway.services.resource_manager.groups import ROLES, Resources, assignment_name
 from slipway.services.resource_manager.identities import Identities
-from slipway.services.resource_manager.locks import delete_lock, locks_at, put_lock
+from slipway.services.resource_manager.locks import Lock, delete_lock, locks_at, put_lock
 from slipway.services.storage import StateStore
 from slipway.steps.bootstrap.state import LOCK, NOTES, account_id, shared_tags
 from slipway.steps.deploy_resources import tags
@@ -46,19 +47,28 @@ def look_at_group(context: Context, resources: Resources, plan: Plan) -> None:
     strangers = [f"{one['type']} {one['name']}" for one in resources.inside(name) if not has_tags(one, marks)]
     if strangers:
         plan.foreign.append(f"resource group {name}: {some(strangers)}")
-    locks = locks_at(resources, found["id"])
-    if locks:
-        raise NotPossible(
-            f"{name} is locked: {some(f'{lock.name} ({lock.level}) on {lock.scope}' for lock in locks)}.",
-            changed="Nothing was removed.",
-            next_step="Slipway made no lock there. Ask whoever did; then: az lock delete --ids <lock>, and run this again.",
-        )
+    if locks := locks_at(resources, found["id"]):
+        raise _locked(name, locks)
     plan.remove(f"resource group {name} with all that is in it", partial(resources.delete_group, name), _OWNER)
     vault = environment.resources.key_vault
     plan.leave(
         f"key vault {vault}, deleted",
         f"Azure keeps it, and its name, for its days of retention (az keyvault list-deleted; az keyvault purge --name {vault})",
     )
+
+
+def _locked(name: str, locks: list[Lock]) -> NotPossible:
+    return NotPossible(
+        f"{name} is locked: {some(f'{lock.name} ({lock.level}) on {lock.scope}' for lock in locks)}.",
+        changed="Nothing was removed.",
+        next_step="Slipway made no lock there. Ask whoever did; then: az lock delete --ids <lock>, and run this again.",
+    )
+
+
+def _locks_of_others(resources: Resources, account: str) -> list[Lock]:
+    """The locks on the state's account, or above it, that bootstrap did not make."""
+    found = locks_at(resources, account)
+    return [one for one in found if (one.name, one.scope.lower()) != (LOCK, account.lower())]
 
 
 def _group_place(environment: Environment) -> tuple[str, str]:
@@ -119,8 +129,12 @@ def look_at_state(context: Context, resources: Resources, store: StateStore, pla
     # Assignments are locked with the account. Where this ends between lock and lock, the next run puts it back.
     other = Plan(plan.others)
     _look_at_roles(context, resources, scope, (DATA_ROLE,), other)
+    foreign = _locks_of_others(resources, scope) if other.removals else []
     for one in other.removals:
-        plan.remove(one.what, partial(_unlocked, resources, scope, one.do), one.who)
+        if foreign:
+            plan.leave(one.what, f"the account has a lock that Slipway did not make, {foreign[0].name}")
+        else:
+            plan.remove(one.what, partial(_unlocked, resources, scope, one.do), one.who)
     if not any(lock.level == "CanNotDelete" for lock in locks_at(resources, scope)):
         what = f"the lock on {state.storage_account}, which another environment needs"
         plan.put_back(what, partial(put_lock, resources, scope, LOCK, NOTES), _OWNER)
@@ -165,8 +179,15 @@ def _remove_shared(context: Context, resources: Resources, known: set[str], plan
 
         def remove_account() -> None:
             delete_lock(resources, scope, LOCK)
-            resources.delete(scope, _API)
+            try:
+                resources.delete(scope, _API)
+            except SlipwayError:  # it is there still, or its answer was lost
+                with suppress(SlipwayError):
+                    put_lock(resources, scope, LOCK, NOTES)
+                raise
 
+        if foreign := _locks_of_others(resources, scope):
+            raise _locked(azure.state.storage_account, foreign)
         what = f"storage account {azure.state.storage_account}, with the audit of all environments, and its lock"
         _look_at_containers(resources, environment, plan)
         plan.remove(what, remove_account, _OWNER, memory=True)
