@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from typing import Any
@@ -14,7 +15,7 @@ from slipway.services.credentials import Credential
 from slipway.services.databricks import Workspace
 from slipway.services.resource_manager.reading import Reader
 from slipway.steps.configuration_files import configure_command
-from slipway.steps.doctor import azure, people, workspace
+from slipway.steps.doctor import azure, people, state, workspace
 from slipway.steps.doctor.examination import Check, Examination, examine
 from tests.unit.services.bootstrap_wire import FACTORY, HOST, IDENTITY, MADE, OURS, SUBSCRIPTION, WORKSPACE
 from tests.unit.services.bootstrap_wire import workspace as found_workspace
@@ -97,3 +98,23 @@ def test_a_body_comes_through_the_shell(examination: Examination) -> None:
     body = {"userName": "o'brien@example.org"}
     words = shlex.split(people.rest(examination, "post", "/preview/scim/v2/Users", body))
     assert json.loads(words[-1]) == body
+
+
+@pytest.mark.parametrize(
+    ("access", "short", "severity", "mend"),
+    [
+        ("Enabled", False, "warning", "az storage account update"),
+        ("Disabled", False, "warning", "portal:"),
+        ("Enabled", True, "error", "az storage account update"),
+    ],
+)
+def test_a_person_outside_of_the_agents_network_is_only_warned(
+    examination: Examination, wire: Wire, access: str, short: bool, severity: str, mend: str
+) -> None:
+    account = {"properties": {"publicNetworkAccess": access}}
+    wire.on("GET", r"/storageAccounts/stbikesharestate\?", Answer(body=account))
+    wire.on("HEAD", r"blob\.core\.windows\.net", Answer(403, b"", {"x-ms-error-code": "AuthorizationFailure"}))
+    asking = dataclasses.replace(examination, short=short)
+    (found,) = findings_of(state.checks(asking), "the way to the state")
+    assert found.severity == severity
+    assert found.mend.startswith(mend)

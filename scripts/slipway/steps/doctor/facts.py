@@ -215,6 +215,12 @@ def factory_severity(examination: Examination) -> Severity:
     return "warning" if examination.environment.data_factory.source == "none" else "error"
 
 
+def way_severity(examination: Examination) -> Severity:
+    """Of network rules that shut this machine out: an error where a release runs on it. A person's machine may be outside of
+    what the agents are in."""
+    return "error" if examination.short or in_pipeline(examination.context.variables) else "warning"
+
+
 def assignments(examination: Examination, scope: str, principal_id: str) -> list[Json]:
     """The role assignments that hold for the principal at `scope`: made there or above it, to itself or to a group of its
     (https://learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest, assignedTo)."""

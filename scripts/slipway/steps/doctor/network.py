@@ -38,6 +38,7 @@ def _vault(examination: Examination) -> Iterator[Said]:
         what=f"The network rules of Key Vault {vault} shut this machine out{f' ({address})' if address else ''}.",
         why="A release writes secrets from the machine that it runs on.",
         mend=mend if address else f"{PORTAL} Key Vault {vault} > Networking > add this machine's public address",
+        severity=facts.way_severity(examination),
         who="whoever changes the configuration; or run on an agent that the rules let in",
     )
 

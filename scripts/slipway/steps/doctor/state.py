@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from functools import partial
 
 from slipway.domain import audit
-from slipway.domain.diagnosis import Finding, Severity
+from slipway.domain.diagnosis import PORTAL, Finding, Severity
 from slipway.services.resource_manager import reading
 from slipway.services.storage import reach
 from slipway.steps.doctor import facts
@@ -130,19 +131,27 @@ def _weak(examination: Examination, name: str, what: str, why: str, severity: Se
     )
 
 
+def _open(examination: Examination, account: facts.Json) -> str:
+    """An account without public access is in a network of its own, which no rule opens."""
+    state = examination.environment.azure.state
+    if (account.get("properties") or {}).get("publicNetworkAccess") == "Disabled":
+        return f"{PORTAL} nothing there: run where the private endpoints of {state.storage_account} are reached"
+    group, name = shlex.quote(state.resource_group), state.storage_account
+    return f"az storage account update --resource-group {group} --name {name} --default-action Allow"
+
+
 def _way(examination: Examination) -> Iterator[Said]:
     """By the way that a release goes itself; what somebody else lacks there is no finding."""
     state = examination.environment.azure.state
-    if not examination.short:
-        facts.state_account(examination)
+    account = {} if examination.short else facts.state_account(examination)
     found = reach(state.storage_account, state.container, examination.credential)
     if found == "no way":
         yield Finding(
             id="network.state",
             what=f"The network rules of the state account {state.storage_account} shut this machine out.",
             why="A release reads and writes its state from the machine that it runs on.",
-            mend=f"az storage account update --resource-group {state.resource_group} --name {state.storage_account} "
-            "--default-action Allow",
+            mend=_open(examination, account),
+            severity=facts.way_severity(examination),
             who="a Contributor of the state account; or run on an agent that its rules let in",
         )
     elif found == "no role":
