@@ -20,7 +20,7 @@ None of them may hold a secret. Code branches on the class, never on the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
@@ -62,6 +62,16 @@ def saying(changed: str) -> Iterator[None]:
         yield
     except SlipwayError as error:
         error.changed = error.changed or changed
+        raise
+
+
+@contextmanager
+def adding(done: Callable[[], str]) -> Iterator[None]:
+    """Adds to what errors from inside say of changes: what was done before them. `done` gives "" where nothing was."""
+    try:
+        yield
+    except SlipwayError as error:
+        error.changed = " ".join(filter(None, (error.changed, done())))
         raise
 
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 
 from slipway.command import Context, run_step
-from slipway.errors import saying
+from slipway.errors import adding, saying
 from slipway.services.credentials import Credential, credential
 from slipway.services.databricks import connect
 from slipway.services.resource_manager.groups import Resources
 from slipway.steps.bootstrap.connection import ensure_connection
 from slipway.steps.bootstrap.factory import make_factory
 from slipway.steps.bootstrap.identity import ensure_identity, ensure_roles
-from slipway.steps.bootstrap.report import Report, conclude
+from slipway.steps.bootstrap.report import GOING_ON, Report, conclude
 from slipway.steps.bootstrap.state import ensure_group, ensure_lock, ensure_storage
 from slipway.steps.bootstrap.subscription import (
     NAMESPACES,
@@ -28,7 +28,6 @@ from slipway.steps.bootstrap.workspace import ensure_factory_member, ensure_memb
 from slipway.steps.bootstrap.workspace_resource import ensure_workspace
 
 NOTHING = "Nothing was changed."
-GOING_ON = "What has a + above is done, but perhaps the last; the same command goes on from there."
 
 
 def main() -> int:
@@ -55,7 +54,7 @@ def bootstrap_environment(context: Context) -> None:
         namespaces = (*NAMESPACES, *((WORKSPACES,) if create else ()))
         registered = register_providers(context, resources, report, namespaces)
         check_names(context, resources, report, registered)
-    with saying(NOTHING if context.what_if else GOING_ON):
+    with adding(lambda: "" if context.what_if or not report.done else GOING_ON):
         _parts(context, identity, resources, report, create=create)
     conclude(context, report)
 

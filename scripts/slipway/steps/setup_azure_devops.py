@@ -14,11 +14,12 @@ from slipway.command import ROOT, Context, default_release, new_parser, run_guar
 from slipway.domain.devops import Listed, listed_environments, wanted_pipelines
 from slipway.domain.environment import AzureDevOps as Place
 from slipway.domain.environment import load_environment
-from slipway.errors import UsageError, saying
+from slipway.errors import UsageError, adding, saying
 from slipway.log import Log
 from slipway.services.azure_devops import of_person
 from slipway.services.credentials import Credential, credential
 from slipway.services.resource_manager.groups import Resources
+from slipway.steps.bootstrap.report import GOING_ON
 from slipway.steps.devops_setup.connections import ensure_connection
 from slipway.steps.devops_setup.environments import ensure_environment, ensure_permissions, ensure_queue
 from slipway.steps.devops_setup.pipelines import choose_repository, ensure_pipelines, ensure_policy, warn_of_hosted_jobs
@@ -56,7 +57,8 @@ def setup_azure_devops(log: Log, root: Path, arguments: argparse.Namespace, vari
     identity = credential(variables)
     report = SetupReport()
     for place, environments in projects.items():
-        _project(log, place, environments, identity, report)
+        with adding(lambda: "" if arguments.what_if or not report.done else GOING_ON):
+            _project(log, place, environments, identity, report)
     conclude(log, report, what_if=arguments.what_if)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from slipway.errors import AuthenticationError, NotPossible, UsageError
+from slipway.errors import AuthenticationError, NotPossible, ServiceError, UsageError
 from slipway.services.credentials import Credential
 from slipway.steps import remove_environment
 from tests.unit.services.bootstrap_wire import ABSENT, NO_GROUP, WORKSPACE
@@ -68,6 +68,18 @@ def test_a_workspace_that_refuses_stops_it_before_anything_is_removed(left: Wire
         remove_environment.run(asked(step, yes="dev"))
     assert caught.value.changed == "Nothing was removed."
     assert left.writes() == []
+
+
+def test_what_fails_in_the_middle_says_what_is_gone(left: Wire, step: Step) -> None:
+    status = {"path": "/Workspace/Slipway/bikeshare/dev", "object_type": "DIRECTORY", "object_id": 12}
+    left.on("GET", "/workspace/get-status", Answer(body=status))
+    left.on("GET", "/workspace/list", Answer(body={"objects": []}))
+    left.on("POST", "/workspace/delete", Answer())
+    left.on("DELETE", r"/resourcegroups/rg-bikeshare-dev\?", Answer(400, {"error": {"code": "Bad", "message": "no"}}))
+    with pytest.raises(ServiceError) as caught:
+        remove_environment.run(asked(step, yes="dev"))
+    assert "  - folder /Workspace/Slipway/bikeshare/dev" in step.text
+    assert caught.value.changed.endswith("the same command goes on from there.")
 
 
 def test_an_owner_without_rights_on_blobs_is_told_the_role(left: Wire, step: Step) -> None:

@@ -38,7 +38,9 @@ class Resources:
 
     def group_exists(self, name: str) -> bool:
         # A GET, for its refusal says why; that of check_existence (HEAD) has no body.
-        with translated(f"looking for resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
+        with translated(
+            f"looking for resource group {name}", changed="Nothing was changed by this request.", next_step=_NO_GROUP
+        ):
             try:
                 self._client.resource_groups.get(name)
             except ResourceNotFoundError:
@@ -47,12 +49,16 @@ class Resources:
 
     def create_group(self, name: str, location: str, tags: Mapping[str, str]) -> None:
         """Makes the group, or says again what it is."""
-        with translated(f"creating resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
+        with translated(
+            f"creating resource group {name}", changed="Nothing was changed by this request.", next_step=_NO_GROUP
+        ):
             self._client.resource_groups.create_or_update(name, {"location": location, "tags": dict(tags)})
 
     def group(self, name: str) -> dict[str, Any] | None:
         """The group as Resource Manager shows it (location, tags), or None."""
-        with translated(f"looking for resource group {name}", changed="Nothing was changed.", next_step=_NO_GROUP):
+        with translated(
+            f"looking for resource group {name}", changed="Nothing was changed by this request.", next_step=_NO_GROUP
+        ):
             try:
                 return self.send("GET", f"{self._group(name)}?api-version={_RESOURCES_API}")
             except HttpResponseError as error:

@@ -73,7 +73,9 @@ class Identities:
     def create(self, name: str, location: str, tags: Mapping[str, str]) -> UserIdentity:
         """Makes the identity, or says again what it is: its ids stay."""
         body = {"location": location, "tags": dict(tags)}
-        with translated(f"making the identity {name}", changed="Nothing was changed.", next_step=_NEEDS):
+        with translated(
+            f"making the identity {name}", changed="Nothing was changed by this request.", next_step=_NEEDS
+        ):
             return _identity(self._resources.send("PUT", self._url(name), body))
 
     def delete(self, name: str) -> None:
@@ -104,7 +106,7 @@ class Identities:
             "audiences": list(credential.audiences),
         }
         doing = f"writing the federated credential {credential.name} of the identity {name}"
-        with translated(doing, changed="Nothing was changed.", next_step=_NEEDS):
+        with translated(doing, changed="Nothing was changed by this request.", next_step=_NEEDS):
             self._resources.send("PUT", self._credential_url(name, credential.name), {"properties": properties})
 
     def delete_credential(self, name: str, credential: str) -> None:

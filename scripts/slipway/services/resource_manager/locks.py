@@ -42,13 +42,15 @@ def locks_at(resources: Resources, scope: str) -> list[Lock]:
 def put_lock(resources: Resources, scope: str, name: str, notes: str) -> None:
     """Keeps the resource from being deleted; `notes`, at most 512 characters, says why."""
     body = {"properties": {"level": "CanNotDelete", "notes": notes}}
-    with translated(f"locking {scope}", changed="Nothing was changed.", next_step=_NEEDS):
+    with translated(f"locking {scope}", changed="Nothing was changed by this request.", next_step=_NEEDS):
         resources.send("PUT", _url(scope, name), body)
 
 
 def delete_lock(resources: Resources, scope: str, name: str) -> None:
     """A missing one is fine."""
-    with translated(f"taking the lock {name} off {scope}", changed="Nothing was changed.", next_step=_NEEDS):
+    with translated(
+        f"taking the lock {name} off {scope}", changed="Nothing was changed by this request.", next_step=_NEEDS
+    ):
         resources.send("DELETE", _url(scope, name))
 
 

@@ -39,7 +39,7 @@ def registration_of(resources: Resources, namespace: str) -> str:
 def register(resources: Resources, namespace: str) -> str:
     """Asks for the registration, which goes on by itself; the state after it."""
     needs = "Registering takes Contributor or Owner of the subscription."
-    with translated(f"registering {namespace}", changed="Nothing was changed.", next_step=needs):
+    with translated(f"registering {namespace}", changed="Nothing was changed by this request.", next_step=needs):
         answer = resources.send("POST", f"{_provider(resources, namespace)}/register?api-version={_PROVIDERS_API}")
     return str(answer.get("registrationState") or "")
 

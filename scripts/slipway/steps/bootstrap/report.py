@@ -13,6 +13,7 @@ from slipway.services.credentials import SignInFailed
 
 LATER = "…"
 """Marks what could not be done yet, for something before it is not there."""
+GOING_ON = "What has a + above is done, but perhaps the last; the same command goes on from there."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from slipway.command import Context
 from slipway.domain.environment import Environment
-from slipway.errors import AuthenticationError, NotPossible
+from slipway.errors import AuthenticationError, NotPossible, adding
 from slipway.steps.bootstrap.report import Refusal, Report, counted
+
+GOING_ON = "What stands above under Removing is removed; the same command goes on from there."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +82,10 @@ def carry_out(context: Context, plan: Plan) -> None:
             context.log.info(f"= {removal.what} stays till the rest is gone")
             report.refused.append(refusal)
             continue
-        with report.part(context, refusal):
+        with report.part(context, refusal), adding(lambda: GOING_ON if report.done else ""):
             removal.do()
             context.log.info(f"{removal.mark} {removal.what}")
+            report.done.append(removal.what)
     if report.refused:
         lines = [f"  - {one.what} ({one.who})" for one in report.refused]
         raise AuthenticationError(
