@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import subprocess
 import time
@@ -22,7 +23,7 @@ from rehearsal.pipelines.run import run_pipeline
 from rehearsal.rehearse import PIPELINE, agent_host
 from rehearsal.scripts import child_environment
 from rehearsal.server import Server
-from tests.first_hour.estate import Outcome, age_roles
+from tests.first_hour.estate import AZ, Outcome, age_roles
 from tests.unit.steps.conftest import REPOSITORY
 
 # Nothing of this stands in the sample's configuration.
@@ -111,6 +112,15 @@ class Beginning:
                 os.close(screen)
         return Talk(code=process.returncode, text=text, asked=asked)
 
+    def log_in(self) -> None:
+        """What a person does in a browser: az knows them from then on."""
+        if not AZ.exists():
+            return
+        admin = self.server.azure.admins[TENANT]
+        login = ["az", "login", "--service-principal", "-u", admin.client_id, "-p", admin.client_secret, "-t", TENANT]
+        done = self.run(shlex.join(login))
+        assert done.code == 0, done.text
+
     def release(self, only: set[str]) -> tuple[RunResult, str]:
         """A push to main: the pipeline runs. What it says comes back with the result."""
         server, number = self.server, 1
@@ -153,11 +163,13 @@ class Beginning:
         return self.server.call(look)
 
     def _variables(self) -> dict[str, str]:
-        """The machine has the programs of docs/azure.md, and its person is signed in."""
+        """The machine has the programs of docs/azure.md. Without az its person is signed in from the beginning."""
         azure = self.server.azure
-        programs = os.pathsep.join([str(REPOSITORY / ".venv-release" / "bin"), os.environ["PATH"]])
-        signed_in = azure.admins[TENANT].variables()
-        return child_environment({**azure.exports, **signed_in}, {"PATH": programs, "HOME": str(self._home)})
+        programs = [str(REPOSITORY / ".venv-release" / "bin"), str(AZ.parent), os.environ["PATH"]]
+        signed_in = {} if AZ.exists() else azure.admins[TENANT].variables()
+        return child_environment(
+            {**azure.exports, **signed_in}, {"PATH": os.pathsep.join(programs), "HOME": str(self._home)}
+        )
 
 
 @dataclass
