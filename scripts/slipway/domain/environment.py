@@ -238,7 +238,8 @@ def _load(root: Path, name: str) -> tuple[Environment | None, list[Finding]]:
     findings += over_findings
     if any(not finding.path for finding in findings):  # a file that can't be read: the rest would be noise
         return None, findings
-    merged = configuration.merge(base, over)
+    # A null in the defaults themselves takes nothing away: it says that there is no such thing.
+    merged = configuration.merge(configuration.merge({}, base), over)
     places = {**places, **over_places}
     resolver = Resolver(merged, {"environment": name}, places)
     values = resolver.resolve()

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from slipway.steps.configure_answers import (
     choose_project,
     choose_subscription,
     choose_workspace,
+    patiently,
 )
 
 _NO_SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -115,13 +117,21 @@ def _answered(log: Log, root: Path, answers: Answers, variables: Mapping[str, st
     identity = credential(variables)
     known = subscriptions(Resources(identity, _NO_SUBSCRIPTION))
     tenant = "" if known else str(identity.claims().get("tid", ""))
-    chosen = choose_subscription(answers, known, now("azure.subscription_id"), now("azure.tenant_id"), signed_in=tenant)
+    ask = partial(patiently, answers, say=log.warning)
+    chosen = ask(
+        "subscription",
+        lambda: choose_subscription(
+            answers, known, now("azure.subscription_id"), now("azure.tenant_id"), signed_in=tenant
+        ),
+    )
     resources = Resources(identity, chosen.id)
-    location = choose_location(answers, locations(resources), now("azure.location"))
+    there = locations(resources)
+    location = ask("location", lambda: choose_location(answers, there, now("azure.location")))
     app = answers.of("app", "Name of the project", now("app"))
-    workspace = choose_workspace(answers, workspaces(resources), resources, now("databricks.host"))
+    seen = workspaces(resources)
+    workspace = ask("workspace", lambda: choose_workspace(answers, seen, resources, now("databricks.host")))
     organization, project = now("azure_devops.organization"), now("azure_devops.project")
-    devops = choose_project(answers, f"{organization}/{project}" if organization else "none")
+    devops = ask("devops", lambda: choose_project(answers, f"{organization}/{project}" if organization else "none"))
     log.info(f"  subscription {chosen.name} ({chosen.id}) of tenant {chosen.tenant_id}, {location}, app {app}")
     wanted: dict[str, Any] = {
         "app": app,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from slipway.errors import NotPossible, UsageError
 from slipway.services.resource_manager.groups import Resources
@@ -14,6 +15,8 @@ NEW = "new"
 _PROJECT = re.compile(r"(https://dev\.azure\.com/[^/\s]+)/([^/\s][^/]*?)/?")
 
 Ask = Callable[[str], str]
+T = TypeVar("T")
+_TRIES = 3
 
 
 @dataclass
@@ -36,6 +39,21 @@ class Answers:
             return self.ask(f"{question} [{now}]: ").strip() or now
         except EOFError as error:
             raise UsageError(f"There was no answer. Give --{option}.", changed="Nothing was changed.") from error
+
+
+def patiently(answers: Answers, option: str, choose: Callable[[], T], say: Callable[[str], None]) -> T:
+    """What `choose` gives. A person at a terminal whose answer is no good is told why by `say`, and asked again, twice.
+
+    Raises UsageError where nobody is there to be asked, or the option was given.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return choose()
+        except UsageError as error:
+            if answers.ask is None or answers.given.get(option) or option not in answers.asked:
+                raise
+            say(error.what)
+    return choose()
 
 
 def choose_subscription(

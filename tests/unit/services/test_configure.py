@@ -108,6 +108,28 @@ def test_at_most_six_questions_and_enter_keeps_what_is_there(run: Run, root: Pat
     assert changes(root) == []
 
 
+def test_an_answer_that_is_no_good_is_asked_for_again_and_the_others_are_not_lost(
+    run: Run, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = {"Location": ["the moon", "swedencentral"], "Name": ["taxi"], "Azure DevOps": ["us/taxis", "none"]}
+
+    def answer(question: str) -> str:
+        said = next((said for word, said in answers.items() if question.startswith(word)), None)
+        return said.pop(0) if said else ""
+
+    assert run(ask=answer) == 0
+    assert not any(answers.values())
+    said = capsys.readouterr()
+    assert "no location 'themoon'" in said.err + said.out
+    assert {"+   location: swedencentral", "+ app: taxi", "+ azure_devops: null"} <= set(changes(root))
+    assert load_environment(root, "dev").azure_devops is None
+
+
+def test_who_gives_no_good_answer_three_times_is_let_go(run: Run, root: Path) -> None:
+    assert run(ask=lambda question: "the moon" if question.startswith("Location") else "") == 2
+    assert changes(root) == []
+
+
 def test_what_an_environment_says_itself_is_named(run: Run, capsys: pytest.CaptureFixture[str], wire: Wire) -> None:
     sees(wire, subscription(OTHER, "More data"))
     assert run("--workspace", "dbw-data") == 0
