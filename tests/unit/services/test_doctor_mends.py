@@ -17,7 +17,7 @@ from slipway.services.resource_manager.reading import Reader
 from slipway.steps.configuration_files import configure_command
 from slipway.steps.doctor import azure, people, state, workspace
 from slipway.steps.doctor.examination import Check, Examination, examine
-from tests.unit.services.bootstrap_wire import FACTORY, HOST, IDENTITY, MADE, OURS, SUBSCRIPTION, WORKSPACE
+from tests.unit.services.bootstrap_wire import CLIENT, FACTORY, HOST, IDENTITY, MADE, OURS, SUBSCRIPTION, WORKSPACE
 from tests.unit.services.bootstrap_wire import workspace as found_workspace
 from tests.unit.services.conftest import Answer, Step, Wire
 
@@ -118,3 +118,24 @@ def test_a_person_outside_of_the_agents_network_is_only_warned(
     (found,) = findings_of(state.checks(asking), "the way to the state")
     assert found.severity == severity
     assert found.mend.startswith(mend)
+
+
+@pytest.mark.parametrize(("state", "severity"), [("PastDue", "warning"), ("Warned", "warning"), ("Disabled", "error")])
+def test_a_subscription_that_takes_changes_still_stops_no_release(
+    examination: Examination, wire: Wire, state: str, severity: str
+) -> None:
+    wire.on("GET", r"/subscriptions/[^/?]+\?", Answer(body=OURS | {"state": state}))
+    (found,) = findings_of(azure.checks(examination), "the subscription")
+    assert found.severity == severity
+
+
+def test_only_providers_of_what_is_in_the_subscription_are_looked_at(examination: Examination) -> None:
+    environment = examination.environment
+    assert "Microsoft.Databricks" in azure.providers(environment)
+    assert "Microsoft.ManagedIdentity" in azure.providers(environment)
+    theirs = f"/subscriptions/{CLIENT}/resourceGroups/x/providers/Microsoft.Databricks/workspaces/x"
+    elsewhere = dataclasses.replace(environment.databricks, workspace_resource_id=theirs)
+    application = dataclasses.replace(environment.azure.release_identity, name=None)
+    azure_of = dataclasses.replace(environment.azure, release_identity=application)
+    other = dataclasses.replace(environment, databricks=elsewhere, azure=azure_of)
+    assert azure.providers(other) == azure.PROVIDERS

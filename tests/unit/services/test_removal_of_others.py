@@ -101,6 +101,15 @@ def test_a_job_that_was_given_back_stays_as_people_have_it(left: Wire, step: Ste
     assert left.count("POST", "/jobs/") == 0
 
 
+def test_a_job_that_may_not_be_seen_stops_it(left: Wire, step: Step) -> None:
+    """Without the state nobody would know of it any more."""
+    left.on("GET", r"blob\.core\.windows\.net", state_of(JobRecord(id=7, slot=None, pause=None)))
+    left.on("GET", "/jobs/get", NO_RIGHT)
+    with pytest.raises(AuthenticationError):
+        remove_environment.run(asked(step, yes="dev"))
+    assert left.writes() == []
+
+
 def test_a_release_that_began_while_somebody_was_asked(left: Wire, step: Step) -> None:
     now = step.moment.clock()
     claim = Claim(

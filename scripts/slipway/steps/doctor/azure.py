@@ -6,7 +6,8 @@ import shlex
 from collections.abc import Iterator
 from functools import partial
 
-from slipway.domain.diagnosis import Finding
+from slipway.domain.diagnosis import PORTAL, Finding
+from slipway.domain.environment import Environment
 from slipway.services.resource_manager import reading
 from slipway.services.resource_manager.reading import NotLetIn
 from slipway.steps.doctor import facts
@@ -14,14 +15,16 @@ from slipway.steps.doctor.examination import Check, Examination, Said
 
 GROUP = "the resource group"
 OWNER = "an Owner of the subscription"
-# What a release deploys and bootstrap makes.
-PROVIDERS = (
-    "Microsoft.Storage",
-    "Microsoft.KeyVault",
-    "Microsoft.DataFactory",
-    "Microsoft.Databricks",
-    "Microsoft.ManagedIdentity",
-)
+# What every release deploys.
+PROVIDERS = ("Microsoft.Storage", "Microsoft.KeyVault", "Microsoft.DataFactory")
+
+
+def providers(environment: Environment) -> tuple[str, ...]:
+    """And, in this subscription, what bootstrap makes: a workspace may lie elsewhere, an identity be an application of others."""
+    subscription = f"/subscriptions/{environment.azure.subscription_id}/".lower()
+    workspace = (environment.databricks.workspace_resource_id or "").lower().startswith(subscription)
+    identity = environment.azure.release_identity.name is not None
+    return (*PROVIDERS, *["Microsoft.Databricks"] * workspace, *["Microsoft.ManagedIdentity"] * identity)
 
 
 def checks(examination: Examination) -> list[Check]:
@@ -29,7 +32,7 @@ def checks(examination: Examination) -> list[Check]:
         Check(title="the subscription", look=partial(_subscription, examination)),
         *(
             Check(title=f"resource provider {namespace}", look=partial(_provider, examination, namespace))
-            for namespace in PROVIDERS
+            for namespace in providers(examination.environment)
         ),
         Check(title=GROUP, look=partial(_group, examination)),
         Check(title="locks on the resource group", look=partial(_locks, examination)),
@@ -69,7 +72,17 @@ def _subscription(examination: Examination) -> Iterator[Said]:
             mend=examination.configure("azure.tenant_id", str(found.get("tenantId"))),
         )
     state = str(found.get("state") or "Enabled")
-    if state != "Enabled":
+    if state in ("PastDue", "Warned"):
+        yield Finding(
+            id="azure.subscription_state",
+            what=f"Subscription {azure.subscription_id} is {state}: it takes changes still, and may be disabled.",
+            # https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states
+            why="A subscription that is disabled takes no change.",
+            mend=f"{PORTAL} Subscriptions > {azure.subscription_id} > Pay now",
+            severity="warning",
+            who="whoever pays for it",
+        )
+    elif state != "Enabled":
         yield Finding(
             id="azure.subscription_state",
             what=f"Subscription {azure.subscription_id} is {state}.",
@@ -79,7 +92,7 @@ def _subscription(examination: Examination) -> Iterator[Said]:
                 "az rest --method post --url https://management.azure.com/subscriptions/"
                 f"{azure.subscription_id}/providers/Microsoft.Subscription/enable?api-version=2021-10-01"
             ),
-            who="an Owner of the subscription; where it is past due, whoever pays for it",
+            who="an Owner of the subscription",
         )
 
 

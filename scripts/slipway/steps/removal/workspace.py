@@ -26,7 +26,10 @@ def look_at_jobs(context: Context, workspace: Workspace, state: State | None, st
     state nobody knows which is which."""
     environment = context.environment
     records = {record.id: record for record in (state.jobs if state else {}).values()}
-    for job in workspace.list_jobs():
+    listed = list(workspace.list_jobs())
+    for unseen in sorted(records.keys() - {int(job["job_id"]) for job in listed}):
+        workspace.get_job(unseen)  # one that is there, and may not be seen, is refused: nothing goes without it
+    for job in listed:
         job_id, settings = int(job["job_id"]), job.get("settings") or {}
         tags = settings.get("tags") or {}
         tagged = (tags.get(TAG_APP), tags.get(TAG_ENVIRONMENT)) == (environment.app, environment.name)
