@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -298,6 +299,13 @@ def test_azure_devops_that_does_not_answer_holds_nothing_up(everything: Wire, st
     everything.on("GET", r"dev\.azure\.com", answer)
     bootstrap_environment(step.context())
     assert "setup_azure_devops.py makes the service connection" in step.text
+
+
+def test_without_azure_devops_nobody_is_sent_there(everything: Wire, step: Step) -> None:
+    environment = dataclasses.replace(step.context().environment, azure_devops=None)
+    bootstrap_environment(dataclasses.replace(step.context(), environment=environment))
+    assert "docs/github.md" in step.text
+    assert "setup_azure_devops" not in step.text
 
 
 WRONG_TENANT = {

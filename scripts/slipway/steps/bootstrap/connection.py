@@ -24,6 +24,11 @@ def ensure_connection(context: Context, identity: Credential, resources: Resourc
     """
     if context.environment.azure.release_identity.name is None:
         return
+    if context.environment.azure_devops is None:
+        context.log.info(
+            "  The configuration names no project of Azure DevOps; docs/github.md says how GitHub signs in."
+        )
+        return
     name = _connection_name(context)
     found = None if name is None else _found(context, identity, name)
     if name is None or found is None:
