@@ -110,7 +110,7 @@ def connection_body(environment: Environment, name: str, project: Mapping[str, A
         "name": name,
         "type": "azurerm",
         "url": "https://management.azure.com/",
-        "description": f"Releases {environment.app} to {environment.name}",
+        "description": _releases(environment),
         "isShared": False,
         "authorization": {
             "scheme": FEDERATION,
@@ -127,6 +127,17 @@ def connection_body(environment: Environment, name: str, project: Mapping[str, A
             {"name": name, "projectReference": {"id": project["id"], "name": project["name"]}}
         ],
     }
+
+
+def _releases(environment: Environment) -> str:
+    return f"Releases {environment.app} to {environment.name}"
+
+
+def made_for_others(connection: Mapping[str, Any], environment: Environment) -> str:
+    """What a connection says that it was made for, where that is another environment, or another app's in the same project; ""
+    where it is this one's, or people made it and it can't be told."""
+    said = str(connection.get("description") or "")
+    return said if re.fullmatch(r"Releases \S+ to \S+", said) and said != _releases(environment) else ""
 
 
 def is_federated(connection: Mapping[str, Any]) -> bool:

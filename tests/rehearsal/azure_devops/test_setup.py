@@ -169,6 +169,20 @@ def test_a_connection_for_something_else_is_named_and_all_else_goes_on(
     assert ready.setup("--environment", "dev") == 0, ready.said
 
 
+def test_a_connection_of_another_app_is_not_made_ones_own(ready: Project) -> None:
+    theirs = "22222222-0000-4000-8000-000000000000"
+    ready.cloud.call(
+        lambda: ready.devops.add_service_connection(
+            name="slipway-dev", subscription_id=SUBSCRIPTION, tenant_id=TENANT, client_id=theirs
+        )
+    )
+    made = ready.connection("slipway-dev")
+    ready.cloud.call(lambda: ready.devops.connections.change(made["id"], description="Releases bike to dev"))
+    assert ready.setup("--environment", "dev", "--correct") == WRONG
+    assert "was made for something else (Releases bike to dev)" in ready.said
+    assert ready.connection("slipway-dev")["authorization"]["parameters"]["serviceprincipalid"] == theirs
+
+
 def test_a_name_that_is_taken_by_what_does_not_show_itself(ready: Project) -> None:
     hidden = {"name": "slipway-dev", "type": "azurerm", "authorization": {"scheme": WITH_SECRET}}
     ready.cloud.call(lambda: ready.devops.connections.add(hidden, owner="somebody else"))

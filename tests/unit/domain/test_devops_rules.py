@@ -74,6 +74,21 @@ def test_a_new_connection_is_right_and_holds_no_secret() -> None:
     assert set(body["authorization"]["parameters"]) == {"tenantid", "serviceprincipalid"}
 
 
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("Releases bikeshare to dev", ""),
+        ("Releases bike to dev", "Releases bike to dev"),
+        ("Releases bikeshare to test", "Releases bikeshare to test"),
+        ("Made by Ann", ""),
+        (None, ""),
+    ],
+)
+def test_a_connection_says_whether_another_app_has_it(description: str | None, expected: str) -> None:
+    environment = load_environment(REPOSITORY, "dev")
+    assert rules.made_for_others({"name": "sc", "description": description}, environment) == expected
+
+
 def test_what_a_connection_is_for_is_compared_without_case_and_corrected_without_loss() -> None:
     environment = load_environment(REPOSITORY, "dev")
     body = rules.connection_body(environment, "sc", PROJECT)

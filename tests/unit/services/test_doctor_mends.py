@@ -15,7 +15,7 @@ from slipway.services.credentials import Credential
 from slipway.services.databricks import Workspace
 from slipway.services.resource_manager.reading import Reader
 from slipway.steps.configuration_files import configure_command
-from slipway.steps.doctor import azure, people, state, workspace
+from slipway.steps.doctor import azure, azure_devops, people, state, workspace
 from slipway.steps.doctor.examination import Check, Examination, examine
 from tests.unit.services.bootstrap_wire import CLIENT, FACTORY, HOST, IDENTITY, MADE, OURS, SUBSCRIPTION, WORKSPACE
 from tests.unit.services.bootstrap_wire import workspace as found_workspace
@@ -139,3 +139,19 @@ def test_only_providers_of_what_is_in_the_subscription_are_looked_at(examination
     azure_of = dataclasses.replace(environment.azure, release_identity=application)
     other = dataclasses.replace(environment, databricks=elsewhere, azure=azure_of)
     assert azure.providers(other) == azure.PROVIDERS
+
+
+@pytest.mark.parametrize(("pipeline", "expected"), [(True, []), (False, ["devops.environment"])])
+def test_an_environment_that_does_not_show_itself_stops_no_release_to_it(
+    examination: Examination, wire: Wire, pipeline: bool, expected: list[str]
+) -> None:
+    wire.on("GET", r"dev\.azure\.com/slipway/_apis/projects/", Answer(body={"id": "1", "name": "Slipway"}))
+    wire.on("GET", r"/distributedtask/environments\?", Answer(body={"count": 0, "value": []}))
+    variables = {"TF_BUILD": "True", "SYSTEM_ACCESSTOKEN": "t"} if pipeline else {}
+    context = dataclasses.replace(
+        examination.context,
+        variables=variables,
+        environment=dataclasses.replace(examination.environment, production=True),
+    )
+    asking = dataclasses.replace(examination, context=context)
+    assert [one.id for one in findings_of(azure_devops.checks(asking), "the Azure DevOps environment")] == expected

@@ -73,6 +73,11 @@ def _right(work: Work, context: Context, found: Json, place: str) -> Json | None
     if not differences:
         return found
     name = found["name"]
+    if theirs := rules.made_for_others(found, context.environment):
+        text = f"Service connection {name} was made for something else ({theirs}): {'; '.join(differences)}."
+        step = f"Give {context.environment.name} another serviceConnection in templates/environments.yml, then {COMMAND}. Or, "
+        work.wrong(context, text, f"{step}where nothing uses it any more, remove it: {place} > {name}")
+        return None
     if context.arguments.correct and found.get("type") == "azurerm":
         what = f"service connection {name} is for {context.environment.name} ({'; '.join(differences)} before)"
         if not work.add(context, what):

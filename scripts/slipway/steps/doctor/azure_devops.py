@@ -11,7 +11,7 @@ from functools import partial
 
 from slipway.domain import devops as rules
 from slipway.domain.devops import Json, Listed
-from slipway.domain.diagnosis import Finding, Severity
+from slipway.domain.diagnosis import PORTAL, Finding, Severity
 from slipway.errors import NotPossible
 from slipway.services.azure_devops import (
     APPROVAL,
@@ -182,11 +182,14 @@ def _connection(examination: Examination) -> Iterator[Said]:
         )
     if differences := rules.connection_differences(found, examination.environment):
         facts.settled(examination)
+        theirs = rules.made_for_others(found, examination.environment)
+        other = f"{PORTAL} none: give {examination.environment.name} another serviceConnection in templates/environments.yml"
         yield Finding(
             id="devops.connection_target",
-            what=f"Service connection {name} is not for {examination.environment.name}: {'; '.join(differences)}.",
+            what=f"Service connection {name} is not for {examination.environment.name}: {'; '.join(differences)}"
+            + (f" ({theirs})." if theirs else "."),
             why="A release would sign in as somebody else, or to somewhere else.",
-            mend=_mend(examination, "--correct"),
+            mend=other if theirs else _mend(examination, "--correct"),
             who="an administrator of the connection; where other pipelines use it, give another name in the list instead",
         )
 
@@ -223,6 +226,9 @@ def _environment(examination: Examination) -> Iterator[Said]:
     name, production = examination.environment.name, examination.environment.production
     found = _the_environment(examination)
     severity: Severity = "error" if production else "warning"
+    if found is None and _inside_a_pipeline(examination):
+        # The stage that runs this could not have begun without it.
+        raise NotSeen(f"the environment {name} does not show itself to the build identity, which is no Reader of it")
     if found is None:
         yield Finding(
             id="devops.environment",
