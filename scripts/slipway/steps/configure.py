@@ -127,7 +127,7 @@ def _answered(log: Log, root: Path, answers: Answers, variables: Mapping[str, st
     resources = Resources(identity, chosen.id)
     there = locations(resources)
     location = ask("location", lambda: choose_location(answers, there, now("azure.location")))
-    app = answers.of("app", "Name of the project", now("app"))
+    app = ask("app", lambda: _choose_app(answers, root, now("app")))
     seen = workspaces(resources)
     workspace = ask("workspace", lambda: choose_workspace(answers, seen, resources, now("databricks.host")))
     organization, project = now("azure_devops.organization"), now("azure_devops.project")
@@ -159,6 +159,20 @@ def _answered(log: Log, root: Path, answers: Answers, variables: Mapping[str, st
     if "databricks.workspace_resource_id" in wanted and {"app", "azure.subscription_id"} & changed.keys():
         changed["databricks.workspace_resource_id"] = wanted["databricks.workspace_resource_id"]
     return changed
+
+
+def _choose_app(answers: Answers, root: Path, now: str) -> str:
+    """The name of the project. Raises UsageError for one that somebody typed, and that no resource can be called by."""
+    app = answers.of("app", "Name of the project, short, lower-case", now)
+    if "app" in answers.asked and app != now:
+        try:
+            _check(root, DEFAULTS, set_value((root / DEFAULTS).read_text(encoding="utf-8"), ["app"], app))
+        except ConfigurationError as error:
+            wrong = "\n".join(f"  {text}" for text in dict.fromkeys(one.text for one in error.findings))
+            raise UsageError(
+                f"The project can't be called {app!r}:\n{wrong}", changed="Nothing was changed."
+            ) from error
+    return app
 
 
 def _first(root: Path) -> str:

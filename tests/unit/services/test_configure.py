@@ -111,7 +111,11 @@ def test_at_most_six_questions_and_enter_keeps_what_is_there(run: Run, root: Pat
 def test_an_answer_that_is_no_good_is_asked_for_again_and_the_others_are_not_lost(
     run: Run, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = {"Location": ["the moon", "swedencentral"], "Name": ["taxi"], "Azure DevOps": ["us/taxis", "none"]}
+    answers = {
+        "Location": ["the moon", "swedencentral"],
+        "Name": ["Our Taxis", "taxi"],
+        "Azure DevOps": ["us/taxis", "none"],
+    }
 
     def answer(question: str) -> str:
         said = next((said for word, said in answers.items() if question.startswith(word)), None)
@@ -121,6 +125,7 @@ def test_an_answer_that_is_no_good_is_asked_for_again_and_the_others_are_not_los
     assert not any(answers.values())
     said = capsys.readouterr()
     assert "no location 'themoon'" in said.err + said.out
+    assert "The project can't be called 'Our Taxis'" in said.err + said.out
     assert {"+   location: swedencentral", "+ app: taxi", "+ azure_devops: null"} <= set(changes(root))
     assert load_environment(root, "dev").azure_devops is None
 
