@@ -16,6 +16,7 @@ import pytest
 
 from tests.contract.clients import Commands
 from tests.contract.differences import Differences
+from tests.contract.leftovers import clean, refusal
 from tests.contract.place import ROOT, Place, StandIns, Unusable, azure_place
 
 DATABRICKS = "2ff814a6-3304-4ab8-85cb-cd0e6f879c1d"
@@ -44,7 +45,6 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         except Unusable as error:
             pytest.exit(f"Azure was not asked anything: {error}", returncode=2)
         yield place
-        clean(Commands(place=place, folder=folder))
         return
     with StandIns(folder) as stand_ins:
         found = stand_ins.place()
@@ -83,6 +83,19 @@ def commands(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Commands
     return signed_in
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_of_others(request: pytest.FixtureRequest, place: Place) -> Iterator[None]:
+    """In Azure: whatever is under the prefix at the end goes, after a run that failed too; so nothing may be there before."""
+    if place.rehearsed:
+        yield
+        return
+    commands: Commands = request.getfixturevalue("commands")
+    if found := refusal(place.prefix, commands):
+        pytest.exit(f"Nothing was made or removed: {found}", returncode=2)
+    yield
+    clean(place.prefix, commands)
+
+
 @pytest.fixture(scope="session")
 def workspace(place: Place) -> Any:
     """databricks-sdk's client: with the token of a profile of the exported file, or signed in as ARM_… says."""
@@ -98,19 +111,3 @@ def group(commands: Commands, place: Place) -> Iterator[str]:
     commands.az("group", "create", "--name", name, "--location", place.location, "--tags", "made-by=contract-tests")
     yield name
     commands.az("group", "delete", "--name", name, "--yes")
-
-
-def clean(commands: Commands) -> None:
-    """In Azure: whatever is left under the prefix goes, after a run that failed too."""
-    mine = f"[?starts_with(name, '{commands.place.prefix}')].name"
-    for name in commands.az("group", "list", "--query", mine) or []:
-        commands.az("group", "delete", "--name", name, "--yes")
-    for name in commands.az("keyvault", "list-deleted", "--resource-type", "vault", "--query", mine) or []:
-        commands.az("keyvault", "purge", "--name", name)
-    for line in commands.databricks("secrets", "list-scopes").splitlines():
-        scope = line.split(" ")[0]
-        if scope.startswith(commands.place.prefix):
-            commands.databricks("secrets", "delete-scope", "--scope", scope)
-    for name in commands.databricks("workspace", "ls", "/Shared").split():
-        if name.startswith(commands.place.prefix):
-            commands.databricks("workspace", "rm", "--recursive", f"/Shared/{name}")

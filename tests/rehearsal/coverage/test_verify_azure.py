@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.differences import redacted
+from tests.contract.leftovers import clean, refusal
 from tests.contract.place import NAMES, Unusable, azure_place, read_names
 
 GOOD = {
@@ -75,3 +76,35 @@ def test_nothing_secret_is_told() -> None:
         "<AZURE_CLIENT_SECRET> <id> <token> https://x/?sig=<key>&se=1 <mail> <address> "
         "https://adb-<workspace>.azuredatabricks.net <token> AccountKey=<key> <key> VaultNotFound"
     )
+
+
+class Somebody:
+    """A subscription and a workspace that answer with these names, whatever is asked; keeps what is removed."""
+
+    def __init__(self, *, groups: tuple[str, ...] = (), folders: tuple[str, ...] = ()) -> None:
+        self.groups, self.folders = groups, folders
+        self.removed: list[str] = []
+
+    def az(self, *words: str) -> list[str] | None:
+        if "delete" in words or "purge" in words:
+            self.removed.append(" ".join(words))
+        return list(self.groups) if words[:2] == ("group", "list") else None
+
+    def databricks(self, *words: str) -> str:
+        if "rm" in words or "delete-scope" in words:
+            self.removed.append(" ".join(words))
+        return "\n".join(self.folders) if "ls" in words else ""
+
+
+def test_it_does_not_begin_where_its_end_would_take_away_what_is_there() -> None:
+    assert refusal("slipct", Somebody()) == ""
+    there = Somebody(groups=("slipct-old",), folders=("other", "slipct-notes"))
+    said = refusal("slipct", there)
+    assert "group slipct-old, folder of /Shared slipct-notes: there already" in said
+    assert there.removed == []
+
+
+def test_its_end_takes_away_what_is_under_the_prefix_alone() -> None:
+    there = Somebody(groups=("slipct-tests",), folders=("other", "slipct-x"))
+    clean("slipct", there)
+    assert there.removed == ["group delete --name slipct-tests --yes", "workspace rm --recursive /Shared/slipct-x"]
