@@ -28,7 +28,11 @@ OURS = {
     "state": "Enabled",
 }
 IDENTITY = r"/userAssignedIdentities/id-bikeshare-release\?"
-MADE = {"name": "id-bikeshare-release", "properties": {"clientId": CLIENT, "principalId": PRINCIPAL}}
+MADE = {
+    "name": "id-bikeshare-release",
+    "tags": {"slipway_app": "bikeshare"},
+    "properties": {"clientId": CLIENT, "principalId": PRINCIPAL},
+}
 ENTITLED = {"id": "7", "applicationId": CLIENT, "entitlements": [{"value": "allow-cluster-create"}]}
 WORKSPACE = r"/Microsoft\.Databricks/workspaces/dbw-bikeshare\?"
 HOST = "adb-7405612345678901.1.azuredatabricks.net"

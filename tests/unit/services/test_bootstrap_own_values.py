@@ -13,8 +13,9 @@ from slipway.services.resource_manager.identities import UserIdentity
 from slipway.steps.bootstrap.identity import _configured
 from slipway.steps.bootstrap.report import Report
 from slipway.steps.bootstrap.workspace_resource import _addressed
-from tests.unit.services.bootstrap_wire import CLIENT, workspace, writing
-from tests.unit.services.conftest import Step
+from slipway.steps.bootstrap_environment import bootstrap_environment
+from tests.unit.services.bootstrap_wire import CLIENT, IDENTITY, MADE, everything_is_there, workspace, writing
+from tests.unit.services.conftest import Answer, Step, Wire
 
 HOST = "adb-1.2.azuredatabricks.net"
 NEW = UserIdentity(client_id="c0ffee00-0000-4000-8000-00000000000a", object_id="c0ffee00-0000-4000-8000-00000000000b")
@@ -60,3 +61,11 @@ def test_the_ids_of_an_identity_that_each_environment_has_itself(
     _configured(context, NEW, Report())
     ids = {one: load_environment(context.root, one).azure.release_identity.client_id for one in ("dev", "test", "prod")}
     assert ids == {"dev": NEW.client_id, "test": CLIENT, "prod": CLIENT}
+
+
+@pytest.mark.parametrize(("tags", "told"), [({"slipway_app": "bikeshare"}, False), ({"slipway_app": "bike"}, True)])
+def test_an_identity_that_others_made_is_told(wire: Wire, step: Step, tags: dict[str, str], told: bool) -> None:
+    everything_is_there(wire)
+    wire.on("GET", IDENTITY, Answer(body=MADE | {"tags": tags}))
+    bootstrap_environment(step.context())
+    assert ("id-bikeshare-release was not made for bikeshare" in step.text) == told

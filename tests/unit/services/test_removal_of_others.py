@@ -156,6 +156,18 @@ def test_an_account_that_keeps_the_state_of_another_app(left: Wire, step: Step, 
     assert left.count("DELETE", r"/storageAccounts/stbikesharestate\?") == 1
 
 
+def test_roles_go_whatever_the_case_in_which_azure_spells_the_group(left: Wire, step: Step) -> None:
+    role = ROLES["Contributor"]
+    name = assignment_name(GROUP, PRINCIPAL, role)
+    upper = GROUP.replace("rg-bikeshare-dev", "RG-Bikeshare-Dev")
+    given = {"name": name, "id": f"{upper}/x/{name}", "properties": {"principalId": PRINCIPAL, "scope": upper}}
+    left.on("GET", r"/resourceGroups/rg-bikeshare-dev\?", Answer(body={"id": upper, "tags": {"owner": "others"}}))
+    left.on("GET", r"rg-bikeshare-dev/.*/roleAssignments", Answer(body={"value": [given]}))
+    left.on("DELETE", f"/x/{name}", Answer(200, b""))
+    remove_environment.run(asked(step, yes="dev"))
+    assert left.count("DELETE", f"/x/{name}") == 1
+
+
 def lock_at(scope: str, name: str) -> dict[str, Any]:
     where = f"{scope}/providers/Microsoft.Authorization/locks/{name}"
     return {"id": where, "name": name, "properties": {"level": "CanNotDelete"}}

@@ -41,6 +41,10 @@ def ensure_identity(context: Context, resources: Resources, report: Report) -> C
         found = identities.get(name)
         if found is not None:
             context.log.info(f"= {name} is there")
+            if found.tags.get("slipway_app") != environment.app:
+                context.log.warning(
+                    f"{name} was not made for {environment.app} by bootstrap: whoever signs in as it has the rights of a release."
+                )
         else:
             context.log.info(f"+ {name}, user-assigned, in {azure.state.resource_group}")
             report.done.append(f"identity {name}")

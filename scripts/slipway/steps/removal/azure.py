@@ -42,7 +42,9 @@ def look_at_group(context: Context, resources: Resources, plan: Plan) -> None:
         plan.leave(f"resource group {name}", f"{why}; what releases deployed there stays, too")
         if not plan.users(lambda one: (_group_place(one), one.azure.release_identity.object_id.lower()), environment):
             roles = ("Contributor", "Role Based Access Control Administrator")
-            _look_at_roles(context, resources, found["id"], roles, plan)
+            # The name is made of the scope as the configuration spells it; Azure may spell it otherwise.
+            scope = f"/subscriptions/{environment.azure.subscription_id}/resourceGroups/{name}"
+            _look_at_roles(context, resources, scope, roles, plan)
         return
     strangers = [f"{one['type']} {one['name']}" for one in resources.inside(name) if not has_tags(one, marks)]
     if strangers:
