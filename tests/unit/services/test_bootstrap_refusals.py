@@ -161,6 +161,8 @@ def test_an_account_of_others_in_the_states_group_is_not_written_over(
     account = {"id": "/x/stbikesharestate", "name": "stbikesharestate", "tags": tags}
     everything.on("GET", r"/resourceGroups/[^/]*/resources\?", Answer(body={"value": [account]}))
     everything.on("POST", "/whatIf", what_if("Modify"))
+    # Not even who may not ask for names, as a Contributor of the groups alone.
+    everything.on("POST", "/checkNameAvailability", NO_RIGHT)
     with pytest.raises(NotPossible) as caught:
         bootstrap_environment(step.context())
     assert "--set azure.state.storage_account=" in caught.value.next_step

@@ -105,7 +105,8 @@ def check_names(context: Context, resources: Resources, report: Report, register
     )
     taken: list[Taken] = []
     with report.part(context, refusal):
-        taken = _taken(environment, resources, registered)
+        for one in _taken(environment, resources, registered):
+            taken.append(one)  # what was found before a refusal counts
         if not taken:
             context.log.info("= no name that Azure has only once is somebody else's")
     if not taken:
@@ -128,7 +129,7 @@ class Taken:
     mend: str
 
 
-def _taken(environment: Environment, resources: Resources, registered: frozenset[str]) -> list[Taken]:
+def _taken(environment: Environment, resources: Resources, registered: frozenset[str]) -> Iterator[Taken]:
     azure, wanted = environment.azure, environment.resources
     groups = (azure.state.resource_group, azure.resource_group)
     ours = {str(one["name"]).lower(): one for group in groups for one in resources.inside(group)}
@@ -137,7 +138,7 @@ def _taken(environment: Environment, resources: Resources, registered: frozenset
         "resources.storage_account": (STORAGE_ACCOUNT, wanted.storage_account),
         "resources.key_vault": (VAULT, wanted.key_vault),
     }
-    taken = list(_account_of_others(environment, ours.get(azure.state.storage_account)))
+    yield from _account_of_others(environment, ours.get(azure.state.storage_account))
     for key, (kind, name) in names.items():
         if kind.partition("/")[0] not in registered or name.lower() in ours:
             continue
@@ -152,8 +153,7 @@ def _taken(environment: Environment, resources: Resources, registered: frozenset
             )
             if former.lower() == _vault_id(environment).lower():
                 mend = _recover(environment, there=resources.group_exists(azure.resource_group))
-        taken.append(Taken(key=key, name=name, why=why, mend=mend))
-    return taken
+        yield Taken(key=key, name=name, why=why, mend=mend)
 
 
 def _account_of_others(environment: Environment, found: Mapping[str, Any] | None) -> Iterator[Taken]:
