@@ -42,6 +42,11 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
             found = _right(work, context, found, place)
         if found is None:
             return None
+        if context.environment.production:
+            context.log.info(
+                f"  An approval guards the environment, and not {name}, which every branch may use: {place} > {name} > "
+                "Approvals and checks > + > Branch control, refs/heads/main"
+            )
         if rules.is_federated(found):
             _federation(work, context, found, new=made)
         else:
