@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -107,6 +108,16 @@ def test_the_report_has_each_command_on_its_own_line(
     assert "error: root.manage: It is missing." in lines
     assert "It may go. It takes an Owner." in lines
     assert "? Not seen: x. Y." in lines
+
+
+def test_data_is_all_that_is_on_standard_output_in_a_pipeline_too(
+    examination: Examination, step: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "credential", lambda _: examination.credential)
+    monkeypatch.setattr(doctor, "all_checks", lambda _: [Check(title="all", look=lambda: [finding("root.manage")])])
+    examination.context.arguments.json = True
+    assert doctor.run(examination.context) == NotPossible.exit_code
+    assert json.loads(step.text)["ready"] is False
 
 
 # -- the subscription ------------------------------------------------------------------------------------------------

@@ -39,14 +39,15 @@ def _options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(context: Context) -> None:
-    """Raises NotPossible where something that was found stops a release, AuthenticationError where next to nothing was seen."""
+def run(context: Context) -> int:
+    """Raises NotPossible where something that was found stops a release, AuthenticationError where next to nothing was seen; with
+    --json, gives their exit codes: in a pipeline, an error's text goes to standard output too."""
     with saying("Nothing was changed."):
         found = diagnose(context)
     if context.arguments.json:
         context.log.result(json.dumps(as_data(found), indent=1, ensure_ascii=False))
-    else:
-        show(context, found)
+        return NotPossible.exit_code if found.errors else AuthenticationError.exit_code if found.blind else 0
+    show(context, found)
     if found.blind and not found.errors:
         raise AuthenticationError(
             f"This identity sees too little to say whether {found.environment} is ready: not {' nor '.join(found.blind)}.",
@@ -60,6 +61,7 @@ def run(context: Context) -> None:
             changed="Nothing was changed.",
             next_step=f"Run the commands above, then: python scripts/doctor.py --environment {found.environment}",
         )
+    return 0
 
 
 def diagnose(context: Context) -> Diagnosis:
