@@ -13,7 +13,7 @@ from tests.rehearsal.azure_devops.project import IDENTITY, Project
 
 pytestmark = pytest.mark.first_hour
 # Pipelines, policy, connection, credential, environment, lock, approval, two permissions.
-WRITES = 12
+WRITES = 13
 
 
 def inventory(project: Project) -> dict[str, Any]:

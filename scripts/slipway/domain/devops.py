@@ -25,6 +25,7 @@ MAIN = "refs/heads/main"
 HOSTED = "Azure Pipelines"
 """The queue of a project by which it uses Microsoft's agents."""
 _VARIABLE = re.compile(r"\$\(([^()$]+)\)")
+_TASK_CHECK, _BRANCH_CONTROL = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7", "86b05a0c-73e6-4f7d-b3cf-e38f3b39a75b"
 _MONTH = 43_200  # minutes; the longest that a check may wait
 
 
@@ -206,6 +207,22 @@ def check_of(checks: Sequence[Json], kind: str) -> Json | None:
 
 def lock_body(kind: str) -> Json:
     return {"type": {"id": kind, "name": "ExclusiveLock"}, "settings": {}, "timeout": _MONTH}
+
+
+def branches_body() -> Json:
+    """A branch control: runs of main alone may use a resource. As terraform-provider-azuredevops sends it,
+    service/approvalsandchecks/resource_check_branch_control.go."""
+    inputs = {"allowedBranches": MAIN, "ensureProtectionOfBranch": "false", "allowUnknownStatusBranches": "false"}
+    definition = {"id": _BRANCH_CONTROL, "name": "evaluatebranchProtection", "version": "0.0.1"}
+    return {
+        "type": {"id": _TASK_CHECK, "name": "Task Check"},
+        "settings": {"displayName": "Branch control", "definitionRef": definition, "inputs": inputs},
+        "timeout": _MONTH,
+    }
+
+
+def controls_branches(check: Mapping[str, Any]) -> bool:
+    return str(((check.get("settings") or {}).get("definitionRef") or {}).get("id", "")).lower() == _BRANCH_CONTROL
 
 
 def approval_body(kind: str, approvers: Sequence[str], environment: str) -> Json:

@@ -70,6 +70,13 @@ LOST: dict[str, tuple[Lose, list[tuple[str, str]], str]] = {
         [("devops.connection", "error")],
         SETUP,
     ),
+    "branch control": (
+        lambda devops: [
+            devops.checks.remove(one["id"]) for one in devops.checks.of("endpoint", connection(devops)["id"])
+        ],
+        [("devops.branches", "warning")],
+        SETUP,
+    ),
     "target": (other_target, [("devops.connection_target", "error")], f"{SETUP} --correct"),
     "secret": (with_secret, [("devops.connection_secret", "warning")], "portal: "),
     "issuer": (older_issuer, [("devops.federation", "error"), ("devops.connection_issuer", "warning")], SETUP),

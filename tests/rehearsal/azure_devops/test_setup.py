@@ -169,6 +169,17 @@ def test_a_connection_for_something_else_is_named_and_all_else_goes_on(
     assert ready.setup("--environment", "dev") == 0, ready.said
 
 
+def test_only_main_signs_in_to_production(ready: Project) -> None:
+    """An approval guards the environment, which a YAML of another branch could leave out."""
+    assert ready.setup() == 0, ready.said
+
+    def branches(name: str) -> list[str]:
+        key = str(ready.connection(name)["id"])
+        return [one["settings"]["inputs"]["allowedBranches"] for one in ready.devops.checks.of("endpoint", key)]
+
+    assert [branches(f"slipway-{name}") for name in ("dev", "prod")] == [[], ["refs/heads/main"]]
+
+
 def test_a_connection_of_another_app_is_not_made_ones_own(ready: Project) -> None:
     theirs = "22222222-0000-4000-8000-000000000000"
     ready.cloud.call(

@@ -8,7 +8,7 @@ import shlex
 from slipway.command import Context
 from slipway.domain import devops as rules
 from slipway.domain.devops import Json
-from slipway.services.azure_devops import AlreadyThere
+from slipway.services.azure_devops import ENDPOINT, AlreadyThere
 from slipway.services.resource_manager.identities import AUDIENCE, Identities
 from slipway.steps.bootstrap.report import again, az
 from slipway.steps.devops_setup.work import COMMAND, Work, refusal, to_be_made
@@ -34,6 +34,8 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
             if not made:
                 if identity := azure.release_identity.name:
                     work.add(context, f"service connection {name} signs in as {identity}")
+                if context.environment.production:
+                    ensure_branches(work, context, to_be_made(name), place)
                 return to_be_made(name)
             found = _create(work, context, name)
         else:
@@ -42,11 +44,6 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
             found = _right(work, context, found, place)
         if found is None:
             return None
-        if context.environment.production:
-            context.log.info(
-                f"  An approval guards the environment, and not {name}, which every branch may use: {place} > {name} > "
-                "Approvals and checks > + > Branch control, refs/heads/main"
-            )
         if rules.is_federated(found):
             _federation(work, context, found, new=made)
         else:
@@ -54,8 +51,24 @@ def ensure_connection(work: Work, context: Context, name: str) -> Json | None:
                 f"Service connection {name} signs in with a secret, which ends one day; it is left as it is. {place} > {name} > "
                 "Convert lets it do without."
             )
+        if context.environment.production:
+            ensure_branches(work, context, found, place)
         return found
     return None
+
+
+def ensure_branches(work: Work, context: Context, found: Json, place: str) -> None:
+    """Only main may sign in to production: an approval guards the environment, and not a connection, which a YAML of another
+    branch could use without it. A check that is there stays as people made it."""
+    name = str(found["name"])
+    what = f"branch control of service connection {name}: {rules.MAIN} alone"
+    where = f"{place} > {name} > Approvals and checks > + > Branch control, {rules.MAIN}"
+    with work.report.part(context, refusal(f"add the {what}", "an administrator of the connection", where)):
+        there = work.devops.checks(ENDPOINT, str(found["id"]), name) if found["id"] else []
+        if any(rules.controls_branches(one) for one in there):
+            context.log.info(f"= service connection {name} has a branch control")
+        elif work.add(context, what):
+            work.devops.create_check(ENDPOINT, str(found["id"]), name, rules.branches_body())
 
 
 def _create(work: Work, context: Context, name: str) -> Json | None:

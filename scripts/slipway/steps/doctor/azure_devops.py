@@ -162,6 +162,8 @@ def _connection(examination: Examination) -> Iterator[Said]:
             who="an Endpoint Creator or Project Administrator",
         )
         return
+    if examination.environment.production:
+        yield from _branches(examination, found)
     if not rules.is_federated(found):
         yield Finding(
             id="devops.connection_secret",
@@ -192,6 +194,22 @@ def _connection(examination: Examination) -> Iterator[Said]:
             mend=other if theirs else _mend(examination, "--correct"),
             who="an administrator of the connection; where other pipelines use it, give another name in the list instead",
         )
+
+
+def _branches(examination: Examination, found: Json) -> Iterator[Said]:
+    """An approval guards the environment alone: a YAML that names the connection without it would sign in."""
+    name = str(found["name"])
+    checks = _devops(examination).checks(ENDPOINT, str(found["id"]), name)
+    if any(map(rules.controls_branches, checks)) or rules.check_of(checks, APPROVAL):
+        return
+    yield Finding(
+        id="devops.branches",
+        what=f"Every branch may use service connection {name}, which is for production.",
+        why="Whoever pushes a branch could sign in to production by it, past the approval of the environment.",
+        mend=_mend(examination),
+        severity="warning",
+        who="an administrator of the connection",
+    )
 
 
 def _federation(examination: Examination) -> Iterator[Said]:
