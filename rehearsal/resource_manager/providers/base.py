@@ -237,7 +237,9 @@ def check_shape(body: Mapping[str, Json], shape: Mapping[str, type]) -> None:
     for path, kind in {**_SHAPE, **shape}.items():
         for value in at(body, path.split(".")):
             fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
-            if value is not None and not isinstance(value, Pending) and not fits:
+            # What is null is as if it were not there, but not in a list (unverified).
+            left_out = value is None and not path.endswith("[]")
+            if not left_out and not isinstance(value, Pending) and not fits:
                 shown = json.dumps(value)[:80]
                 raise ServiceError(
                     400,

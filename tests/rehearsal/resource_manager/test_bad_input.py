@@ -41,6 +41,7 @@ def send(
     [
         b"{", b"[]", b'"x"', b"null", b"1", b"", b'{"a":}', b"\x00", b"\xff\xfe{}", b'{"a":1}{"b":2}', b'{"location":1}',
         b'{"properties":[]}', b'{"location":"westeurope","sku":"x"}', b'{"tags":{"a":{}}}', b'{"n":1e999}', b'{"n":NaN}',
+        b'{"location":"westeurope","properties":{"networkAcls":{"ipRules":[null]}}}',
         b'{"n":' + b"9" * 5000 + b"}", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}",
     ],
 )  # fmt: skip
