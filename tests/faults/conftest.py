@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
 from tests.faults.cloud import Cloud, Memory
+from tests.figures import figure, write_figures
 
-FIGURE = "figure"
+__all__ = ["figure"]
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,8 @@ class Stages:
     """1.1 is live in green; 1.2 is in blue, not tested."""
 
 
-@pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Notes a figure that the run shall end with."""
-    return lambda text: record_property(FIGURE, text)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The figures, also those of tests that ran in other processes."""
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    figures = [
-        text for report in reports if report.when == "call" for name, text in report.user_properties if name == FIGURE
-    ]
-    for text in figures:
-        terminalreporter.write_line(str(text))
+    write_figures(terminalreporter)
 
 
 @pytest.fixture(scope="session")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rehearsal.pieces import PIECES
 from tests.faults.agents import Agent
+from tests.figures import figure, write_figures
 from tests.first_hour.estate import Estate, copied, set_up
 
-FIGURE = "figure"
-
-
-@pytest.fixture
-def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Notes a figure that the run shall end with."""
-    return lambda text: record_property(FIGURE, text)
+__all__ = ["figure"]
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +47,7 @@ def estate(
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The figures, also of tests that ran in other processes; and how many pieces were missed, mended and released without."""
     passed = [report for report in terminalreporter.getreports("passed") if report.when == "call"]
-    for text in (text for report in passed for name, text in report.user_properties if name == FIGURE):
-        terminalreporter.write_line(str(text))
+    write_figures(terminalreporter)
     pieces = [report.nodeid for report in passed if "test_a_piece_is_missed_and_mended[" in report.nodeid]
     if pieces:
         terminalreporter.write_line(

@@ -14,8 +14,8 @@ from typing import Any
 from rehearsal.databricks.authentication import DATABRICKS_APPLICATION
 from slipway.domain.claim import Claim
 from slipway.domain.state import STATE_BLOB, write_state
-from tests.faults.first_hour_cloud import FirstHourCloud
 from tests.faults.project import write_job
+from tests.first_hour.first_hour_cloud import FirstHourCloud
 
 THEIRS = 900_003
 

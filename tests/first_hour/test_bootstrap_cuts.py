@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults.first_hour_cloud import FirstHourCloud, Place
+from tests.first_hour.first_hour_cloud import FirstHourCloud, Place
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.first_hour
 
 KINDS = ("killed after", "answer lost")
 WORKSPACE_EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY_BOOTSTRAP", "3"))

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.faults.cloud import Outcome
-from tests.faults.first_hour_cloud import Place
-from tests.faults.removal_cloud import THEIRS, RemovalCloud
+from tests.first_hour.first_hour_cloud import Place
+from tests.first_hour.removal_cloud import THEIRS, RemovalCloud
 
-pytestmark = pytest.mark.faults
+pytestmark = pytest.mark.first_hour
 
 EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY_REMOVAL", "2"))
 """1: every request; the default leaves the two kinds of cuts at different requests."""
