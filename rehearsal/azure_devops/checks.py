@@ -19,11 +19,12 @@ from rehearsal.store import Store
 
 APPROVAL = "8c6f20a7-a545-4486-9777-f762fafe0d4d"
 EXCLUSIVE_LOCK = "2ef31ad6-baa0-403a-8b45-2cbc9b4e5563"
+TASK_CHECK = "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7"
 TYPES: Mapping[str, str] = {
     APPROVAL: "Approval",
     EXCLUSIVE_LOCK: "ExclusiveLock",
     "4020e66e-b0f3-47e1-bc88-48f3cc59b5f3": "ExtendsCheck",
-    "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7": "Task Check",
+    TASK_CHECK: "Task Check",
 }
 MONTH = 43_200  # minutes: how long a check waits where nothing else is said
 

@@ -225,6 +225,18 @@ def controls_branches(check: Mapping[str, Any]) -> bool:
     return str(((check.get("settings") or {}).get("definitionRef") or {}).get("id", "")).lower() == _BRANCH_CONTROL
 
 
+def may_ask(check: Mapping[str, Any]) -> bool:
+    """Whether a check may ask another service whether a run goes on: a function or an API of the team. (Business hours are of
+    this type too.)"""
+    kind = str((check.get("type") or {}).get("id", "")).lower()
+    return kind == _TASK_CHECK and not controls_branches(check)
+
+
+def name_of(check: Mapping[str, Any]) -> str:
+    """What people call a check."""
+    return str((check.get("settings") or {}).get("displayName") or (check.get("type") or {}).get("name") or "a check")
+
+
 def approval_body(kind: str, approvers: Sequence[str], environment: str) -> Json:
     """One of the approvers is enough (minRequiredApprovers 0 asks all that are listed)."""
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.azure_devops.checks import APPROVAL, EXCLUSIVE_LOCK
+from rehearsal.azure_devops.checks import APPROVAL, EXCLUSIVE_LOCK, TASK_CHECK
 from rehearsal.azure_devops.connections import SECRET
 from slipway.domain.diagnosis import Diagnosis, Finding
 from tests.rehearsal.azure_devops.project import IDENTITY, Project
@@ -93,6 +93,13 @@ LOST: dict[str, tuple[Lose, list[tuple[str, str]], str]] = {
     "approval": (
         lambda devops: devops.checks.remove(checks(devops, APPROVAL)),
         [("devops.approval", "error")],
+        SETUP,
+    ),
+    "approval, in the place of another check": (
+        lambda devops: devops.checks.change(
+            checks(devops, APPROVAL), type=TASK_CHECK, settings={"displayName": "Ask the change board"}
+        ),
+        [("devops.approval", "warning")],
         SETUP,
     ),
     "approvers": (

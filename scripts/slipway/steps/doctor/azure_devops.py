@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from slipway.domain import devops as rules
-from slipway.domain.devops import Json, Listed
+from slipway.domain.devops import Json
 from slipway.domain.diagnosis import PORTAL, Finding, Severity
 from slipway.errors import NotPossible
 from slipway.services.azure_devops import (
@@ -20,13 +20,11 @@ from slipway.services.azure_devops import (
     ENVIRONMENT,
     EXCLUSIVE_LOCK,
     QUEUE,
-    AzureDevOps,
     NotSignedIn,
-    of_person,
-    of_pipeline,
 )
 from slipway.services.resource_manager import reading
 from slipway.services.resource_manager.identities import AUDIENCE
+from slipway.steps.doctor import devops_place as place
 from slipway.steps.doctor import facts
 from slipway.steps.doctor.examination import Check, Examination, NotSeen, Said
 
@@ -57,86 +55,8 @@ def _not_configured() -> Iterator[Said]:
     yield  # a check is a generator
 
 
-# -- facts -----------------------------------------------------------------------------------------------------------
-
-
-def _devops(examination: Examination) -> AzureDevOps:
-    place = examination.environment.azure_devops
-    if place is None:
-        raise NotSeen("the configuration names no project (azure_devops)")
-    organization, project = place.organization, place.project
-
-    def connect() -> AzureDevOps:
-        inside = of_pipeline(organization, project, examination.context.variables)
-        return inside or of_person(organization, project, examination.credential)
-
-    return examination.fact("devops", connect)
-
-
-def _inside_a_pipeline(examination: Examination) -> bool:
-    return examination.context.variables.get("TF_BUILD", "").lower() == "true"
-
-
-def _project(examination: Examination) -> Json:
-    """Raises NotSeen where nothing of the project can be seen; its own check says why."""
-    try:
-        return examination.fact("devops project", _devops(examination).get_project)
-    except (NotPossible, NotSignedIn) as error:
-        raise NotSeen("the project can't be reached") from error
-
-
-def _listed(examination: Examination) -> Listed:
-    """The environment in the pipelines' list. Raises NotSeen."""
-    listed = examination.fact("devops list", partial(rules.listed_environments, examination.context.root))
-    name = examination.environment.name
-    found = next((one for one in listed if one.name == name), None)
-    if found is None:
-        raise NotSeen(f"the pipelines do not release to {name}: templates/environments.yml has no block for it")
-    return found
-
-
-def _the_connection(examination: Examination) -> Json | None:
-    _project(examination)
-    name = _listed(examination).connection
-    found = examination.fact("devops connection", partial(_devops(examination).connection, name))
-    if found is None and _inside_a_pipeline(examination):
-        raise NotSeen("service connections do not show themselves to the build identity")
-    return found
-
-
-def _the_environment(examination: Examination) -> Json | None:
-    _project(examination)
-    name = examination.environment.name
-    return examination.fact("devops environment", partial(_devops(examination).environment, name))
-
-
-def _the_pipelines(examination: Examination) -> list[Json]:
-    _project(examination)
-    return examination.fact("devops pipelines", _devops(examination).pipelines)
-
-
-def _release_pipeline(examination: Examination) -> Json:
-    """Raises NotSeen where there is none: its own check says so."""
-    found = rules.pipeline_of(rules.RELEASE_FILE, _the_pipelines(examination))
-    if found is None:
-        raise NotSeen("there is no release pipeline yet")
-    return found
-
-
-def _mend(examination: Examination, *more: str) -> str:
-    return " ".join(["python scripts/setup_azure_devops.py --environment", examination.environment.name, *more])
-
-
-def _portal(examination: Examination, *path: str) -> str:
-    devops = _devops(examination)
-    return f"portal: {devops.organization}/{devops.project} > " + " > ".join(path)
-
-
-# -- checks ----------------------------------------------------------------------------------------------------------
-
-
 def _project_there(examination: Examination) -> Iterator[Said]:
-    devops = _devops(examination)
+    devops = place.client(examination)
     try:
         examination.fact("devops project", devops.get_project)
     except NotSignedIn as error:
@@ -152,13 +72,13 @@ def _project_there(examination: Examination) -> Iterator[Said]:
 
 
 def _connection(examination: Examination) -> Iterator[Said]:
-    name, found = _listed(examination).connection, _the_connection(examination)
+    name, found = place.listed(examination).connection, place.the_connection(examination)
     if found is None:
         yield Finding(
             id="devops.connection",
             what=f"There is no service connection {name}, or it does not show itself to you.",
             why="A run that names it is refused before its first stage.",
-            mend=_mend(examination),
+            mend=place.mend(examination),
             who="an Endpoint Creator or Project Administrator",
         )
         return
@@ -169,7 +89,7 @@ def _connection(examination: Examination) -> Iterator[Said]:
             id="devops.connection_secret",
             what=f"Service connection {name} signs in with a secret.",
             why="It ends one day, and a job can read it; scripts sign in by federation.",
-            mend=_portal(examination, "Project settings", "Service connections", name, "Convert"),
+            mend=place.portal(examination, "Project settings", "Service connections", name, "Convert"),
             severity="warning",
             who="an administrator of the connection",
         )
@@ -178,7 +98,7 @@ def _connection(examination: Examination) -> Iterator[Said]:
             id="devops.connection_issuer",
             what=f"Service connection {name} has the issuer of Azure DevOps.",
             why="It retires on 2027-07-01; nothing signs in by it from then on.",
-            mend=_portal(examination, "Project settings", "Service connections", name, "Update"),
+            mend=place.portal(examination, "Project settings", "Service connections", name, "Update"),
             severity="warning",
             who="an administrator of the connection",
         )
@@ -191,7 +111,7 @@ def _connection(examination: Examination) -> Iterator[Said]:
             what=f"Service connection {name} is not for {examination.environment.name}: {'; '.join(differences)}"
             + (f" ({theirs})." if theirs else "."),
             why="A release would sign in as somebody else, or to somewhere else.",
-            mend=other if theirs else _mend(examination, "--correct"),
+            mend=other if theirs else place.mend(examination, "--correct"),
             who="an administrator of the connection; where other pipelines use it, give another name in the list instead",
         )
 
@@ -199,21 +119,21 @@ def _connection(examination: Examination) -> Iterator[Said]:
 def _branches(examination: Examination, found: Json) -> Iterator[Said]:
     """An approval guards the environment alone: a YAML that names the connection without it would sign in."""
     name = str(found["name"])
-    checks = _devops(examination).checks(ENDPOINT, str(found["id"]), name)
+    checks = place.client(examination).checks(ENDPOINT, str(found["id"]), name)
     if any(map(rules.controls_branches, checks)) or rules.check_of(checks, APPROVAL):
         return
     yield Finding(
         id="devops.branches",
         what=f"Every branch may use service connection {name}, which is for production.",
         why="Whoever pushes a branch could sign in to production by it, past the approval of the environment.",
-        mend=_mend(examination),
+        mend=place.mend(examination),
         severity="warning",
         who="an administrator of the connection",
     )
 
 
 def _federation(examination: Examination) -> Iterator[Said]:
-    found, azure = _the_connection(examination), examination.environment.azure
+    found, azure = place.the_connection(examination), examination.environment.azure
     if found is None:
         raise NotSeen("there is no service connection yet")
     if not rules.is_federated(found):
@@ -235,16 +155,16 @@ def _federation(examination: Examination) -> Iterator[Said]:
             id="devops.federation",
             what=f"No federated credential of {name} lets in service connection {found['name']} (subject {subject}).",
             why="No job can sign in by it.",
-            mend=_mend(examination),
+            mend=place.mend(examination),
             who=f"a Contributor or Managed Identity Contributor of {azure.state.resource_group}",
         )
 
 
 def _environment(examination: Examination) -> Iterator[Said]:
     name, production = examination.environment.name, examination.environment.production
-    found = _the_environment(examination)
+    found = place.the_environment(examination)
     severity: Severity = "error" if production else "warning"
-    if found is None and _inside_a_pipeline(examination):
+    if found is None and place.inside_a_pipeline(examination):
         # The stage that runs this could not have begun without it.
         raise NotSeen(f"the environment {name} does not show itself to the build identity, which is no Reader of it")
     if found is None:
@@ -252,51 +172,56 @@ def _environment(examination: Examination) -> Iterator[Said]:
             id="devops.environment",
             what=f"There is no environment {name} in Azure DevOps.",
             why="The first run would make it, without any approval or lock.",
-            mend=_mend(examination),
+            mend=place.mend(examination),
             severity=severity,
             who="somebody with the role Creator for environments",
         )
         return
-    there = _devops(examination).checks(ENVIRONMENT, str(found["id"]), name)
+    there = place.client(examination).checks(ENVIRONMENT, str(found["id"]), name)
     if rules.check_of(there, EXCLUSIVE_LOCK) is None:
         yield Finding(
             id="devops.lock",
             what=f"The environment {name} has no exclusive lock.",
             why="Two runs would come to it at the same time; one of them waits for the other's claim then, with an agent.",
-            mend=_mend(examination),
+            mend=place.mend(examination),
             severity="warning",
             who="an administrator of the environment",
         )
     if production:
-        yield from _approval(examination, rules.check_of(there, APPROVAL))
+        yield from _approval(examination, there)
 
 
-def _approval(examination: Examination, approval: Json | None) -> Iterator[Said]:
-    name = examination.environment.name
+def _approval(examination: Examination, checks: list[Json]) -> Iterator[Said]:
+    """`checks` are the environment's. What other checks ask for is not known here, so with them it is only a warning."""
+    name, approval = examination.environment.name, rules.check_of(checks, APPROVAL)
     if approval is None:
+        others = [rules.name_of(one) for one in checks if rules.may_ask(one)]
         yield Finding(
             id="devops.approval",
-            what=f"Nobody approves releases to {name}, which is production.",
-            why="Every push to main would go through to production.",
-            mend=_mend(examination),
+            what=f"Nobody approves releases to {name}, which is production"
+            + (f"; it has other checks ({', '.join(others)})." if others else "."),
+            why="Every push to main would go through to production"
+            + (" with no yes of a person, unless these ask for one." if others else "."),
+            mend=place.mend(examination),
+            severity="warning" if others else "error",
             who="an administrator of the environment",
         )
         return
     ids = [str(one["id"]) for one in rules.approvers_of(approval)]
-    people = _devops(examination).identities(ids) if ids else []
+    people = place.client(examination).identities(ids) if ids else []
     if all(one.get("isContainer") and not one.get("members") for one in people):
         yield Finding(
             id="devops.approvers",
             what=f"Nobody is in the groups that approve releases to {name}.",
             why="A release would wait for an approval until it is given up.",
-            mend=_portal(examination, "Project settings", "Permissions", "the group", "Members"),
+            mend=place.portal(examination, "Project settings", "Permissions", "the group", "Members"),
             severity="warning",
             who=ADMINISTRATORS,
         )
 
 
 def _pipelines(examination: Examination) -> Iterator[Said]:
-    known = _the_pipelines(examination)
+    known = place.the_pipelines(examination)
     for one in rules.wanted_pipelines(examination.context.root, examination.environment.app):
         found, first = rules.pipeline_of(one.file, known), one.file == rules.RELEASE_FILE
         if found is None:
@@ -304,7 +229,7 @@ def _pipelines(examination: Examination) -> Iterator[Said]:
                 id="devops.pipeline" if first else "devops.pipelines",
                 what=f"There is no pipeline of {one.file}.",
                 why="Nothing releases." if first else "A rollback, a recovery or a watch would have to be run by hand.",
-                mend=_mend(examination),
+                mend=place.mend(examination),
                 severity="error" if first else "warning",
                 who="a Contributor of the project",
             )
@@ -313,17 +238,17 @@ def _pipelines(examination: Examination) -> Iterator[Said]:
                 id="devops.pipeline_disabled",
                 what=f"The pipeline {found['name']} of {one.file} is {found['queueStatus']}.",
                 why="It runs for nobody.",
-                mend=_portal(examination, "Pipelines", str(found["name"]), "Settings", "Enabled"),
+                mend=place.portal(examination, "Pipelines", str(found["name"]), "Settings", "Enabled"),
                 severity="error" if first else "warning",
                 who="a Contributor of the project",
             )
 
 
 def _variables(examination: Examination) -> Iterator[Said]:
-    wanted = rules.secret_variables(_listed(examination))
+    wanted = rules.secret_variables(place.listed(examination))
     if not wanted:
         return
-    pipeline, devops = _release_pipeline(examination), _devops(examination)
+    pipeline, devops = place.release_pipeline(examination), place.client(examination)
     known = {name.lower(): one for name, one in (pipeline.get("variables") or {}).items()}
     for variable, secret in wanted.items():
         found = known.get(variable.lower())
@@ -351,17 +276,22 @@ def _variables(examination: Examination) -> Iterator[Said]:
 
 
 def _permissions(examination: Examination) -> Iterator[Said]:
-    listed, devops = _listed(examination), _devops(examination)
-    number = int(_release_pipeline(examination)["id"])
+    listed, devops = place.listed(examination), place.client(examination)
+    number = int(place.release_pipeline(examination)["id"])
     queue = devops.queue(listed.pool) if listed.pool else None
     places = (
         (
             ENDPOINT,
-            _the_connection(examination),
+            place.the_connection(examination),
             f"service connection {listed.connection}",
             "devops.permission_connection",
         ),
-        (ENVIRONMENT, _the_environment(examination), f"environment {listed.name}", "devops.permission_environment"),
+        (
+            ENVIRONMENT,
+            place.the_environment(examination),
+            f"environment {listed.name}",
+            "devops.permission_environment",
+        ),
         (QUEUE, queue, f"agent pool {listed.pool}", "devops.permission_pool"),
     )
     for kind, found, what, finding in places:
@@ -372,14 +302,14 @@ def _permissions(examination: Examination) -> Iterator[Said]:
                 id=finding,
                 what=f"The release pipeline may not use {what}.",
                 why="A run would wait until somebody permits it.",
-                mend=_mend(examination),
+                mend=place.mend(examination),
                 who=f"an administrator of it, or {ADMINISTRATORS}",
             )
 
 
 def _pool(examination: Examination) -> Iterator[Said]:
-    _project(examination)
-    pool, devops = _listed(examination).pool, _devops(examination)
+    place.project(examination)
+    pool, devops = place.listed(examination).pool, place.client(examination)
     if pool is None:
         yield from _hosted(examination)
         return
@@ -393,7 +323,7 @@ def _pool(examination: Examination) -> Iterator[Said]:
             id="devops.pool",
             what=f"The project has no agent pool {pool}.",
             why=f"The jobs of {examination.environment.name} run on it.",
-            mend=_mend(examination) if there else organization,
+            mend=place.mend(examination) if there else organization,
             who=ADMINISTRATORS if there else "an administrator of the organization's agent pools",
         )
     elif not (queue.get("pool") or {}).get("isHosted") and not any(
@@ -410,7 +340,7 @@ def _pool(examination: Examination) -> Iterator[Said]:
 
 def _hosted(examination: Examination) -> Iterator[Said]:
     """A new organization has no job of Microsoft's agents until it is granted or paid for."""
-    devops, visibility = _devops(examination), str(_project(examination).get("visibility") or "private")
+    devops, visibility = place.client(examination), str(place.project(examination).get("visibility") or "private")
     count = devops.hosted_jobs(visibility)
     if count is None:
         raise NotSeen("the organization does not say how many jobs may run on Microsoft's agents")
@@ -427,7 +357,7 @@ def _hosted(examination: Examination) -> Iterator[Said]:
 
 
 def _policy(examination: Examination) -> Iterator[Said]:
-    pipeline, devops = _release_pipeline(examination), _devops(examination)
+    pipeline, devops = place.release_pipeline(examination), place.client(examination)
     repository = pipeline.get("repository") or {}
     if str(repository.get("type", "TfsGit")) != "TfsGit":
         return  # the YAML's own `pr:` counts there
@@ -437,7 +367,7 @@ def _policy(examination: Examination) -> Iterator[Said]:
             id="devops.policy",
             what="Pull requests to main are not built by the release pipeline.",
             why="What does not build or pass its tests could be merged, and would be released.",
-            mend=_mend(examination),
+            mend=place.mend(examination),
             severity="warning",
             who=ADMINISTRATORS,
         )
