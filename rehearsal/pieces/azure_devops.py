@@ -58,6 +58,12 @@ def _disapprove(hand: Hand) -> None:
             checks.remove(one["id"])
 
 
+def _open_branches(hand: Hand) -> None:
+    checks = hand.azure.devops.checks
+    for one in checks.of("endpoint", str(_connection(hand)["id"])):
+        checks.remove(one["id"])
+
+
 def _delete_pipeline(file: str) -> Callable[[Hand], None]:
     def change(hand: Hand) -> None:
         found = hand.azure.devops.definitions.of_file(file)
@@ -135,6 +141,14 @@ PIECES = (
         says="the approval of the environment in Azure DevOps, where it is production",
         finding="devops.approval",
         lose=_losing(_disapprove),
+        settings={"production": True},
+        shown=None,
+    ),
+    Piece(
+        name="branch-control",
+        says="the branch control of the service connection, where it is production's",
+        finding="devops.branches",
+        lose=_losing(_open_branches),
         settings={"production": True},
         shown=None,
     ),
