@@ -39,7 +39,7 @@ unit: setup
 test-release: setup
 	$(RUN) -m pytest -m release $(SIDE_BY_SIDE)
 
-# A release is cut at each eighth request here; SLIPWAY_CUT_EVERY=1 cuts it at every one, in an hour.
+# A release is cut at each sixteenth request here; SLIPWAY_CUT_EVERY=1 cuts it at every one, in an hour.
 test-faults: setup
 	$(RUN) -m pytest -m faults --dist load -n 2 --durations=10
 

@@ -19,7 +19,7 @@ KILLED = -9
 CUTS = ("killed after", "answer lost")
 PAUSED_BY_HAND, CHANGED_BY_HAND = STEADY[0], "drifted"
 SAID = (0, 5, 6, 8, 9)
-EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY", "8"))
+EVERY = int(os.environ.get("SLIPWAY_CUT_EVERY", "16"))
 """1: every request, which takes an hour; the default leaves the two kinds of cuts at different requests."""
 LEFT = {key.lower() for key in (OLD_FACTORY.keys() ^ NEW_FACTORY.keys())}
 

@@ -19,7 +19,7 @@ from tests.faults.test_what_is_told import rows
 
 pytestmark = pytest.mark.faults
 
-SEEDS = int(os.environ.get("SLIPWAY_STORMS", "4"))
+SEEDS = int(os.environ.get("SLIPWAY_STORMS", "3"))
 """Releases for each share of troubled requests."""
 STEPS = ("provision_secrets", "publish_slot", "run_integration_test", "switch_slot")
 VERSION = "1.5"

@@ -21,7 +21,7 @@ from tests.unit.steps.conftest import NOTEBOOK
 
 pytestmark = pytest.mark.faults
 
-ROUNDS = int(os.environ.get("SLIPWAY_ROUNDS", "6"))
+ROUNDS = int(os.environ.get("SLIPWAY_ROUNDS", "4"))
 WAIT = ("--wait", "60")
 PARTS = ("publish_slot", "run_integration_test", "switch_slot")
 JOBS = {"1.0": {"score", "train"}, "1.1": {"score", "extra"}, "1.2": {"score", "extra"}, "1.4": {"score", "train"}}

@@ -234,7 +234,7 @@ def test_an_agent_that_dies_at_any_request_rolls_back_once(watched: WatchedCloud
     watched.run_job("score")
     failed = watched.remember()
     count = watched.step("watch_release", run=2).requests
-    for at in range(1, count, 4):
+    for at in range(1, count, 6):
         watched.back_to(failed)
         watched.cut("killed after", at)
         assert watched.step("watch_release", run=2).code == -9

@@ -81,7 +81,7 @@ def test_a_table_that_can_not_be_written_holds_nobody_up(cloud: Cloud, stages: S
 
 def test_a_switch_killed_anywhere_is_told(cloud: Cloud, stages: Stages) -> None:
     cloud.back_to(stages.to_switch)
-    for at in range(0, cloud.done("switch_slot", version="1.1").requests, 9):
+    for at in range(0, cloud.done("switch_slot", version="1.1").requests, 14):
         cloud.back_to(stages.to_switch)
         known = {row["id"] for row in rows(cloud)}
         cloud.cut("killed after", at)
