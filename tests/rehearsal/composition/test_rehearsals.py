@@ -21,6 +21,8 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+pytestmark = pytest.mark.release
+
 ROOT = Path(__file__).resolve().parents[3]
 HOST = "https://adb-7405612345678901.1.azuredatabricks.net"
 LOGIN = "https://login.microsoftonline.com"
@@ -245,7 +247,6 @@ def _private_keys(folder: Path) -> Iterator[tuple[Path, Any]]:
                 yield file, serialization.load_pem_private_key(found, password=None)
 
 
-@pytest.mark.release
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="the system says nothing of its sockets")
 def test_spark_of_a_notebook_listens_on_loopback_alone(start: Callable[..., Running]) -> None:
     running = start("spark")

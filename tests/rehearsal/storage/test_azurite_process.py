@@ -28,6 +28,8 @@ from rehearsal.storage.azurite import Azurite, AzuriteFailed
 from rehearsal.store import Store
 from tests.rehearsal.gateway.local_cloud import LocalCloud, use
 
+pytestmark = pytest.mark.release
+
 
 def service(cloud: LocalCloud, account: str) -> BlobServiceClient:
     key = cloud.call(lambda: cloud.world.storage_accounts.ensure(account))[0]

@@ -33,7 +33,7 @@ from tests.unit.steps.release_catalogue import JOBS, OBJECTS, TRIGGERS, Catalogu
 from tests.unit.steps.release_model import Held, Model, Open, Verdict
 from tests.unit.steps.test_factory_switch import ROOT
 
-EXAMPLES = int(os.environ.get("SLIPWAY_MODEL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SLIPWAY_MODEL_EXAMPLES", "15"))
 STEPS = int(os.environ.get("SLIPWAY_MODEL_STEPS", "25"))
 TESTS = {True: passing_test, False: failing_test}
 PEOPLE = ("ada", "grace")
