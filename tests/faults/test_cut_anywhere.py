@@ -156,7 +156,6 @@ def test_a_rollback_from_the_archive_whose_connections_fail(cloud: Cloud, stages
         cut_and_go_on(cloud, work, TROUBLES[turn % len(TROUBLES)], at)
 
 
-@pytest.mark.release
 @pytest.mark.parametrize("name", ["switch", "publish", "rollback"])
 def test_a_step_killed_in_its_middle(cloud: Cloud, stages: Stages, name: str) -> None:
     work = works(stages)[name]
@@ -165,7 +164,6 @@ def test_a_step_killed_in_its_middle(cloud: Cloud, stages: Stages, name: str) ->
         cut_and_go_on(cloud, work, kind, at)
 
 
-@pytest.mark.release
 def test_a_job_deleted_by_hand_is_made_again(cloud: Cloud, stages: Stages) -> None:
     """To the release identity, which is no admin, the workspace refuses a deleted job as it does another's."""
     cloud.back_to(stages.to_publish)
@@ -178,7 +176,6 @@ def test_a_job_deleted_by_hand_is_made_again(cloud: Cloud, stages: Stages) -> No
     assert whole_jobs(cloud) == {"score": ("blue", "PAUSED"), "extra": ("blue", "PAUSED")}
 
 
-@pytest.mark.release
 def test_two_agents_at_one_environment(cloud: Cloud, stages: Stages) -> None:
     """The second is told who is releasing, until it says that the first is dead."""
     cloud.back_to(stages.to_publish)
@@ -192,7 +189,6 @@ def test_two_agents_at_one_environment(cloud: Cloud, stages: Stages) -> None:
     published(cloud)
 
 
-@pytest.mark.release
 def test_what_a_lost_permission_leaves_is_said(cloud: Cloud, stages: Stages) -> None:
     cloud.back_to(stages.to_publish)
     cloud.cut("refused", 20)
