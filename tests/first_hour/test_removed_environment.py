@@ -140,6 +140,17 @@ def test_what_others_put_into_it_stops_it(cloud: RemovalCloud, places: Places) -
     assert "id-of-others" not in cloud.names()
 
 
+def test_slots_of_another_app_stop_it(cloud: RemovalCloud, places: Places) -> None:
+    """A root that is written down wrong leads into somebody else's."""
+    cloud.go_back(places.released)
+    cloud.upload(f"{ROOT}/blue/config/environment.json", b'{"app": "trains", "environment": "dev", "slot": "blue"}')
+    before = cloud.picture()
+    done = remove(cloud, *YES)
+    assert done.code == 9, done.text
+    assert f"{ROOT.removeprefix('/Workspace')}/blue" in done.text
+    nothing_is_changed(cloud, before)
+
+
 def test_a_group_that_it_did_not_make_stays(cloud: RemovalCloud, places: Places) -> None:
     cloud.go_back(places.released)
     cloud.change_group(lambda group: {**group, "tags": {"owner": "others"}})

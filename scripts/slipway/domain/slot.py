@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from slipway.domain.codec import canonical
+from slipway.domain.codec import Damaged, canonical, load
 from slipway.domain.release import Release
 
 Slot = Literal["blue", "green"]
@@ -42,6 +42,17 @@ class SlotFile:
 def environment_json(values: Mapping[str, str], *, slot: Slot) -> bytes:
     """config/environment.json of a slot; `values` are app, environment, version and the notebooks' own."""
     return canonical({**values, "slot": slot})
+
+
+def owner_of(data: bytes) -> tuple[str, str] | None:
+    """App and environment that a slot's config/environment.json names; None where it names none."""
+    try:
+        said = load(data)
+    except Damaged:
+        return None
+    if not isinstance(said, dict) or not all(isinstance(said.get(key), str) for key in ("app", "environment")):
+        return None
+    return said["app"], said["environment"]
 
 
 def release_files(release: Release) -> list[SlotFile]:

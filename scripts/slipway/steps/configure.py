@@ -108,7 +108,8 @@ def _assignment(text: str) -> tuple[str, Any]:
     except yaml.YAMLError as error:
         if "{{" in value:  # an expression of the configuration is text for people, and a mapping for YAML
             return key, value
-        raise UsageError(f"--set {text}: the value is not YAML: {error}") from error
+        problem = getattr(error, "problem", None) or "it can't be read"
+        raise UsageError(f"--set {text}: the value is not YAML: {problem}.") from error
 
 
 def _answered(log: Log, root: Path, answers: Answers, variables: Mapping[str, str]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.domain.slot import MANIFEST, SlotFile, plan_publish
+from slipway.domain.slot import MANIFEST, SlotFile, owner_of, plan_publish
 
 names = st.sampled_from(["a", "b", "notebooks/a", "notebooks/b", "notebooks/deep/a", "library/x.whl", "config/e.json"])
 contents = st.sampled_from([b"1", b"2", b"3"])
@@ -76,3 +77,17 @@ def test_after_the_plan_the_slot_holds_exactly_what_it_should(
 def test_a_slot_that_is_not_there_yet() -> None:
     plan = plan_publish([file("notebooks/deep/a", b"1", True)], known=None, listed=None)
     assert plan.folders == ("notebooks", "notebooks/deep") and not plan.delete
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"app": "bikeshare", "environment": "dev", "slot": "blue"}', ("bikeshare", "dev")),
+        (b'{"app": "bikeshare"}', None),
+        (b'{"app": 1, "environment": "dev"}', None),
+        (b"[]", None),
+        (b"\xff", None),
+    ],
+)
+def test_whose_a_slot_says_that_it_is(data: bytes, expected: tuple[str, str] | None) -> None:
+    assert owner_of(data) == expected

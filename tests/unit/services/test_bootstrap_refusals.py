@@ -225,6 +225,16 @@ def test_a_root_of_other_people_is_not_touched(everything: Wire, step: Step) -> 
     assert "--set databricks.root=" in caught.value.next_step
 
 
+def test_a_root_with_slots_of_another_app_is_not_touched(everything: Wire, step: Step) -> None:
+    everything.on("GET", "/permissions/directories/12", access(("group_name", "others", "CAN_MANAGE")))
+    slot = {"path": "/Slipway/bikeshare/dev/blue", "object_type": "DIRECTORY", "object_id": 3}
+    everything.on("GET", "/workspace/list", Answer(body={"objects": [slot]}))
+    everything.on("GET", "/workspace/export", Answer(body={"app": "trains", "environment": "dev"}))
+    with pytest.raises(NotPossible, match="it holds /Slipway/bikeshare/dev/blue"):
+        bootstrap_environment(step.context())
+    assert everything.writes() == []
+
+
 def test_a_workspace_of_another_region_is_told(everything: Wire, step: Step) -> None:
     everything.on("GET", WORKSPACE, Answer(body=workspace("northeurope")))
     bootstrap_environment(step.context())

@@ -9,7 +9,7 @@ from typing import Any
 
 from slipway.command import Context
 from slipway.domain.environment import Environment
-from slipway.domain.slot import SLOTS
+from slipway.domain.slot import ENVIRONMENT, SLOTS, owner_of
 from slipway.errors import AuthenticationError, NotPossible
 from slipway.services.databricks import Workspace
 from slipway.services.resource_manager.groups import Resources
@@ -174,7 +174,7 @@ def ensure_root(context: Context, workspace: Workspace, report: Report) -> None:
 
 
 def _refuse_strangers(context: Context, workspace: Workspace, root: str) -> None:
-    strangers = [one.path for one in workspace.list(root) if one.path.rpartition("/")[2] not in SLOTS]
+    strangers = strangers_in(context.environment, workspace)
     if strangers:
         raise NotPossible(
             f"The folder {root} belongs to somebody else: it holds {', '.join(strangers[:5])}, and the release identity has no "
@@ -183,6 +183,18 @@ def _refuse_strangers(context: Context, workspace: Workspace, root: str) -> None
             next_step="Choose another root: python scripts/configure.py --environment "
             f"{context.environment.name} --set databricks.root=/Workspace/Slipway/<another folder>",
         )
+
+
+def strangers_in(environment: Environment, workspace: Workspace) -> list[str]:
+    """What lies in the environment's root and is not its slots: by name, or because a slot says that it is of another app or
+    environment. The root must be there."""
+    root, strangers = environment.databricks.root, []
+    for one in workspace.list(root):
+        name = one.path.rpartition("/")[2]
+        data = workspace.export_file(f"{root}/{name}/{ENVIRONMENT}") if name in SLOTS else None
+        if name not in SLOTS or (data is not None and owner_of(data) != (environment.app, environment.name)):
+            strangers.append(one.path)
+    return strangers
 
 
 def _missing(context: Context, workspace: Workspace, granted: dict[str, int], report: Report) -> list[dict[str, str]]:

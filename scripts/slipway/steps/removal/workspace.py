@@ -11,11 +11,10 @@ from slipway.domain.archive import read_settings
 from slipway.domain.codec import Damaged
 from slipway.domain.environment import Environment
 from slipway.domain.job import TAG_APP, TAG_ENVIRONMENT
-from slipway.domain.slot import SLOTS
 from slipway.domain.state import State
 from slipway.services.databricks import Workspace
 from slipway.services.storage import StateStore
-from slipway.steps.bootstrap.workspace import jobs_member_name, member_name
+from slipway.steps.bootstrap.workspace import jobs_member_name, member_name, strangers_in
 from slipway.steps.removal.plan import Plan, needed_by, some
 
 _ADMIN = "an admin of the workspace"
@@ -65,12 +64,11 @@ def _untagged(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def look_at_root(context: Context, workspace: Workspace, plan: Plan) -> None:
-    """The root with its slots; what else lies in it is not Slipway's."""
+    """The root with its slots; what else lies in it, slots of another app or environment too, is not this environment's."""
     root = context.environment.databricks.root
     if workspace.get_status(root) is None:
         return
-    inside = [one.path for one in workspace.list(root)]
-    strangers = [path for path in inside if path.rpartition("/")[2] not in SLOTS]
+    strangers = strangers_in(context.environment, workspace)
     if strangers:
         plan.foreign.append(f"folder {root}: {some(strangers)}")
     plan.remove(f"folder {root}", partial(workspace.delete, root, recursive=True), _ADMIN)

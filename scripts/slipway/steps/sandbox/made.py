@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from slipway.domain.codec import canonical
@@ -33,12 +34,16 @@ def _add_wheels(place: Place, here: Here, scratch: Path) -> str:
     if sources and sources == place.record.library and known:
         for key, item in known.items():
             name = key.removeprefix(f"{LIBRARY}/")
-            add_made(here, key, lambda name=name: _built(place, scratch)[name], item.digest, item.size)  # type: ignore[misc]
+            add_made(here, key, partial(_wheel, place, scratch, name), item.digest, item.size)
         return sources
     for name, path in _built(place, scratch).items():
         hashed = hash_file(path)
-        add_made(here, f"{LIBRARY}/{name}", lambda path=path: path, hashed.sha256, hashed.size)  # type: ignore[misc]
+        add_made(here, f"{LIBRARY}/{name}", partial(Path, path), hashed.sha256, hashed.size)
     return sources
+
+
+def _wheel(place: Place, scratch: Path, name: str) -> Path:
+    return _built(place, scratch)[name]
 
 
 def _built(place: Place, scratch: Path) -> dict[str, Path]:
